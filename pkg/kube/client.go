@@ -1,0 +1,225 @@
+// Package kube connects to a cluster with the user's own kubeconfig, and puts what the API server
+// and the network answer into sentences.
+//
+// It has no clientset: each package that talks to the API server brings the few types it needs
+// (see Client.REST), which keeps the binaries small and quick to start.
+package kube
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/metadata"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // credentials that kubectl accepts must work here too
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// DefaultRequestTimeout bounds every request that isn't a stream where the user set no
+// --request-timeout. kubectl waits for ever there.
+const DefaultRequestTimeout = time.Minute
+
+// inCluster names the cluster that a pod without a kubeconfig runs in.
+const inCluster = "in-cluster"
+
+// ErrNoKubeconfig says that there is neither a kubeconfig nor a surrounding cluster.
+var ErrNoKubeconfig = errors.New("no kubeconfig found: set KUBECONFIG or --kubeconfig, or put one at ~/.kube/config")
+
+// Options say which cluster to talk to, and as whom. They are kubectl's global flags: flags bind
+// straight into Overrides, so that what they mean is decided by clientcmd as for kubectl.
+type Options struct {
+	Kubeconfig string // path of the only kubeconfig file to read; empty: as KUBECONFIG says
+	Overrides  clientcmd.ConfigOverrides
+	UserAgent  string // how the audit log of the cluster calls the command
+}
+
+// Client is a connection to one cluster. It makes no request until it is used, is safe for use by
+// several goroutines, and shares its connections among all clients it hands out.
+type Client struct {
+	// Cluster is the name of the cluster's entry in the kubeconfig.
+	Cluster string
+	// Context is the name of the kubeconfig context in use; empty inside a cluster.
+	Context string
+	// Namespace is the current one: the flag's, else the context's, else "default".
+	Namespace string
+	// ContextNamespace is the context's own, whatever the flag says.
+	ContextNamespace string
+
+	config     *rest.Config
+	httpClient *http.Client
+}
+
+// NewClient reads the kubeconfig and prepares a connection with the context that it, or a flag,
+// names. It returns ErrNoKubeconfig where there is none, and an error that names the entry where
+// a context, cluster or user does not exist.
+func NewClient(o *Options) (*Client, error) {
+	return newClient(o, o.Overrides)
+}
+
+// NewClientFor is NewClient for the cluster whose kubeconfig entry has the given name. An empty
+// name means the current one. The current context is preferred, then the first in alphabetical
+// order that points to this cluster.
+func NewClientFor(o *Options, cluster string) (*Client, error) {
+	current, err := newClient(o, o.Overrides)
+	if cluster == "" || (err == nil && current.Cluster == cluster) {
+		return current, err
+	}
+	raw, loadErr := loader(o, o.Overrides).RawConfig()
+	if loadErr != nil {
+		return nil, describeConfigError(loadErr)
+	}
+	var contexts, clusters []string
+	for name, context := range raw.Contexts {
+		if context.Cluster == cluster {
+			contexts = append(contexts, name)
+		}
+		clusters = append(clusters, context.Cluster)
+	}
+	if len(contexts) == 0 {
+		slices.Sort(clusters)
+		return nil, fmt.Errorf("cluster %q: no context of the kubeconfig points to it (there are: %s)",
+			cluster, strings.Join(slices.Compact(clusters), ", "))
+	}
+	overrides := o.Overrides
+	overrides.CurrentContext = slices.Min(contexts)
+	overrides.Context.Cluster = ""
+	return newClient(o, overrides)
+}
+
+func loader(o *Options, overrides clientcmd.ConfigOverrides) clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	rules.WarnIfAllMissing = false // NewClient returns ErrNoKubeconfig, which says more
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &overrides)
+}
+
+func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error) {
+	load := loader(o, overrides)
+	config, err := load.ClientConfig()
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+	raw, err := load.RawConfig()
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+	namespace, _, err := load.Namespace()
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+
+	client := &Client{Cluster: inCluster, Namespace: namespace, ContextNamespace: namespace}
+	client.Context = raw.CurrentContext
+	if overrides.CurrentContext != "" {
+		client.Context = overrides.CurrentContext
+	}
+	if context, ok := raw.Contexts[client.Context]; ok {
+		client.Cluster = context.Cluster
+		client.ContextNamespace = context.Namespace
+		if client.ContextNamespace == "" {
+			client.ContextNamespace = metav1.NamespaceDefault
+		}
+	}
+	if overrides.Context.Cluster != "" {
+		client.Cluster = overrides.Context.Cluster
+	}
+
+	if overrides.Timeout == "" || overrides.Timeout == "0" {
+		config.Timeout = 0
+	}
+	if overrides.Timeout == "" {
+		config.Timeout = DefaultRequestTimeout
+	}
+	config.QPS = -1 // the server's own fairness is enough; waiting here would only slow down bursts
+	config.WarningHandler = rest.NoWarnings{}
+	config.UserAgent = o.UserAgent
+	client.config = config
+	client.httpClient, err = rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+	return client, nil
+}
+
+func describeConfigError(err error) error {
+	if clientcmd.IsEmptyConfig(err) {
+		return ErrNoKubeconfig
+	}
+	text := strings.TrimPrefix(err.Error(), "invalid configuration: ")
+	return fmt.Errorf("kubeconfig: %s", strings.Trim(text, "[]"))
+}
+
+// Host is the URL of the API server.
+func (c *Client) Host() string { return c.config.Host }
+
+// RESTConfig returns a copy of the connection's configuration for libraries that need one, for
+// streams: it has no time limit.
+func (c *Client) RESTConfig() *rest.Config {
+	config := rest.CopyConfig(c.config)
+	config.Timeout = 0
+	return config
+}
+
+// Metadata returns a client that reads and deletes objects of every kind, and never receives more
+// of them than their metadata.
+func (c *Client) Metadata() (metadata.Interface, error) {
+	return metadata.NewForConfigAndClient(c.config, c.httpClient)
+}
+
+// REST returns a client for one API group version, which speaks protobuf where the types in the
+// scheme can. The scheme needs no more than the types that the caller reads and writes;
+// NewScheme makes one.
+func (c *Client) REST(version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
+	return restClient(c.config, c.httpClient, version, scheme)
+}
+
+// StreamingREST is REST without a time limit for the answer, for watches and logs.
+func (c *Client) StreamingREST(version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
+	config := c.RESTConfig()
+	httpClient, err := rest.HTTPClientFor(config) // same transport, so the same connection
+	if err != nil {
+		return nil, err
+	}
+	return restClient(config, httpClient, version, scheme)
+}
+
+func restClient(base *rest.Config, httpClient *http.Client, version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
+	config := rest.CopyConfig(base)
+	config.GroupVersion = &version
+	config.APIPath = "/apis"
+	if version.Group == "" {
+		config.APIPath = "/api"
+	}
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	return rest.RESTClientForConfigAndClient(config, httpClient)
+}
+
+// NewScheme returns a scheme that knows the given types of one API group version, besides what
+// every answer of an API server may be (Status, WatchEvent, the options of a request).
+func NewScheme(version schema.GroupVersion, types ...runtime.Object) *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(version, types...)
+	metav1.AddToGroupVersion(scheme, version)
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return scheme
+}
+
+// Contexts lists the kubeconfig's contexts by name, for front ends that let the user choose.
+func Contexts(o *Options) (map[string]*clientcmdapi.Context, error) {
+	raw, err := loader(o, o.Overrides).RawConfig()
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+	return raw.Contexts, nil
+}
