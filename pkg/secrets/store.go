@@ -1,0 +1,376 @@
+// Package secrets keeps secrets, one Kubernetes Secret per key, so that RBAC can name each.
+//
+// Values move in two places only: the body of the request that stores one, and the answer to
+// Store.Get. Everything else asks the API server for metadata.
+package secrets
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// Errors that callers distinguish with errors.Is.
+var (
+	// ErrExists says that the key has a value and was not to be overwritten.
+	ErrExists = errors.New("exists already")
+	// ErrNotFound says that there is no such key.
+	ErrNotFound = errors.New("does not exist")
+	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
+	ErrForeign = errors.New("a Kubernetes Secret of that name exists that was not made by Apolo")
+)
+
+// partialObjectMetadata asks the API server to answer with an object's metadata alone, as the
+// client-go/metadata package does for reads.
+const partialObjectMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," +
+	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+// Secret is what can be known of a secret without its value.
+type Secret struct {
+	Namespace       string
+	Key             string
+	Object          string // the name of the Kubernetes Secret
+	UID             types.UID
+	ResourceVersion string
+	Created         time.Time
+}
+
+// Store is the secrets of one namespace. It is safe for use by several goroutines.
+type Store struct {
+	client   *kube.Client
+	where    uri.Secret // how the user called the place; Key is empty
+	metadata metadata.Interface
+	core     *rest.RESTClient
+}
+
+// NewStore opens the place that where names, in the cluster that client is connected to. An empty
+// namespace means the client's current one. It makes no request.
+func NewStore(client *kube.Client, where uri.Secret) (*Store, error) {
+	where.Key = ""
+	md, err := client.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	core, err := client.REST(secretsResource.GroupVersion(), kube.NewScheme(secretsResource.GroupVersion()))
+	if err != nil {
+		return nil, err
+	}
+	return &Store{client: client, where: where, metadata: md, core: core}, nil
+}
+
+// Namespace is the one that the store is of.
+func (s *Store) Namespace() string {
+	if s.where.Namespace != "" {
+		return s.where.Namespace
+	}
+	return s.client.Namespace
+}
+
+// URI is how the user would call a key of this store: as short as the place was named.
+func (s *Store) URI(key string) uri.Secret {
+	u := s.where
+	u.Key = key
+	return u
+}
+
+// AddOptions change what Store.Add does.
+type AddOptions struct {
+	Overwrite bool // replace the value of a key that exists; who may use it stays as it is
+	DryRun    bool // let the API server check everything and store nothing
+}
+
+// Add stores value under key and tells whether the key is new.
+//
+// It returns ErrExists for a key that exists, without AddOptions.Overwrite, and ErrForeign where
+// the name that the key needs is taken. Both, and every refusal of the API server, leave
+// everything as it was.
+func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions) (created bool, err error) {
+	if err := Validate(key, value); err != nil {
+		return false, s.wrap(key, err)
+	}
+	if o.Overwrite {
+		err := s.overwrite(ctx, key, value, o)
+		if !errors.Is(err, ErrNotFound) {
+			return false, s.wrap(key, err)
+		}
+	}
+	err = s.create(ctx, key, value, o)
+	if apierrors.IsAlreadyExists(err) {
+		err = ErrExists
+		// Only to tell the two apart: who may create but not read gets the simpler answer.
+		if _, lookErr := s.lookup(ctx, key); errors.Is(lookErr, ErrForeign) {
+			err = lookErr
+		}
+	}
+	return err == nil, s.wrap(key, err)
+}
+
+// Validate tells whether Add would refuse key and value without asking the API server.
+func Validate(key string, value []byte) error {
+	if err := uri.ValidateKey(key); err != nil {
+		return err
+	}
+	if len(value) > MaxValueSize {
+		return fmt.Errorf("the value has %d bytes, at most %d are possible", len(value), MaxValueSize)
+	}
+	return nil
+}
+
+func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptions) error {
+	body, err := json.Marshal(Manifest(s.Namespace(), key, value))
+	if err != nil {
+		return err
+	}
+	err = s.core.Post().
+		Namespace(s.Namespace()).
+		Resource(secretsResource.Resource).
+		VersionedParams(&metav1.CreateOptions{DryRun: dryRun(o)}, metav1.ParameterCodec).
+		SetHeader("Accept", partialObjectMetadata). // the value need not come back
+		SetHeader("Content-Type", runtime.ContentTypeJSON).
+		Body(body).
+		Do(ctx).
+		Error()
+	return s.explain(err, "create", key)
+}
+
+func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOptions) error {
+	found, err := s.lookup(ctx, key)
+	if err != nil {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"uid": found.UID, // a precondition: that one, not a later one of the same name
+			"annotations": map[string]any{
+				AnnotationKey: key,
+				// kubectl apply leaves the old value here in plain text.
+				"kubectl.kubernetes.io/last-applied-configuration": nil,
+			},
+		},
+		"data": map[string]any{key: base64.StdEncoding.EncodeToString(value)},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Patch(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
+	return s.explain(err, "patch", key)
+}
+
+func dryRun(o AddOptions) []string {
+	if o.DryRun {
+		return []string{metav1.DryRunAll}
+	}
+	return nil
+}
+
+// Get returns the value of a key. It returns ErrNotFound or ErrForeign where there is none.
+func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := uri.ValidateKey(key); err != nil {
+		return nil, s.wrap(key, err)
+	}
+	body, err := s.core.Get().
+		Namespace(s.Namespace()).
+		Resource(secretsResource.Resource).
+		Name(ObjectName(key)).
+		SetHeader("Accept", runtime.ContentTypeJSON).
+		Do(ctx).
+		Raw()
+	if err != nil {
+		return nil, s.wrap(key, s.explain(err, "get", key))
+	}
+	var object struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Data     map[string][]byte `json:"data"`
+	}
+	if err := json.Unmarshal(body, &object); err != nil {
+		// Not %w: the error of encoding/json can quote what it read.
+		return nil, s.wrap(key, fmt.Errorf("%s answered something else than a Secret; is a proxy in between?", s.client.Host()))
+	}
+	if err := ours(&object.Metadata, key); err != nil {
+		return nil, s.wrap(key, err)
+	}
+	value, ok := object.Data[key]
+	if !ok {
+		return nil, s.wrap(key, errors.New("its Kubernetes Secret has lost the value; add it again with --overwrite"))
+	}
+	return value, nil
+}
+
+// Lookup finds a key without reading its value. It returns ErrNotFound or ErrForeign where there
+// is none.
+func (s *Store) Lookup(ctx context.Context, key string) (Secret, error) {
+	if err := uri.ValidateKey(key); err != nil {
+		return Secret{}, s.wrap(key, err)
+	}
+	found, err := s.lookup(ctx, key)
+	return found, s.wrap(key, err)
+}
+
+func (s *Store) lookup(ctx context.Context, key string) (Secret, error) {
+	object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, ObjectName(key), metav1.GetOptions{})
+	if err != nil {
+		return Secret{}, s.explain(err, "get", key)
+	}
+	if err := ours(object, key); err != nil {
+		return Secret{}, err
+	}
+	return describe(object), nil
+}
+
+// ours refuses a Secret that the store must not touch.
+func ours(object metav1.Object, key string) error {
+	if object.GetLabels()[LabelSecret] != LabelTrue {
+		return fmt.Errorf("%w: %s; choose another key", ErrForeign, object.GetName())
+	}
+	if other := keyOf(object); other != key && ObjectName(other) != ObjectName(key) {
+		return fmt.Errorf("%w: %s holds the key %q; choose another key", ErrForeign, object.GetName(), other)
+	}
+	return nil
+}
+
+func describe(object metav1.Object) Secret {
+	return Secret{
+		Namespace:       object.GetNamespace(),
+		Key:             keyOf(object),
+		Object:          object.GetName(),
+		UID:             object.GetUID(),
+		ResourceVersion: object.GetResourceVersion(),
+		Created:         object.GetCreationTimestamp().Time,
+	}
+}
+
+// List calls each for every secret of the namespace, in the order of the API server, a page of
+// requests at a time. Where listing is forbidden it returns an error for which
+// apierrors.IsForbidden holds; ListNamed may know more.
+func (s *Store) List(ctx context.Context, each func(Secret) error) error {
+	seen := false
+	err := list(ctx, s.metadata, s.Namespace(), func(found Secret) error {
+		seen = true
+		return each(found)
+	})
+	if err != nil {
+		return s.client.Explain(err, kube.Request{Verb: "list", Resource: secretsResource.Resource, Namespace: s.Namespace()})
+	}
+	if !seen {
+		// An empty list is also the answer for a namespace that does not exist.
+		_, err := s.metadata.Resource(namespacesResource).Get(ctx, s.Namespace(), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return s.client.Explain(err, kube.Request{Verb: "get", Resource: namespacesResource.Resource, Namespace: s.Namespace()})
+		}
+	}
+	return nil
+}
+
+// ListAll is Store.List for all namespaces of a cluster.
+func ListAll(ctx context.Context, client *kube.Client, each func(Secret) error) error {
+	md, err := client.Metadata()
+	if err != nil {
+		return err
+	}
+	err = list(ctx, md, metav1.NamespaceAll, each)
+	return client.Explain(err, kube.Request{Verb: "list", Resource: secretsResource.Resource})
+}
+
+func list(ctx context.Context, md metadata.Interface, namespace string, each func(Secret) error) error {
+	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return md.Resource(secretsResource).Namespace(namespace).List(ctx, o)
+	})
+	return pages.EachListItem(ctx, metav1.ListOptions{LabelSelector: selector}, func(item runtime.Object) error {
+		object, ok := item.(metav1.Object)
+		if !ok {
+			return fmt.Errorf("the API server listed a %T among the secrets", item)
+		}
+		return each(describe(object))
+	})
+}
+
+// ListNamed calls each for the secrets that the user may read by name, for accounts that may not
+// list: CI accounts mostly. Names that are no secret of ours, or are gone, are passed over.
+func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
+	rules, err := access.Review(ctx, s.client, s.Namespace())
+	if err != nil {
+		return err
+	}
+	for _, name := range rules.Names("get", secretsResource.GroupResource()) {
+		object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return s.client.Explain(err, kube.Request{Verb: "get", Resource: secretsResource.Resource, Namespace: s.Namespace(), Name: name})
+		}
+		if object.GetLabels()[LabelSecret] != LabelTrue {
+			continue
+		}
+		if err := each(describe(object)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes a key, and before it the grants that share it, so that access ends with the first
+// request that succeeds. It returns ErrNotFound or ErrForeign where there is none.
+func (s *Store) Remove(ctx context.Context, key string) error {
+	found, err := s.Lookup(ctx, key)
+	if err != nil {
+		return err
+	}
+	grants := metav1.ListOptions{LabelSelector: LabelGrant + "=" + LabelTrue + "," + LabelObject + "=" + ObjectHash(found.Object)}
+	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
+		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grants)
+		// Who has no rights on RBAC objects may still remove the secret; the garbage collector
+		// then removes its grants.
+		if err != nil && !apierrors.IsForbidden(err) {
+			return s.wrap(key, s.client.Explain(err, kube.Request{Verb: "deletecollection", Resource: resource.Resource, Namespace: s.Namespace()}))
+		}
+	}
+	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Delete(ctx, found.Object, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
+	return s.wrap(key, s.explain(err, "delete", key))
+}
+
+// explain words a failed request about one key.
+func (s *Store) explain(err error, verb, key string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsAlreadyExists(err):
+		return err
+	}
+	request := kube.Request{Verb: verb, Resource: secretsResource.Resource, Namespace: s.Namespace()}
+	if verb != "create" {
+		request.Name = ObjectName(key)
+	}
+	explained := s.client.Explain(err, request)
+	var status apierrors.APIStatus
+	if apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == secretsResource.Resource {
+		return fmt.Errorf("%w in namespace %q", ErrNotFound, s.Namespace())
+	}
+	return explained
+}
+
+// wrap names the secret that an error is about.
+func (s *Store) wrap(key string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.URI(key), err)
+}

@@ -1,0 +1,32 @@
+package cmdline
+
+// Help begins with what the command does and how it is called, because that is what most readers
+// came for. Examples are part of a command's Description.
+const (
+	appHelp = `{{.Usage}}
+{{if .Description}}
+{{.Description}}
+{{end}}
+Usage:
+  {{.HelpName}}{{if .VisibleCommands}} COMMAND [flags]{{else}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}} [flags]{{end}}
+{{if .VisibleCommands}}
+Commands:{{range .VisibleCommands}}
+  {{join .Names ", "}}{{"\t"}}{{.Usage}}{{end}}
+{{end}}{{range .VisibleFlagCategories}}
+{{if .Name}}{{.Name}}{{else}}Flags:{{end}}
+{{range .Flags}}  {{.}}
+{{end}}{{end}}{{if .VisibleCommands}}
+'{{.HelpName}} COMMAND --help' tells more about one.
+{{end}}`
+
+	commandHelp = `{{.Usage}}
+{{if .Description}}
+{{.Description}}
+{{end}}
+Usage:
+  {{.HelpName}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}} [flags]
+{{range .VisibleFlagCategories}}
+{{if .Name}}{{.Name}}{{else}}Flags:{{end}}
+{{range .Flags}}  {{.}}
+{{end}}{{end}}`
+)

@@ -1,0 +1,218 @@
+// Package cmdline is what the plugins share as command-line programs: kubectl's flags, their free
+// order, help, tables, errors and exit codes.
+package cmdline
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
+)
+
+// maxVerbosity is the highest klog level that never logs bodies: client-go logs them from 8 on,
+// and bodies hold values.
+const maxVerbosity = 7
+
+// Session is one call of a command.
+type Session struct {
+	genericiooptions.IOStreams
+	// Kube is where the connection flags bind to.
+	Kube kube.Options
+	// Typed is what the user typed to get here, such as "kubectl apolo secret".
+	Typed string
+	// Dash is how many positional arguments stood before "--", or -1 without one.
+	Dash int
+	// Quiet is the flag -q of the commands that have one.
+	Quiet bool
+
+	verbosity   int
+	showVersion bool
+}
+
+// Main runs the plugin that build makes, with the process's own streams, and returns its exit
+// code. The context ends with the first SIGINT or SIGTERM; a second one ends the process.
+func Main(build func(*Session) *cli.App) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, build)
+}
+
+// Run is Main for given arguments and streams.
+func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, build func(*Session) *cli.App) int {
+	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1}
+	app := s.prepare(build(s))
+	args = append([]string{s.Typed}, args[1:]...)
+	line, err := arrange(app, args)
+	if err == nil {
+		s.Dash = line.dash
+		err = app.RunContext(ctx, line.args)
+	}
+	s.report(err)
+	return exitCode(err)
+}
+
+// prepare completes an app with what all plugins have in common.
+func (s *Session) prepare(app *cli.App) *cli.App {
+	app.HelpName = s.Typed
+	app.Name = s.Typed
+	app.Writer, app.ErrWriter = s.Out, s.ErrOut
+	app.HideVersion = true // urfave's own flag would take -v
+	app.HideHelpCommand = len(app.Commands) == 0
+	app.DisableSliceFlagSeparator = true // a comma in a value is a comma
+	app.ExitErrHandler = func(*cli.Context, error) {}
+	app.OnUsageError = usageError
+	app.CustomAppHelpTemplate = appHelp
+	app.Flags = append(app.Flags, s.connectionFlags()...)
+	app.Flags = append(app.Flags, &cli.BoolFlag{
+		Name: "version", Usage: "print version, commit and date, and exit", Destination: &s.showVersion, DisableDefaultText: true,
+	})
+	action := app.Action
+	app.Action = func(c *cli.Context) error {
+		switch {
+		case s.showVersion:
+			_, err := fmt.Fprintln(s.Out, s.Typed, version.Line())
+			return err
+		case action != nil:
+			return action(c)
+		case c.NArg() == 0:
+			return cli.ShowAppHelp(c)
+		}
+		text := fmt.Sprintf("unknown command %q", c.Args().First())
+		if near := cli.SuggestCommand(app.VisibleCommands(), c.Args().First()); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		return Usagef("%s", text)
+	}
+	app.Before = func(*cli.Context) error { return s.begin() }
+	for _, command := range app.Commands {
+		command.Flags = append(command.Flags, s.connectionFlags()...)
+		command.OnUsageError = usageError
+		command.CustomHelpTemplate = commandHelp
+		command.HideHelpCommand = true
+		command.Before = app.Before
+	}
+	return app
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error { return Usagef("%s", err) }
+
+// begin applies the flags that concern the whole call.
+func (s *Session) begin() error {
+	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
+	flags := flag.NewFlagSet("", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	return flags.Set("v", strconv.Itoa(min(s.verbosity, maxVerbosity)))
+}
+
+// connectionFlags are kubectl's, with kubectl's meaning: they bind into clientcmd's overrides.
+func (s *Session) connectionFlags() []cli.Flag {
+	const category = "Connection, as for kubectl:"
+	o := &s.Kube.Overrides
+	str := func(name, usage string, destination *string, aliases ...string) cli.Flag {
+		return &cli.StringFlag{Name: name, Aliases: aliases, Usage: usage, Destination: destination, Category: category}
+	}
+	return []cli.Flag{
+		str("kubeconfig", "path of the kubeconfig `FILE`", &s.Kube.Kubeconfig),
+		str("context", "kubeconfig `CONTEXT` to use", &o.CurrentContext),
+		str("cluster", "kubeconfig `CLUSTER` to use", &o.Context.Cluster),
+		str("user", "kubeconfig `USER` to use", &o.Context.AuthInfo),
+		str("namespace", "`NAMESPACE` to work in", &o.Context.Namespace, "n"),
+		str("as", "`USER` to impersonate", &o.AuthInfo.Impersonate),
+		&cli.GenericFlag{Name: "as-group", Usage: "`GROUP` to impersonate; may be given several times",
+			Value: (*Strings)(&o.AuthInfo.ImpersonateGroups), Category: category},
+		str("request-timeout", "how long one request may take, such as 30s; 0 for ever (default: 1m)", &o.Timeout),
+		&cli.IntFlag{Name: "v", Usage: fmt.Sprintf("log `LEVEL` of the client library, up to %d: higher ones would log values", maxVerbosity),
+			Destination: &s.verbosity, Category: category, DefaultText: "0"},
+	}
+}
+
+// report prints what went wrong, a line an error.
+func (s *Session) report(err error) {
+	if err == nil {
+		return
+	}
+	var exit *ExitError
+	if errors.As(err, &exit) {
+		if exit.Err == nil {
+			return
+		}
+		err = exit.Err
+	}
+	for _, e := range each(err) {
+		text := sanitize.Line(e.Error())
+		if errors.Is(e, context.Canceled) {
+			text = "interrupted"
+		}
+		if usage := (*UsageError)(nil); errors.As(e, &usage) {
+			text += "; see '" + s.Typed + " --help'"
+		}
+		fmt.Fprintln(s.ErrOut, "error: "+text)
+	}
+}
+
+// Hint tells something that is not asked for: to a person at a terminal, never to a script.
+func (s *Session) Hint(format string, args ...any) {
+	if !s.Quiet && IsTerminal(s.ErrOut) {
+		fmt.Fprintln(s.ErrOut, "hint: "+sanitize.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
+// Done prints the one line that says what a command changed, unless -q was given.
+func (s *Session) Done(format string, args ...any) {
+	if !s.Quiet {
+		fmt.Fprintln(s.Out, sanitize.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
+// QuietFlag is -q.
+func (s *Session) QuietFlag(usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: usage, Destination: &s.Quiet, DisableDefaultText: true}
+}
+
+// IsTerminal tells whether a stream, an io.Reader or io.Writer, is a terminal.
+func IsTerminal(stream any) bool {
+	file, ok := stream.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// typed turns the name of the process into what the user typed: the dispatcher says it outright,
+// and kubectl finds kubectl-apolo_secret for "kubectl apolo-secret".
+func typed(arg0 string) string {
+	if name, ok := strings.CutPrefix(strings.TrimSuffix(filepath.Base(arg0), ".exe"), "kubectl-"); ok && !strings.Contains(arg0, " ") {
+		return "kubectl " + strings.ReplaceAll(name, "_", "-")
+	}
+	return arg0
+}
+
+// Strings is a flag that may be given several times and takes every value as it is.
+type Strings []string
+
+// Set appends a value; it is part of flag.Value.
+func (l *Strings) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
+// String is part of flag.Value.
+func (l *Strings) String() string {
+	if l == nil {
+		return ""
+	}
+	return strings.Join(*l, ", ")
+}

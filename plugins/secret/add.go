@@ -1,0 +1,148 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// addOptions is one call of secret add.
+type addOptions struct {
+	*cmdline.Session
+
+	where     uri.Secret
+	value     *string // as typed; nil: to be asked for
+	overwrite bool
+	dryRun    string
+	output    *cmdline.Output
+}
+
+func newAdd(s *cmdline.Session) *cli.Command {
+	o := &addOptions{Session: s, output: cmdline.NewOutput("name", "json", "yaml")}
+	return &cli.Command{
+		Name:      "add",
+		Usage:     "Store a value under a key",
+		ArgsUsage: "KEY [VALUE]",
+		Description: `VALUE is the text itself, or
+  @path    the bytes of a file
+  @-       the bytes of standard input
+  -        standard input as typed: a single line loses its line end
+  \@text   a text that begins with @
+Without VALUE you are asked for it, and it is not shown.
+
+Examples:
+  ` + s.Typed + ` add wandb-token                     # asks; nothing stays in the shell's history
+  ` + s.Typed + ` add secret-password 'p@$$w0rd123'   # single quotes, or the shell changes it
+  ` + s.Typed + ` add gcp-key @~/gcp.json
+  pass show db | ` + s.Typed + ` add db-password - --overwrite`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
+				Destination: &o.overwrite, DisableDefaultText: true},
+			&cli.StringFlag{Name: "dry-run", Usage: "store nothing: `client` only shows what would be sent, server has it checked",
+				Destination: &o.dryRun},
+			o.output.Flag(),
+			s.QuietFlag("print nothing when it worked"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *addOptions) complete(args []string) (err error) {
+	switch len(args) {
+	case 0:
+		return cmdline.Usagef("add needs a KEY")
+	case 1:
+		if !cmdline.IsTerminal(o.In) {
+			return cmdline.Usagef(`the VALUE is missing, and there is no terminal to ask for it: use "-" or "@-" for standard input, "@path" for a file`)
+		}
+	case 2:
+		o.value = &args[1]
+	default:
+		return cmdline.Usagef("add takes a KEY and a VALUE, here are %d arguments; a value with spaces needs quotes", len(args))
+	}
+	switch o.dryRun {
+	case "", "client", "server":
+	default:
+		return cmdline.Usagef("--dry-run %q is not one of client, server", o.dryRun)
+	}
+	if o.where, err = parse(args[0]); err != nil {
+		return err
+	}
+	return o.output.Validate()
+}
+
+func (o *addOptions) run(ctx context.Context) error {
+	value, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	if err := secrets.Validate(o.where.Key, value); err != nil {
+		return err
+	}
+	store, err := open(o.Session, o.where)
+	if errors.Is(err, kube.ErrNoKubeconfig) && o.dryRun == "client" {
+		return o.print(o.Kube.Overrides.Context.Namespace, value, "created")
+	}
+	if err != nil {
+		return err
+	}
+	if o.dryRun == "client" {
+		return o.print(store.Namespace(), value, "created")
+	}
+	created, err := store.Add(ctx, o.where.Key, value, secrets.AddOptions{Overwrite: o.overwrite, DryRun: o.dryRun == "server"})
+	if errors.Is(err, secrets.ErrExists) {
+		return &cmdline.ExitError{Code: cmdline.ExitFailed, Err: errors.New(err.Error() + "; --overwrite replaces its value")}
+	}
+	if err != nil {
+		return err
+	}
+	what := "replaced"
+	if created {
+		what = "created"
+	}
+	if o.value != nil && string(value) == *o.value && cmdline.IsTerminal(os.Stdin) {
+		o.Hint("the value is in your shell's history now; leave it out to be asked for it, or use @file")
+	}
+	return o.print(store.Namespace(), value, what)
+}
+
+func (o *addOptions) read(ctx context.Context) ([]byte, error) {
+	if o.value == nil {
+		return askValue(ctx, o.Session, o.where.String())
+	}
+	return readValue(o.In, *o.value)
+}
+
+// print says what was stored. Only a dry run shows the value, because showing the whole manifest
+// is what it is for.
+func (o *addOptions) print(namespace string, value []byte, what string) error {
+	manifest := secrets.Manifest(namespace, o.where.Key, value)
+	if namespace == "" {
+		manifest.SetNamespace("")
+	}
+	switch {
+	case o.output.Format == "name":
+		o.Done("secret/%s", manifest.GetName())
+		return nil
+	case o.output.IsObject():
+		if o.dryRun == "" {
+			delete(manifest.Object, "data")
+		}
+		return o.PrintObject(o.output, manifest.Object)
+	}
+	suffix := map[string]string{"client": " (dry run)", "server": " (server dry run)"}[o.dryRun]
+	o.Done("secret/%s %s (%d bytes)%s", o.where.Key, what, len(value), suffix)
+	return nil
+}

@@ -1,0 +1,133 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// getOptions is one call of secret get.
+type getOptions struct {
+	*cmdline.Session
+
+	where uri.Secret
+	file  string
+}
+
+func newGet(s *cmdline.Session) *cli.Command {
+	o := &getOptions{Session: s}
+	return &cli.Command{
+		Name:      "get",
+		Usage:     "Print the value of a key, or write it to a file",
+		ArgsUsage: "KEY",
+		Description: `The value is written byte for byte; no line end is added.
+
+Examples:
+  ` + s.Typed + ` get wandb-token
+  ` + s.Typed + ` get gcp-key -f gcp.json                     # readable by you alone
+  ` + s.Typed + ` get secret://default/alice/wandb-token      # shared by alice`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE`, with mode 0600 and all at once",
+				Destination: &o.file, TakesFile: true},
+			s.QuietFlag("print nothing but the value"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *getOptions) complete(args []string) (err error) {
+	if len(args) != 1 {
+		return cmdline.Usagef("get takes one KEY, here are %d", len(args))
+	}
+	o.where, err = parse(args[0])
+	return err
+}
+
+func (o *getOptions) run(ctx context.Context) error {
+	if o.file != "" {
+		if err := checkTarget(o.file); err != nil {
+			return err
+		}
+	}
+	store, err := open(o.Session, o.where)
+	if err != nil {
+		return err
+	}
+	value, err := store.Get(ctx, o.where.Key)
+	if err != nil {
+		return err
+	}
+	if o.file != "" {
+		if err := writeFile(o.file, value); err != nil {
+			return fmt.Errorf("%s: cannot write the file: %w", o.where, err)
+		}
+		o.Done("%s written (%d bytes)", o.file, len(value))
+		return nil
+	}
+	if cmdline.IsTerminal(o.Out) && !showable(value) {
+		return fmt.Errorf("%s: the value (%d bytes) is not plain text, which could upset your terminal; write it to a file with -f FILE, or pipe it on", o.where, len(value))
+	}
+	_, err = o.Out.Write(value)
+	return err
+}
+
+// checkTarget refuses a file that must not be replaced.
+func checkTarget(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case os.IsNotExist(err):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&os.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link, and is not followed; name the file itself", path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	return nil
+}
+
+// writeFile replaces path all at once by a file that its owner alone can read. The libraries for
+// this may put their temporary file into /tmp, keep the mode of the file that was there, or do
+// without a rename on Windows.
+func writeFile(path string, data []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".apolo-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// showable tells whether a terminal shows value as it is and does nothing else.
+func showable(value []byte) bool {
+	return utf8.Valid(value) && strings.IndexFunc(string(value), func(r rune) bool {
+		return !unicode.IsPrint(r) && r != '\n' && r != '\t'
+	}) < 0
+}

@@ -1,0 +1,173 @@
+package secret
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// lsOptions is one call of secret ls.
+type lsOptions struct {
+	*cmdline.Session
+	now func() time.Time
+
+	allNamespaces bool
+	fullURI       bool
+	output        *cmdline.Output
+}
+
+func newLs(s *cmdline.Session) *cli.Command {
+	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name", "json", "yaml")}
+	return &cli.Command{
+		Name:    "ls",
+		Aliases: []string{"list"},
+		Usage:   "List your secrets",
+		Description: `Values are neither shown nor fetched. What others shared with you is not here: 'apolo acl ls' lists it.
+
+Examples:
+  ` + s.Typed + ` ls
+  ` + s.Typed + ` ls -q                # keys only, for scripts
+  ` + s.Typed + ` ls -o json -n team`,
+		Flags: []cli.Flag{
+			s.QuietFlag("print keys only, a line each"),
+			&cli.BoolFlag{Name: "full-uri", Usage: "print complete URIs instead of keys", Destination: &o.fullURI, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A"}, Usage: "list the secrets of all namespaces",
+				Destination: &o.allNamespaces, DisableDefaultText: true},
+			o.output.Flag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return cmdline.Usagef("ls takes no arguments; choose a namespace with -n")
+			}
+			if err := o.output.Validate(); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *lsOptions) run(ctx context.Context) error {
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
+		return err
+	}
+	found, err := o.list(ctx, client)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b secrets.Secret) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key))
+	})
+	if len(found) == 0 {
+		o.Hint("there are no secrets in namespace %q yet; 'apolo secret add KEY' makes one", client.Namespace)
+	}
+	switch {
+	case o.output.IsObject():
+		return o.PrintObject(o.output, objectList(client.Cluster, found))
+	case o.output.Format == "name":
+		return o.lines(found, func(s secrets.Secret) string { return "secret/" + s.Object })
+	case o.Quiet:
+		return o.lines(found, func(s secrets.Secret) string { return o.label(client, s) })
+	}
+	return o.table(client, found)
+}
+
+func (o *lsOptions) list(ctx context.Context, client *kube.Client) ([]secrets.Secret, error) {
+	found := []secrets.Secret{}
+	collect := func(s secrets.Secret) error {
+		found = append(found, s)
+		return nil
+	}
+	if o.allNamespaces {
+		return found, secrets.ListAll(ctx, client, collect)
+	}
+	store, err := secrets.NewStore(client, uri.Secret{})
+	if err != nil {
+		return nil, err
+	}
+	err = store.List(ctx, collect)
+	// An account that may read only certain names of its own namespace, such as a CI job's, gets
+	// these. In another's namespace such names are shared secrets, which acl ls shows.
+	if apierrors.IsForbidden(err) && client.Namespace == client.ContextNamespace {
+		if namedErr := store.ListNamed(ctx, collect); namedErr != nil {
+			return nil, namedErr
+		}
+		if len(found) > 0 {
+			o.Hint("you may not list secrets in namespace %q; these are the ones that you may read by name", client.Namespace)
+			return found, nil
+		}
+	}
+	return found, err
+}
+
+// label is how the user would write the secret on a command line.
+func (o *lsOptions) label(client *kube.Client, s secrets.Secret) string {
+	switch {
+	case o.fullURI:
+		return uri.Secret{Cluster: client.Cluster, Namespace: s.Namespace, Key: s.Key}.String()
+	case o.allNamespaces && o.Quiet:
+		return uri.Secret{Namespace: s.Namespace, Key: s.Key}.String()
+	}
+	return s.Key
+}
+
+func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) string) error {
+	out := bufio.NewWriter(o.Out)
+	for _, s := range found {
+		fmt.Fprintln(out, line(s))
+	}
+	return out.Flush()
+}
+
+func (o *lsOptions) table(client *kube.Client, found []secrets.Secret) error {
+	var headings []string
+	if o.allNamespaces && !o.fullURI {
+		headings = append(headings, "NAMESPACE")
+	}
+	headings = append(headings, "KEY")
+	wide := o.output.Format == "wide"
+	if wide {
+		headings = append(headings, "AGE", "KUBERNETES SECRET")
+	}
+	rows := make([][]string, 0, len(found))
+	for _, s := range found {
+		var row []string
+		if o.allNamespaces && !o.fullURI {
+			row = append(row, s.Namespace)
+		}
+		row = append(row, o.label(client, s))
+		if wide {
+			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), s.Object)
+		}
+		rows = append(rows, row)
+	}
+	return cmdline.Table(o.Out, headings, rows)
+}
+
+// objectList is the documented form of -o json and -o yaml.
+func objectList(cluster string, found []secrets.Secret) map[string]any {
+	items := make([]any, 0, len(found))
+	for _, s := range found {
+		items = append(items, map[string]any{
+			"key":               s.Key,
+			"namespace":         s.Namespace,
+			"uri":               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
+			"name":              s.Object,
+			"creationTimestamp": s.Created.UTC().Format(time.RFC3339),
+		})
+	}
+	return map[string]any{"apiVersion": "apolo.us/v1", "kind": "SecretKeyList", "items": items}
+}

@@ -1,0 +1,45 @@
+// Package secret is the plugin kubectl-apolo_secret: add, get, ls and rm.
+package secret
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// Main runs the plugin as a process and returns its exit code.
+func Main() int { return cmdline.Main(New) }
+
+// New builds the plugin's commands.
+func New(s *cmdline.Session) *cli.App {
+	return &cli.App{
+		Usage: "Keep passwords, keys and tokens for your jobs",
+		Commands: []*cli.Command{
+			newAdd(s),
+			newGet(s),
+			newLs(s),
+			newRm(s),
+		},
+	}
+}
+
+// parse reads a KEY or a URI of a secret from the command line.
+func parse(arg string) (uri.Secret, error) {
+	parsed, err := uri.ParseKeyOrURI(arg)
+	if err != nil {
+		return uri.Secret{}, cmdline.Usagef("%s", err)
+	}
+	return parsed, nil
+}
+
+// open connects to the cluster and namespace that a URI names.
+func open(s *cmdline.Session, where uri.Secret) (*secrets.Store, error) {
+	client, err := kube.NewClientFor(&s.Kube, where.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	return secrets.NewStore(client, where)
+}

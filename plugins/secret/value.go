@@ -1,0 +1,132 @@
+package secret
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// readValue turns the VALUE of the command line into bytes: the text itself, @path for a file,
+// @- for standard input as it is, - for standard input as typed, and \@text for a text that
+// begins with @. Nothing on the way turns bytes into characters and back.
+func readValue(in io.Reader, arg string) ([]byte, error) {
+	switch {
+	case arg == "-":
+		data, err := readAll(in)
+		return trimOneLine(data), err
+	case arg == "@-":
+		return readAll(in)
+	case strings.HasPrefix(arg, "@"):
+		return readFile(arg[1:])
+	case strings.HasPrefix(arg, `\@`):
+		return []byte(arg[1:]), nil
+	}
+	return []byte(arg), nil
+}
+
+// trimOneLine removes the line end of a single line, which echo or the Enter key added. Where
+// there are several lines it belongs to the text: OpenSSH refuses a key without its last one.
+func trimOneLine(data []byte) []byte {
+	line := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	if bytes.ContainsRune(line, '\n') || len(data) == len(line)+1 && bytes.HasSuffix(data, []byte("\r")) {
+		return data
+	}
+	return line
+}
+
+func readFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, cmdline.Usagef(`"@" must be followed by the path of a file, or by "-" for standard input`)
+	}
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		path = filepath.Join(home, rest)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer file.Close()
+	data, err := readAll(file)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return data, nil
+}
+
+func unreadable(path string, err error) error {
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		err = pathError.Err
+	}
+	return fmt.Errorf("cannot read the file %s: %w", path, err)
+}
+
+// readAll stops a byte behind the largest value, so that a device or an endless pipe can't fill
+// the memory.
+func readAll(in io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, secrets.MaxValueSize+1))
+	if err == nil && len(data) > secrets.MaxValueSize {
+		return nil, fmt.Errorf("the value has more than %d bytes, which is the largest possible", secrets.MaxValueSize)
+	}
+	return data, err
+}
+
+// askValue asks twice for a value at the terminal, without showing it.
+func askValue(ctx context.Context, s *cmdline.Session, key string) ([]byte, error) {
+	first, err := askHidden(ctx, s, fmt.Sprintf("Value of %s (not shown): ", key))
+	if err != nil {
+		return nil, err
+	}
+	second, err := askHidden(ctx, s, "The same again: ")
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(first, second) {
+		return nil, errors.New("the two values differ; nothing was stored")
+	}
+	return first, nil
+}
+
+func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, error) {
+	terminal := int(s.In.(*os.File).Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	fmt.Fprint(s.ErrOut, prompt)
+	go func() {
+		text, err := term.ReadPassword(terminal)
+		answered <- answer{text, err}
+	}()
+	select {
+	case a := <-answered:
+		fmt.Fprintln(s.ErrOut)
+		if errors.Is(a.err, io.EOF) {
+			return nil, errors.New("no value was entered; nothing was stored")
+		}
+		return a.text, a.err
+	case <-ctx.Done():
+		// The terminal would stay without echo after Ctrl-C.
+		fmt.Fprintln(s.ErrOut)
+		return nil, errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
+}
