@@ -1,0 +1,10 @@
+//go:build unix
+
+package dispatch
+
+import "syscall"
+
+// become replaces this process, so that signals, the terminal and the exit code are the plugin's.
+func become(path string, args, environment []string) (int, error) {
+	return exitFailed, syscall.Exec(path, args, environment)
+}

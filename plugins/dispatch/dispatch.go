@@ -1,0 +1,196 @@
+// Package dispatch is kubectl-apolo, also under the name apolo: it finds the plugin binary that a
+// command names and becomes it. It uses the standard library alone, so that nobody notices it.
+package dispatch
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
+)
+
+// pluginPrefix begins the file name of every plugin. kubectl finds "kubectl apolo-NAME" by it too.
+const pluginPrefix = "kubectl-apolo_"
+
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// summary is shown for a plugin that comes with this one; others are listed by name.
+func summary(name string) string {
+	switch name {
+	case "secret":
+		return "Keep passwords, keys and tokens for your jobs"
+	case "run":
+		return "Run a job with your secrets in it"
+	case "acl":
+		return "Share secrets, and see what is shared with you"
+	case "share":
+		return "Share a secret; the same as acl grant"
+	case "job":
+		return "See and control your jobs"
+	case "console":
+		return "Do all this in the browser"
+	}
+	return ""
+}
+
+// Dispatcher is one call.
+type Dispatcher struct {
+	Args        []string // the process's, with its own name first
+	Environment []string
+	Executable  string // its own path; plugins beside it come before those on Path
+	Path        string // the list of folders in the environment variable PATH
+	Out, ErrOut io.Writer
+	// Become runs a plugin in place of this process. It returns only an error, or on Windows
+	// the exit code of the plugin.
+	Become func(path string, args, environment []string) (int, error)
+}
+
+// Main dispatches as a process and returns its exit code.
+func Main() int {
+	executable, err := os.Executable()
+	if err == nil {
+		// krew installs symbolic links; the plugins are beside what they point to.
+		if resolved, linkErr := filepath.EvalSymlinks(executable); linkErr == nil {
+			executable = resolved
+		}
+	}
+	d := Dispatcher{
+		Args: os.Args, Environment: os.Environ(), Executable: executable, Path: os.Getenv("PATH"),
+		Out: os.Stdout, ErrOut: os.Stderr, Become: become,
+	}
+	return d.Run()
+}
+
+// Run finds and becomes the plugin, or answers itself, and returns the exit code.
+func (d *Dispatcher) Run() int {
+	args := d.Args[1:]
+	if len(args) == 0 {
+		return d.help()
+	}
+	switch args[0] {
+	case "help", "--help", "-h":
+		if len(args) == 1 {
+			return d.help()
+		}
+		args = append(slices.Clone(args[1:]), "--help")
+	case "version", "--version":
+		fmt.Fprintln(d.Out, d.typed(), version.Line())
+		return exitDone
+	}
+	name := args[0]
+	if strings.HasPrefix(name, "-") {
+		return d.fail(exitUsage, "flags must stand behind the command: %s COMMAND %s", d.typed(), name)
+	}
+	path, ok := d.find(name)
+	if !ok {
+		text := fmt.Sprintf("unknown command %q", name)
+		if near := nearest(name, d.names()); near != "" {
+			text += fmt.Sprintf("; did you mean %q?", near)
+		}
+		return d.fail(exitUsage, "%s; see '%s --help'", text, d.typed())
+	}
+	// The plugin shows this first argument in its help as what the user typed.
+	code, err := d.Become(path, append([]string{d.typed() + " " + name}, args[1:]...), d.Environment)
+	if err != nil {
+		return d.fail(exitFailed, "cannot run %s: %s", path, err)
+	}
+	return code
+}
+
+func (d *Dispatcher) fail(code int, format string, args ...any) int {
+	fmt.Fprintln(d.ErrOut, "error: "+fmt.Sprintf(format, args...))
+	return code
+}
+
+// typed is what the user typed to get here: apolo, or kubectl apolo.
+func (d *Dispatcher) typed() string {
+	name := strings.TrimSuffix(filepath.Base(d.Args[0]), ".exe")
+	if rest, ok := strings.CutPrefix(name, "kubectl-"); ok {
+		return "kubectl " + rest
+	}
+	return name
+}
+
+// find returns the binary of a plugin.
+func (d *Dispatcher) find(name string) (string, bool) {
+	if name != filepath.Base(name) {
+		return "", false // never out of the folders
+	}
+	for _, folder := range d.folders() {
+		path := filepath.Join(folder, pluginPrefix+name)
+		if runtime.GOOS == "windows" {
+			path += ".exe"
+		}
+		if isExecutable(path) {
+			return path, true
+		}
+	}
+	return "", false
+}
+
+// names lists all plugins there are, sorted.
+func (d *Dispatcher) names() []string {
+	var names []string
+	for _, folder := range d.folders() {
+		files, _ := os.ReadDir(folder) // a folder of PATH that does not exist has no plugins
+		for _, file := range files {
+			name, ok := strings.CutPrefix(strings.TrimSuffix(file.Name(), ".exe"), pluginPrefix)
+			if ok && name != "" && isExecutable(filepath.Join(folder, file.Name())) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (d *Dispatcher) folders() []string {
+	var folders []string
+	if d.Executable != "" {
+		folders = append(folders, filepath.Dir(d.Executable))
+	}
+	for _, folder := range filepath.SplitList(d.Path) {
+		if filepath.IsAbs(folder) { // as os/exec: never run what lies in the current folder
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return false
+	}
+	return runtime.GOOS == "windows" || info.Mode()&0o111 != 0
+}
+
+func (d *Dispatcher) help() int {
+	names := d.names()
+	width := 0
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Apolo's secrets for any Kubernetes: keep them, share them, use them in jobs\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", d.typed())
+	for _, name := range names {
+		fmt.Fprintf(&b, "  %s\n", strings.TrimRight(fmt.Sprintf("%-*s  %s", width, name, summary(name)), " "))
+	}
+	if len(names) == 0 {
+		fmt.Fprintf(&b, "  (none: put %s* beside %s or on PATH)\n", pluginPrefix, filepath.Base(d.Executable))
+	}
+	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", d.typed())
+	if _, err := io.WriteString(d.Out, b.String()); err != nil {
+		return exitFailed
+	}
+	return exitDone
+}
