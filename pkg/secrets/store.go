@@ -33,7 +33,7 @@ var (
 	// ErrNotFound says that there is no such key.
 	ErrNotFound = errors.New("does not exist")
 	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
-	ErrForeign = errors.New("a Kubernetes Secret of that name exists that was not made by Apolo")
+	ErrForeign = errors.New("taken by a Kubernetes Secret that Apolo did not make")
 )
 
 // partialObjectMetadata asks the API server to answer with an object's metadata alone, as the
@@ -185,13 +185,16 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := uri.ValidateKey(key); err != nil {
 		return nil, s.wrap(key, err)
 	}
-	body, err := s.core.Get().
+	answer := s.core.Get().
 		Namespace(s.Namespace()).
 		Resource(secretsResource.Resource).
 		Name(ObjectName(key)).
 		SetHeader("Accept", runtime.ContentTypeJSON).
-		Do(ctx).
-		Raw()
+		Do(ctx)
+	if err := answer.Error(); err != nil {
+		return nil, s.wrap(key, s.explain(err, "get", key))
+	}
+	body, err := answer.Raw()
 	if err != nil {
 		return nil, s.wrap(key, s.explain(err, "get", key))
 	}
@@ -237,10 +240,10 @@ func (s *Store) lookup(ctx context.Context, key string) (Secret, error) {
 // ours refuses a Secret that the store must not touch.
 func ours(object metav1.Object, key string) error {
 	if object.GetLabels()[LabelSecret] != LabelTrue {
-		return fmt.Errorf("%w: %s; choose another key", ErrForeign, object.GetName())
+		return fmt.Errorf("%w (%s); choose another key", ErrForeign, object.GetName())
 	}
 	if other := keyOf(object); other != key && ObjectName(other) != ObjectName(key) {
-		return fmt.Errorf("%w: %s holds the key %q; choose another key", ErrForeign, object.GetName(), other)
+		return fmt.Errorf("taken by the key %q (%w)", other, ErrForeign)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
 
@@ -93,7 +94,7 @@ func (d *Dispatcher) Run() int {
 	path, ok := d.find(name)
 	if !ok {
 		text := fmt.Sprintf("unknown command %q", name)
-		if near := nearest(name, d.names()); near != "" {
+		if near := nearest.To(name, d.names()); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return d.fail(exitUsage, "%s; see '%s --help'", text, d.typed())

@@ -143,6 +143,6 @@ func (o *addOptions) print(namespace string, value []byte, what string) error {
 		return o.PrintObject(o.output, manifest.Object)
 	}
 	suffix := map[string]string{"client": " (dry run)", "server": " (server dry run)"}[o.dryRun]
-	o.Done("secret/%s %s (%d bytes)%s", o.where.Key, what, len(value), suffix)
+	o.Done("secret/%s %s (%s)%s", o.where.Key, what, cmdline.Bytes(len(value)), suffix)
 	return nil
 }

@@ -76,11 +76,11 @@ func (o *getOptions) run(ctx context.Context) error {
 		if err := writeFile(o.file, value); err != nil {
 			return fmt.Errorf("%s: cannot write the file: %w", o.where, err)
 		}
-		o.Done("%s written (%d bytes)", o.file, len(value))
+		o.Done("%s written (%s)", o.file, cmdline.Bytes(len(value)))
 		return nil
 	}
 	if cmdline.IsTerminal(o.Out) && !showable(value) {
-		return fmt.Errorf("%s: the value (%d bytes) is not plain text, which could upset your terminal; write it to a file with -f FILE, or pipe it on", o.where, len(value))
+		return fmt.Errorf("%s: the value (%s) is not plain text, which could upset your terminal; write it to a file with -f FILE, or pipe it on", o.where, cmdline.Bytes(len(value)))
 	}
 	_, err = o.Out.Write(value)
 	return err

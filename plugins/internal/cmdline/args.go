@@ -11,6 +11,8 @@ import (
 // the commands, then all flags, then the positional arguments behind "--".
 type arranged struct {
 	args []string
+	// names are the program's and those of its commands, as typed.
+	names []string
 	// dash is how many positional arguments stood before "--", or -1 without one.
 	dash int
 }
@@ -41,18 +43,18 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 		default:
 			read, needsNext, err := expand(known, arg)
 			if err != nil {
-				return arranged{}, err
+				return arranged{names: names}, err
 			}
 			if needsNext {
 				if i++; i == len(args) {
-					return arranged{}, Usagef("%s needs a value", arg)
+					return arranged{names: names}, Usagef("%s needs a value", arg)
 				}
 				read[len(read)-1] += "=" + args[i]
 			}
 			flags = append(flags, read...)
 		}
 	}
-	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), dash: dash}, nil
+	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash}, nil
 }
 
 // expand splits one argument into flags of the form -name or -name=value. needsNext says that the

@@ -21,6 +21,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
 
@@ -40,6 +41,7 @@ type Session struct {
 	// Quiet is the flag -q of the commands that have one.
 	Quiet bool
 
+	command     string // Typed and the names of the commands behind it
 	verbosity   int
 	showVersion bool
 }
@@ -59,8 +61,8 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 	app := s.prepare(build(s))
 	args = append([]string{s.Typed}, args[1:]...)
 	line, err := arrange(app, args)
+	s.Dash, s.command = line.dash, strings.Join(line.names, " ")
 	if err == nil {
-		s.Dash = line.dash
 		err = app.RunContext(ctx, line.args)
 	}
 	s.report(err)
@@ -94,7 +96,7 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 			return cli.ShowAppHelp(c)
 		}
 		text := fmt.Sprintf("unknown command %q", c.Args().First())
-		if near := cli.SuggestCommand(app.VisibleCommands(), c.Args().First()); near != "" {
+		if near := nearest.To(c.Args().First(), names(app.Commands)); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return Usagef("%s", text)
@@ -108,6 +110,14 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 		command.Before = app.Before
 	}
 	return app
+}
+
+func names(commands []*cli.Command) []string {
+	var all []string
+	for _, command := range commands {
+		all = append(all, command.Names()...)
+	}
+	return all
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error { return Usagef("%s", err) }
@@ -160,7 +170,7 @@ func (s *Session) report(err error) {
 			text = "interrupted"
 		}
 		if usage := (*UsageError)(nil); errors.As(e, &usage) {
-			text += "; see '" + s.Typed + " --help'"
+			text += "; see '" + s.command + " --help'"
 		}
 		fmt.Fprintln(s.ErrOut, "error: "+text)
 	}
@@ -178,6 +188,14 @@ func (s *Session) Done(format string, args ...any) {
 	if !s.Quiet {
 		fmt.Fprintln(s.Out, sanitize.Line(fmt.Sprintf(format, args...)))
 	}
+}
+
+// Bytes is a number of bytes in words.
+func Bytes(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // QuietFlag is -q.
@@ -203,11 +221,20 @@ func typed(arg0 string) string {
 // Strings is a flag that may be given several times and takes every value as it is.
 type Strings []string
 
+// sharedValue is what urfave/cli v2 copies from one name of a flag to its others, which have the same
+// list already. No argument of a process can be equal to it.
+const sharedValue = "\x00"
+
 // Set appends a value; it is part of flag.Value.
 func (l *Strings) Set(value string) error {
-	*l = append(*l, value)
+	if value != sharedValue {
+		*l = append(*l, value)
+	}
 	return nil
 }
+
+// Serialize is part of cli.Serializer, which urfave/cli v2 asks for what to copy.
+func (l *Strings) Serialize() string { return sharedValue }
 
 // String is part of flag.Value.
 func (l *Strings) String() string {

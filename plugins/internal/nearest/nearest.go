@@ -1,8 +1,10 @@
-package dispatch
+// Package nearest guesses what a mistyped command was meant to be. It uses the standard library
+// alone, because the dispatcher does.
+package nearest
 
-// nearest returns the candidate that name was most likely meant to be, or "" where none is near:
+// To returns the candidate that name was most likely meant to be, or "" where none is near:
 // at most two letters typed wrongly, left out, added or swapped, and fewer than the name has.
-func nearest(name string, candidates []string) string {
+func To(name string, candidates []string) string {
 	best, bestDistance := "", min(3, len(name))
 	for _, candidate := range candidates {
 		if d := distance(name, candidate); d < bestDistance {

@@ -1,0 +1,94 @@
+# The two commands that a newcomer needs are `make demo` and `make test`.
+SHELL       := /bin/bash -euo pipefail
+.SHELLFLAGS := -c
+MAKEFLAGS   += --no-print-directory
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+DATE     ?= $(shell git log -1 --format=%cI 2>/dev/null)
+package  := github.com/neuro-inc/kubectl-apolo/plugins/internal/version
+ldflags  := -s -w -X $(package).version=$(VERSION) -X $(package).commit=$(COMMIT) -X $(package).date=$(DATE)
+gobuild  := CGO_ENABLED=0 go build -trimpath -ldflags '$(ldflags)'
+cluster  := go -C test/cluster run .
+platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# Pinned: a new release of a linter must not break an old commit.
+staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build cluster-up ## play the main job as alice on a local Kubernetes
+	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
+
+.PHONY: test
+test: lint build test-unit test-e2e ## install what is missing and run every test
+
+.PHONY: test-unit
+test-unit: ## run the tests that need no cluster
+	@echo "== unit tests, with the race detector"
+	go test -race ./cmd/... ./pkg/... ./plugins/...
+	go -C test/cluster test ./...
+
+.PHONY: test-e2e
+test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
+	@echo "== end-to-end tests on the local cluster"
+	@eval "$$($(cluster) env)"; go test -count=1 -timeout 40m ./test/...
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)
+	@test/fuzz.sh $${FUZZTIME:-30s}
+
+.PHONY: bench
+bench: build cluster-up ## measure against kubectl, and write docs/benchmarks.md
+	@eval "$$($(cluster) env)"; go run ./test/bench -bin bin -out docs/benchmarks.md
+
+.PHONY: build
+build: ## build every binary into bin/, stripped
+	@echo "== building bin/"
+	@mkdir -p bin
+	@$(gobuild) -o bin/ ./cmd/...
+	@ln -sf kubectl-apolo bin/apolo
+
+.PHONY: build-all
+build-all: ## cross-compile every binary for every platform into dist/
+	@for platform in $(platforms); do \
+		echo "== building dist/$$platform"; mkdir -p dist/$$platform; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(gobuild) -o dist/$$platform/ ./cmd/...; \
+	done
+
+.PHONY: lint
+lint: tools ## gofmt, vet, staticcheck, shellcheck and the rules of this repository
+	@echo "== linters"
+	@test/lint.sh $(staticcheck)
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities (needs https://vuln.go.dev)
+	go run $(govulncheck) ./...
+
+.PHONY: tools
+tools: ## install the Debian packages that the tests need
+	@test/tools.sh
+
+.PHONY: cluster-up
+cluster-up: ## start the local Kubernetes, or check that it runs
+	@echo "== local cluster"
+	@$(cluster) up
+
+.PHONY: cluster-down
+cluster-down: ## end the local Kubernetes and remove every trace of it
+	@$(cluster) down
+
+.PHONY: cluster-env
+cluster-env: ## print shell lines that point kubectl to it: eval "$(make -s cluster-env)"
+	@$(cluster) env
+	@echo 'export PATH="$(CURDIR)/bin:$$PATH"'
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,265 @@
+// Package e2e runs the shipped binaries against a real cluster. The scripts in testdata read like
+// the README; each gets a namespace of its own, in which alice is admin.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+var update = flag.Bool("update", false, "write what the commands print into the scripts")
+
+// cluster is what test/cluster says of itself in its cluster.json.
+type cluster struct {
+	BinDir      string            `json:"binDir"`
+	Server      string            `json:"server"`
+	AuditLog    string            `json:"auditLog"`
+	Kubeconfigs map[string]string `json:"kubeconfigs"`
+	CA          struct {
+		CertFile string `json:"certFile"`
+		KeyFile  string `json:"keyFile"`
+	} `json:"ca"`
+	Etcd struct {
+		URL      string `json:"url"`
+		CAFile   string `json:"caFile"`
+		CertFile string `json:"certFile"`
+		KeyFile  string `json:"keyFile"`
+	} `json:"etcd"`
+}
+
+func (c *cluster) kubeconfig(user string) string { return c.Kubeconfigs[user] }
+
+// kubectl runs the kubectl that was built with the cluster.
+func (c *cluster) kubectl(t testing.TB, user string, args ...string) string {
+	t.Helper()
+	out, err := c.tryKubectl(user, args...)
+	if err != nil {
+		t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func (c *cluster) tryKubectl(user string, args ...string) (string, error) {
+	command := exec.Command(filepath.Join(c.BinDir, "kubectl"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig(user))
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func openCluster(t testing.TB) *cluster {
+	t.Helper()
+	folder := os.Getenv("APOLO_CLUSTER_DIR")
+	if folder == "" {
+		t.Fatal("APOLO_CLUSTER_DIR is not set: run 'make test', or 'make cluster-up' and eval \"$(make -s cluster-env)\"")
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "cluster.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{}
+	if err := json.Unmarshal(data, c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// namespace makes a namespace in which user is admin, removed when the test ends, and returns a
+// kubeconfig whose context points to it.
+func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string) {
+	t.Helper()
+	name = fmt.Sprintf("e2e-%s-%s", user, rand.String(6))
+	c.kubectl(t, "admin", "create", "namespace", name)
+	t.Cleanup(func() { c.kubectl(t, "admin", "delete", "namespace", name, "--wait=false") })
+	c.kubectl(t, "admin", "create", "rolebinding", user+"-admin", "-n", name, "--clusterrole=admin", "--user="+user)
+	// The API server learns of the binding, and of the namespace's service account, in a moment.
+	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
+		_, err := c.tryKubectl(user, "-n", name, "get", "serviceaccount", "default")
+		return err == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("namespace %s is not usable by %s: %v", name, user, err)
+	}
+	data, err := os.ReadFile(c.kubeconfig(user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig = filepath.Join(t.TempDir(), user)
+	if err := os.WriteFile(kubeconfig, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(filepath.Join(c.BinDir, "kubectl"), "config", "set-context", "--current", "--namespace="+name)
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("kubectl config: %v\n%s", err, out)
+	}
+	return name, kubeconfig
+}
+
+// binaries is the folder of the binaries under test: what make build left, or APOLO_BIN.
+func binaries(t testing.TB) string {
+	t.Helper()
+	folder := os.Getenv("APOLO_BIN")
+	if folder == "" {
+		folder = filepath.Join("..", "..", "bin")
+	}
+	folder, err := filepath.Abs(folder)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(folder, "kubectl-apolo"))
+	}
+	if err != nil {
+		t.Fatalf("no binaries to test, run 'make build': %v", err)
+	}
+	return folder
+}
+
+// TestScripts runs testdata/FOLDER/*.txtar. Those in walk work as the documentation has it, with
+// the namespaces alice and bob themselves, and so one after the other.
+func TestScripts(t *testing.T) {
+	c, bin := openCluster(t), binaries(t)
+	folders, err := filepath.Glob("testdata/*")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			walk := filepath.Base(folder) == "walk"
+			testscript.RunT(sequential{t, walk}, testscript.Params{
+				Dir:                 folder,
+				RequireExplicitExec: false,
+				UpdateScripts:       *update,
+				Setup:               func(env *testscript.Env) error { return setup(env, t, c, bin, walk) },
+				Cmds:                commands(c),
+			})
+		})
+	}
+}
+
+func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool) error {
+	kubeconfig := map[string]string{}
+	for _, user := range []string{"alice", "bob", "carol"} {
+		name := user
+		if kubeconfig[user] = c.kubeconfig(user); !walk && user != "carol" {
+			name, kubeconfig[user] = c.namespace(t, user)
+		}
+		upper := strings.ToUpper(user)
+		env.Setenv(upper+"_KUBECONFIG", kubeconfig[user])
+		env.Setenv(upper, name)
+	}
+	env.Setenv("KUBECONFIG", kubeconfig["alice"])
+	env.Setenv("NAMESPACE", env.Getenv("ALICE"))
+	env.Setenv("ADMIN_KUBECONFIG", c.kubeconfig("admin"))
+	env.Setenv("APOLO_CLUSTER_DIR", os.Getenv("APOLO_CLUSTER_DIR"))
+	env.Setenv("PATH", strings.Join([]string{bin, c.BinDir, os.Getenv("PATH")}, string(os.PathListSeparator)))
+	env.Setenv("HOME", env.WorkDir)
+	return nil
+}
+
+// sequential keeps the scripts of a folder from running at the same time where asked to.
+type sequential struct {
+	*testing.T
+	oneByOne bool
+}
+
+func (s sequential) Parallel() {
+	if !s.oneByOne {
+		s.T.Parallel()
+	}
+}
+
+func (s sequential) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(sequential{t, s.oneByOne}) })
+}
+
+func (s sequential) Verbose() bool { return testing.Verbose() }
+
+// commands are what the scripts have beyond those of testscript itself.
+func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		// as USER: the following commands are that user's.
+		"as": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) != 1 {
+				ts.Fatalf("usage: as USER")
+			}
+			ts.Setenv("KUBECONFIG", ts.Getenv(strings.ToUpper(args[0])+"_KUBECONFIG"))
+		},
+		// etcd KEY: prints what etcd holds for KEY.
+		"etcd": func(ts *testscript.TestScript, neg bool, args []string) {
+			value, err := c.etcd(args[0])
+			ts.Check(err)
+			if len(value) == 0 {
+				ts.Fatalf("etcd holds nothing for %s", args[0])
+			}
+			_, err = ts.Stdout().Write(value)
+			ts.Check(err)
+		},
+		// eventually COMMAND...: waits until the command succeeds (or fails, with !), for a minute.
+		"eventually": func(ts *testscript.TestScript, neg bool, args []string) {
+			var err error
+			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+				err = ts.Exec(args[0], args[1:]...)
+				return (err == nil) != neg, nil
+			})
+			if waitErr != nil {
+				ts.Fatalf("never came true: %v (last: %v)", args, err)
+			}
+		},
+		// stored KEY VALUE: asks kubectl whether the cluster holds exactly that.
+		"stored": func(ts *testscript.TestScript, neg bool, args []string) {
+			if len(args) != 2 {
+				ts.Fatalf("usage: stored KEY VALUE")
+			}
+			ts.Check(ts.Exec("kubectl", "get", "secrets", "-o", "json"))
+			var list struct {
+				Items []struct {
+					Metadata struct{ Annotations map[string]string }
+					Data     map[string][]byte
+				}
+			}
+			ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+			for _, item := range list.Items {
+				if item.Metadata.Annotations["apolo.us/key"] != args[0] {
+					continue
+				}
+				if len(item.Data) != 1 || (string(item.Data[args[0]]) == args[1]) == neg {
+					ts.Fatalf("%s holds %q", args[0], item.Data)
+				}
+				return
+			}
+			ts.Fatalf("there is no Secret for the key %s", args[0])
+		},
+		// expired-certificate FILE: writes a kubeconfig with one.
+		"expired-certificate": func(ts *testscript.TestScript, neg bool, args []string) {
+			ts.Check(c.expiredCertificate(ts.MkAbs(args[0])))
+		},
+		// silent-server FILE: writes a kubeconfig for a server that accepts and never answers.
+		"silent-server": func(ts *testscript.TestScript, neg bool, args []string) {
+			stop, err := silentServer(ts.MkAbs(args[0]))
+			ts.Check(err)
+			ts.Defer(stop)
+		},
+		// listed-metadata-only NAMESPACE: asks the audit log how secrets were listed there.
+		"listed-metadata-only": func(ts *testscript.TestScript, neg bool, args []string) {
+			ts.Check(c.listedMetadataOnly(args[0]))
+		},
+		// same FILE FILE: compares bytes, where cmp would compare text.
+		"same": func(ts *testscript.TestScript, neg bool, args []string) {
+			a, b := ts.ReadFile(args[0]), ts.ReadFile(args[1])
+			if bytes.Equal([]byte(a), []byte(b)) == neg {
+				ts.Fatalf("%s and %s: same is %v", args[0], args[1], !neg)
+			}
+		},
+	}
+}

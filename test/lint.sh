@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Checks what tools can check. Each rule of this repository that is broken names its mend.
+# usage: lint.sh STATICCHECK_MODULE@VERSION
+set -euo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+
+fail() { # RULE LINES
+  printf 'error: %s\n%s\n' "$1" "$2" >&2
+  failed=1
+}
+
+unformatted=$(gofmt -l cmd pkg plugins test)
+[ -z "$unformatted" ] || fail "not formatted; run gofmt -w on" "$unformatted"
+
+go vet ./...
+GOOS=windows go vet ./cmd/... ./pkg/... ./plugins/...
+go run "$1" ./...
+(cd test/cluster && go vet ./... && go run "$1" ./...)
+git ls-files -z --cached --others --exclude-standard -- '*.sh' .ci/run | xargs -0 shellcheck
+
+# Each of these costs megabytes and milliseconds in every binary.
+heavy=$(go list -deps ./cmd/... | grep -E '^k8s.io/(client-go/kubernetes|client-go/(testing|gentype|discovery)|kubectl|kubernetes|cli-runtime/pkg/(genericclioptions|resource))(/|$)' || true)
+[ -z "$heavy" ] || fail "heavy packages are linked into a binary; use pkg/kube and small clients instead of" "$heavy"
+
+foreign=$(go list -deps ./cmd/kubectl-apolo | grep -E '^[^/]+\.[^/]+/' | grep -v '^github.com/neuro-inc/kubectl-apolo/' || true)
+[ -z "$foreign" ] || fail "the dispatcher uses the standard library alone; it must not import" "$foreign"
+
+backwards=$(git grep -nE '"github.com/neuro-inc/kubectl-apolo/(plugins|cmd)' -- 'pkg/*.go' || true)
+[ -z "$backwards" ] || fail "pkg must not import plugins or cmd; move what is shared into pkg" "$backwards"
+
+exits=$(git grep -nE 'os\.Exit\(|log\.Fatal' -- 'pkg/*.go' 'plugins/*.go' || true)
+[ -z "$exits" ] || fail "only main ends the process; return an error instead of" "$exits"
+
+prints=$(git grep -nE 'fmt\.Print|os\.Std(out|err)' -- 'pkg/*.go' ':!*_test.go' || true)
+[ -z "$prints" ] || fail "pkg does not print; return what is to be shown instead of" "$prints"
+
+todos=$(git grep -nE 'TODO' -- '*.go' '*.sh' Makefile ':!test/lint.sh' | grep -vE 'TODO\(#[0-9]+\)' || true)
+[ -z "$todos" ] || fail "a TODO needs the number of an issue, as in TODO(#12)" "$todos"
+
+exit $failed
