@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// down is the verb down.
+func (m *manager) down(ctx context.Context) error {
+	if !isDir(m.dir) {
+		m.say("there is no cluster in %s", m.dir)
+		return nil
+	}
+	if err := checkMachine(); err != nil {
+		return err
+	}
+	if err := claimable(m.dir); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, m.dir, func() { m.say("waiting for another run on the same cluster") })
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := m.wipe(ctx); err != nil {
+		return err
+	}
+	// The lock goes last; whoever waits for it finds that it is gone and
+	// starts over with a new one.
+	if err := os.RemoveAll(m.dir); err != nil {
+		return fmt.Errorf("remove the cluster's folder: %w", err)
+	}
+	// The default place of all clusters goes with the last of them.
+	if filepath.Dir(m.dir) == defaultParent {
+		_ = os.Remove(defaultParent)
+	}
+	m.say("the cluster in %s is gone", m.dir)
+	return nil
+}
+
+// wipe ends and removes everything of the cluster, in whatever state it is,
+// except the folder itself and the lock in it. It relies on nothing that a
+// killed run may have failed to write, and may be repeated.
+func (m *manager) wipe(ctx context.Context) error {
+	// Names that depend on the folder alone stand in for a state file that
+	// is missing or unreadable.
+	id := shortHash(m.dir)
+	traces := &cluster{Dir: m.dir, ID: id, CgroupRoot: cgroupRoot(id), Network: network{Bridge: bridgeName(id)}}
+	if saved, err := readCluster(m.dir); err == nil {
+		traces.Sysctls = saved.Sysctls
+	}
+	if err := traces.endProcesses(ctx); err != nil {
+		return err
+	}
+	if err := removeShimSockets(m.dir); err != nil {
+		return err
+	}
+	if err := unmountBelow(m.dir); err != nil {
+		return err
+	}
+	if err := removeCNITraces(cniResults, traces.networkName()); err != nil {
+		return err
+	}
+	if err := removeLogLinks(containerLogs, m.dir); err != nil {
+		return err
+	}
+	if err := removeNetwork(ctx, traces.Network.Bridge); err != nil {
+		return err
+	}
+	if err := removePortRules(ctx, traces.networkName()); err != nil {
+		return err
+	}
+	if err := removeCgroups(ctx, traces.CgroupRoot); err != nil {
+		return err
+	}
+	restoreSysctls(traces.Sysctls)
+	return emptyFolder(m.dir)
+}
+
+// endProcesses ends the daemons, the shims and everything in the pods. They
+// are killed: nothing they could save is kept. It takes rounds because the
+// first ones may be starting others meanwhile.
+func (c *cluster) endProcesses(ctx context.Context) error {
+	proc := hostProc()
+	return poll(ctx, 30*time.Second, "end the cluster's processes", func(context.Context) (bool, string, error) {
+		var left []processID
+		for _, name := range componentNames() {
+			if id := readNote(c.path("pid", name+".json")); proc.alive(id) {
+				left = append(left, id)
+			}
+		}
+		owned, err := proc.owned(c.Dir)
+		if err != nil {
+			return false, "", err
+		}
+		inPods, err := cgroupProcesses(c.CgroupRoot)
+		if err != nil {
+			return false, "", err
+		}
+		left = append(append(left, owned...), inPods...)
+		alive := 0
+		for _, id := range left {
+			if !proc.alive(id) {
+				continue
+			}
+			alive++
+			if err := proc.signal(id, syscall.SIGKILL); err != nil {
+				return false, "", err
+			}
+		}
+		return alive == 0, fmt.Sprintf("%d are left", alive), nil
+	})
+}
+
+// The places outside of its folder where containerd, the CNI library and the
+// kubelet leave files, and which no configuration can move.
+const (
+	defaultParent  = "/var/lib/apolo-cluster"
+	shimSocketRoot = "/run/containerd/s"
+	cniResults     = "/var/lib/cni/results"
+	containerLogs  = "/var/log/containers"
+)
+
+// removeShimSockets removes the sockets of shims that were killed. Each shim
+// noted the address of its own in the folder of its container.
+func removeShimSockets(dir string) error {
+	notes, err := filepath.Glob(filepath.Join(dir, "containerd/state/io.containerd.runtime.v2.task/*/*/address"))
+	if err != nil {
+		return fmt.Errorf("find the shims' sockets: %w", err)
+	}
+	for _, note := range notes {
+		address, err := os.ReadFile(note)
+		if err != nil {
+			continue
+		}
+		socket := strings.TrimPrefix(strings.TrimSpace(string(address)), "unix://")
+		if filepath.Dir(socket) != shimSocketRoot {
+			continue
+		}
+		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a shim's socket: %w", err)
+		}
+	}
+	// Only if they are empty, that is, if there is no other containerd.
+	_ = os.Remove(shimSocketRoot)
+	_ = os.Remove(filepath.Dir(shimSocketRoot))
+	return nil
+}
+
+// removeCNITraces removes what the CNI library remembers of the pods of one
+// network. The loopback network is everybody's, but its files name the same
+// containers.
+func removeCNITraces(results, networkName string) error {
+	files, err := filepath.Glob(filepath.Join(results, "*"))
+	if err != nil {
+		return fmt.Errorf("find the traces of the pods' network: %w", err)
+	}
+	type result struct {
+		ContainerID string `json:"containerId"`
+		NetworkName string `json:"networkName"`
+	}
+	contents := make(map[string]result)
+	ours := make(map[string]bool)
+	for _, file := range files {
+		var r result
+		data, err := os.ReadFile(file)
+		if err != nil || json.Unmarshal(data, &r) != nil {
+			continue
+		}
+		contents[file] = r
+		if r.NetworkName == networkName {
+			ours[r.ContainerID] = true
+		}
+	}
+	for file, r := range contents {
+		if !ours[r.ContainerID] {
+			continue
+		}
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the traces of the pods' network: %w", err)
+		}
+	}
+	_ = os.Remove(results)
+	_ = os.Remove(filepath.Dir(results))
+	return nil
+}
+
+// removeLogLinks removes the links to our pods' logs that a kubelet makes in
+// a folder common to all.
+func removeLogLinks(folder, dir string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove the links to logs: %w", err)
+	}
+	for _, e := range entries {
+		link := filepath.Join(folder, e.Name())
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, dir+"/") {
+			if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("remove the links to logs: %w", err)
+			}
+		}
+	}
+	_ = os.Remove(folder)
+	return nil
+}
+
+// portRules finds, in the output of iptables -t nat -S, what the portmap
+// plugin left for one network's pods: the rules to delete, and the chains of
+// single pods that only they lead to. left says whether rules for pods of
+// other networks are there.
+func portRules(listing, networkName string) (rules []string, chains []string, left bool) {
+	jump := regexp.MustCompile(`-j (CNI-DN-\S+)`)
+	mark := `name: \"` + networkName + `\"`
+	for line := range strings.Lines(listing) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "-A CNI-HOSTPORT-DNAT ") {
+			continue
+		}
+		if !strings.Contains(line, mark) {
+			left = true
+			continue
+		}
+		rules = append(rules, strings.TrimPrefix(line, "-A "))
+		if match := jump.FindStringSubmatch(line); match != nil {
+			chains = append(chains, match[1])
+		}
+	}
+	return rules, chains, left
+}
+
+// removePortRules removes the iptables rules of pods with host ports that
+// were killed, and, if no network is left that needs them, the chains in
+// which the portmap plugin collects such rules.
+func removePortRules(ctx context.Context, networkName string) error {
+	listing, err := command(ctx, "iptables", "-w", "-t", "nat", "-S")
+	if err != nil || !strings.Contains(listing, "CNI-HOSTPORT-") {
+		return nil // no iptables here, or nothing in it
+	}
+	rules, chains, left := portRules(listing, networkName)
+	var script strings.Builder
+	script.WriteString("*nat\n")
+	for _, rule := range rules {
+		fmt.Fprintf(&script, "-D %s\n", rule)
+	}
+	for _, chain := range chains {
+		fmt.Fprintf(&script, "-F %[1]s\n-X %[1]s\n", chain)
+	}
+	if !left {
+		var flush, remove string
+		for line := range strings.Lines(listing) {
+			line = strings.TrimSpace(line)
+			if name, ok := strings.CutPrefix(line, "-N "); ok && strings.HasPrefix(name, "CNI-HOSTPORT-") {
+				flush += "-F " + name + "\n"
+				remove += "-X " + name + "\n"
+				continue
+			}
+			if !strings.HasPrefix(line, "-A CNI-") && strings.Contains(line, "-j CNI-HOSTPORT-") {
+				fmt.Fprintf(&script, "-D %s\n", strings.TrimPrefix(line, "-A "))
+			}
+		}
+		script.WriteString(flush + remove)
+	}
+	script.WriteString("COMMIT\n")
+	if err := iptablesRestore(ctx, script.String()); err != nil {
+		return fmt.Errorf("remove the rules of host ports: %w", err)
+	}
+	return nil
+}
+
+// emptyFolder removes everything in the cluster's folder but the lock.
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("remove the cluster's files: %w", err)
+	}
+	for _, e := range entries {
+		// The marker goes after all the rest, so that a removal that is
+		// interrupted can be taken up again.
+		if e.Name() == lockFile || e.Name() == markerFile {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("remove the cluster's files: %w", err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, markerFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the cluster's files: %w", err)
+	}
+	return nil
+}
