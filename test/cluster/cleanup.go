@@ -36,8 +36,10 @@ func (m *manager) down(ctx context.Context) error {
 	}
 	// The lock goes last; whoever waits for it finds that it is gone and
 	// starts over with a new one.
-	if err := os.RemoveAll(m.dir); err != nil {
-		return fmt.Errorf("remove the cluster's folder: %w", err)
+	for _, name := range []string{markerFile, lockFile, ""} {
+		if err := os.Remove(filepath.Join(m.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove the cluster's folder: %w", err)
+		}
 	}
 	// The default place of all clusters goes with the last of them.
 	if filepath.Dir(m.dir) == defaultParent {
@@ -279,24 +281,21 @@ func removePortRules(ctx context.Context, networkName string) error {
 	return nil
 }
 
-// emptyFolder removes everything in the cluster's folder but the lock.
+// emptyFolder removes everything in the cluster's folder but the lock and the
+// marker. The marker stays so that an interrupted removal can be taken up
+// again, and because up needs the folder right afterwards.
 func emptyFolder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("remove the cluster's files: %w", err)
 	}
 	for _, e := range entries {
-		// The marker goes after all the rest, so that a removal that is
-		// interrupted can be taken up again.
 		if e.Name() == lockFile || e.Name() == markerFile {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("remove the cluster's files: %w", err)
 		}
-	}
-	if err := os.Remove(filepath.Join(dir, markerFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the cluster's files: %w", err)
 	}
 	return nil
 }
