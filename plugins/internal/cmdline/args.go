@@ -57,23 +57,26 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash}, nil
 }
 
-// expand splits one argument into flags of the form -name or -name=value. needsNext says that the
-// last one takes its value from the next argument.
+// expand splits one argument into flags of the form -name or -name=value, with the first of a flag's
+// names: urfave/cli v2 refuses a line that has two of them. needsNext says that the last one takes its
+// value from the next argument.
 func expand(known []cli.Flag, arg string) (flags []string, needsNext bool, err error) {
 	if long, ok := strings.CutPrefix(arg, "--"); ok {
-		name, _, hasValue := strings.Cut(long, "=")
-		takesValue, ok := lookup(known, name)
-		if !ok || len(name) < 2 {
-			return nil, false, unknownFlag("--" + name)
+		typed, value, hasValue := strings.Cut(long, "=")
+		name, takesValue := lookup(known, typed)
+		if name == "" || len(typed) < 2 {
+			return nil, false, unknownFlag("--" + typed)
 		}
-		return []string{"-" + long}, takesValue && !hasValue, nil
+		if hasValue {
+			return []string{"-" + name + "=" + value}, false, nil
+		}
+		return []string{"-" + name}, takesValue, nil
 	}
 	for rest := arg[1:]; rest != ""; {
-		name := rest[:1]
+		name, takesValue := lookup(known, rest[:1])
 		rest = rest[1:]
-		takesValue, ok := lookup(known, name)
 		switch {
-		case !ok:
+		case name == "":
 			return nil, false, unknownFlag(arg)
 		case takesValue && rest == "":
 			return append(flags, "-"+name), true, nil
@@ -89,14 +92,15 @@ func unknownFlag(flag string) error {
 	return Usagef("unknown flag %s (a value that begins with '-' must stand behind \"--\")", flag)
 }
 
-func lookup(known []cli.Flag, name string) (takesValue, ok bool) {
+// lookup finds a flag by any of its names and returns the first; "" where there is none.
+func lookup(known []cli.Flag, typed string) (name string, takesValue bool) {
 	for _, flag := range slices.Concat(known, []cli.Flag{cli.HelpFlag}) {
-		if slices.Contains(flag.Names(), name) {
+		if slices.Contains(flag.Names(), typed) {
 			documented, ok := flag.(cli.DocGenerationFlag)
-			return !ok || documented.TakesValue(), true
+			return flag.Names()[0], !ok || documented.TakesValue()
 		}
 	}
-	return false, false
+	return "", false
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {

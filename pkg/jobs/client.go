@@ -1,0 +1,368 @@
+package jobs
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+)
+
+// The resources, as RBAC calls them.
+const (
+	jobsResource    = "jobs"
+	podsResource    = "pods"
+	eventsResource  = "events"
+	secretsResource = "secrets"
+)
+
+// abandonedAfter is how long a job that another call is preparing may stay so before a new call of
+// the same name takes it for the remains of one that was killed. Preparing takes a few requests.
+const abandonedAfter = 5 * time.Second
+
+// generatedNames is how many generated names Create tries.
+const generatedNames = 3
+
+// Client creates, watches and deletes jobs in the current namespace of a cluster. It is safe for
+// use by several goroutines.
+type Client struct {
+	kube *kube.Client
+
+	batch, core                   rest.Interface // for single requests, with a time limit
+	streamingBatch, streamingCore rest.Interface // for watches and logs, without
+}
+
+// NewClient prepares a Client. It makes no request.
+func NewClient(client *kube.Client) (*Client, error) {
+	batchScheme := kube.NewScheme(batchv1.SchemeGroupVersion, &batchv1.Job{}, &batchv1.JobList{})
+	coreScheme := kube.NewScheme(corev1.SchemeGroupVersion,
+		&corev1.Pod{}, &corev1.PodList{}, &corev1.Event{}, &corev1.EventList{}, &corev1.Secret{})
+	c := &Client{kube: client}
+	for _, part := range []struct {
+		api  *rest.Interface
+		make func() (*rest.RESTClient, error)
+	}{
+		{&c.batch, func() (*rest.RESTClient, error) { return client.REST(batchv1.SchemeGroupVersion, batchScheme) }},
+		{&c.core, func() (*rest.RESTClient, error) { return client.REST(corev1.SchemeGroupVersion, coreScheme) }},
+		{&c.streamingBatch, func() (*rest.RESTClient, error) {
+			return client.StreamingREST(batchv1.SchemeGroupVersion, batchScheme)
+		}},
+		{&c.streamingCore, func() (*rest.RESTClient, error) {
+			return client.StreamingREST(corev1.SchemeGroupVersion, coreScheme)
+		}},
+	} {
+		api, err := part.make()
+		if err != nil {
+			return nil, err
+		}
+		*part.api = api
+	}
+	return c, nil
+}
+
+// Ref names one job that exists or existed.
+type Ref struct {
+	Namespace string
+	Name      string
+	UID       types.UID
+}
+
+// Plan lays out a job in the client's namespace. It makes no request, and returns an error for all
+// that can be known to be wrong without one.
+func (c *Client) Plan(spec *Spec) (*Plan, error) {
+	return newPlan(spec, c.kube.Cluster, c.kube.Namespace)
+}
+
+// NewPlan is Client.Plan where there is no cluster to connect to; secrets of a named one are
+// errors then.
+func NewPlan(spec *Spec, namespace string) (*Plan, error) { return newPlan(spec, "", namespace) }
+
+// Check looks up every secret of a plan, all at once, and reads those that are to be copied. Its
+// error names each secret that is missing or that the user may not use.
+//
+// A secret of the job's own namespace that the user may not look up passes: the job's pod may use
+// it nevertheless, and accounts that may only start jobs are such users.
+func (c *Client) Check(ctx context.Context, plan *Plan) error {
+	problems := make([]error, len(plan.own)+len(plan.copies))
+	var group sync.WaitGroup
+	for i, secret := range plan.own {
+		group.Go(func() {
+			store, err := secrets.NewStore(c.kube, secret)
+			if err == nil {
+				_, err = store.Lookup(ctx, secret.Key)
+			}
+			if !apierrors.IsForbidden(err) {
+				problems[i] = err
+			}
+		})
+	}
+	for i := range plan.copies {
+		group.Go(func() {
+			shared := &plan.copies[i]
+			store, err := secrets.NewStore(c.kube, shared.from)
+			if err == nil {
+				shared.value, err = store.Get(ctx, shared.from.Key)
+			}
+			problems[len(plan.own)+i] = err
+		})
+	}
+	group.Wait()
+	return inOneLine(ctx, problems)
+}
+
+// inOneLine joins errors into one. Where the cluster gave no answer it says so once.
+func inOneLine(ctx context.Context, problems []error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	problems = slices.DeleteFunc(problems, func(err error) bool { return err == nil })
+	if len(problems) == 0 {
+		return nil
+	}
+	if i := slices.IndexFunc(problems, unanswered); i >= 0 {
+		return problems[i]
+	}
+	if len(problems) == 1 {
+		return problems[0]
+	}
+	text := problems[0].Error()
+	for _, err := range problems[1:] {
+		text += "; " + err.Error()
+	}
+	return errors.New(text)
+}
+
+// unanswered tells whether an error is of a request to which no API server gave an answer.
+func unanswered(err error) bool {
+	var (
+		request *kube.Error
+		status  apierrors.APIStatus
+	)
+	return errors.As(err, &request) && !errors.As(err, &status)
+}
+
+// neverSent tells whether an unanswered request certainly did not reach the API server.
+func neverSent(err error) bool {
+	var (
+		operation   *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
+	return errors.As(err, &operation) && operation.Op == "dial" || errors.As(err, &certificate)
+}
+
+// CreateDryRun has the API server check the job of a plan without storing it, and returns the Job
+// as it would be. Secrets are not copied.
+func (c *Client) CreateDryRun(ctx context.Context, plan *Plan) (*batchv1.Job, error) {
+	return c.post(ctx, plan.job, metav1.DryRunAll)
+}
+
+// Create creates the job of a plan that Check has passed, with the copies that it needs. Where a
+// step after the first fails it deletes the job again, and says so.
+//
+// The end of ctx doesn't cut the requests short, so that a job that was created is never forgotten:
+// once the job exists Create deletes it and returns the context's error.
+func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
+	if err := ctx.Err(); err != nil {
+		return Ref{}, err
+	}
+	uncut := context.WithoutCancel(ctx)
+	created, err := c.create(ctx, uncut, plan)
+	if err != nil {
+		return Ref{}, err
+	}
+	ref := Ref{Namespace: created.Namespace, Name: created.Name, UID: created.UID}
+	err = ctx.Err()
+	if err == nil && len(plan.copies) > 0 {
+		if err = c.copySecrets(uncut, ref, plan.copies); err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = c.resume(uncut, ref)
+		}
+	}
+	if err != nil {
+		if deleteErr := c.Delete(uncut, ref); deleteErr != nil {
+			return Ref{}, fmt.Errorf("%w; the job is left behind, remove it with: %s", err, ref.DeleteCommand())
+		}
+		if ctx.Err() != nil {
+			return Ref{}, ctx.Err()
+		}
+		return Ref{}, fmt.Errorf("%w; the job was removed again", err)
+	}
+	return ref, nil
+}
+
+// DeleteCommand is how to delete the job with kubectl.
+func (r Ref) DeleteCommand() string {
+	return fmt.Sprintf("kubectl delete job %s -n %s", r.Name, r.Namespace)
+}
+
+func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, error) {
+	for attempt := 1; ; attempt++ {
+		created, err := c.post(uncut, plan.job)
+		if !apierrors.IsAlreadyExists(err) {
+			return created, err
+		}
+		switch {
+		case plan.named:
+			if attempt > 1 || !c.clearAbandoned(ctx, plan.job.Name) {
+				return nil, fmt.Errorf("job %q exists already; choose another name, or remove it with: %s",
+					plan.job.Name, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
+			}
+		case attempt == generatedNames:
+			return nil, err
+		default:
+			plan.rename()
+		}
+	}
+}
+
+func (c *Client) post(ctx context.Context, job *batchv1.Job, dryRun ...string) (*batchv1.Job, error) {
+	created := &batchv1.Job{}
+	err := c.batch.Post().
+		Namespace(job.Namespace).
+		Resource(jobsResource).
+		VersionedParams(&metav1.CreateOptions{DryRun: dryRun}, metav1.ParameterCodec).
+		Body(job).
+		Do(ctx).
+		Into(created)
+	if err == nil {
+		created.TypeMeta = job.TypeMeta
+		return created, nil
+	}
+	if apierrors.IsAlreadyExists(err) {
+		return nil, err
+	}
+	explained := c.explain(err, "create", jobsResource, "")
+	if unanswered(explained) && !neverSent(err) && len(dryRun) == 0 {
+		return nil, fmt.Errorf("%w; whether the job %s was created is unknown", explained, job.Name)
+	}
+	return nil, explained
+}
+
+// copySecrets creates the copies, each owned by the job from its first moment on.
+func (c *Client) copySecrets(ctx context.Context, job Ref, copies []secretCopy) error {
+	problems := make([]error, len(copies))
+	var group sync.WaitGroup
+	for i, shared := range copies {
+		group.Go(func() {
+			err := c.core.Post().
+				Namespace(job.Namespace).
+				Resource(secretsResource).
+				Body(&corev1.Secret{
+					ObjectMeta: metav1.ObjectMeta{
+						Name:   shared.object,
+						Labels: map[string]string{LabelJobCopy: labelTrue},
+						OwnerReferences: []metav1.OwnerReference{{
+							APIVersion: batchv1.SchemeGroupVersion.String(),
+							Kind:       "Job",
+							Name:       job.Name,
+							UID:        job.UID,
+							// Where an admission rule guards finalizers, true would need another right.
+							BlockOwnerDeletion: ptr.To(false),
+						}},
+					},
+					Type:      corev1.SecretTypeOpaque,
+					Immutable: ptr.To(true), // what the job was given can't change under it
+					Data:      map[string][]byte{shared.from.Key: shared.value},
+				}).
+				Do(ctx).
+				Error()
+			if err != nil {
+				problems[i] = fmt.Errorf("%s can't be copied for the job: %w", shared.from, c.explain(err, "create", secretsResource, ""))
+			}
+		})
+	}
+	group.Wait()
+	return inOneLine(ctx, problems)
+}
+
+// resume lets the job start. A job that was deleted and created again meanwhile is not touched.
+func (c *Client) resume(ctx context.Context, job Ref) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"uid":         job.UID,
+			"annotations": map[string]any{annotationPreparing: nil},
+		},
+		"spec": map[string]any{"suspend": false},
+	})
+	if err != nil {
+		return err
+	}
+	err = c.batch.Patch(types.MergePatchType).
+		Namespace(job.Namespace).
+		Resource(jobsResource).
+		Name(job.Name).
+		Body(patch).
+		Do(ctx).
+		Error()
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return fmt.Errorf("job %q was deleted by someone else before it could start", job.Name)
+	}
+	return c.explain(err, "patch", jobsResource, job.Name)
+}
+
+// clearAbandoned deletes a job that a killed call left unprepared, and tells whether it did. It
+// watches the job for a while, because it may also be that another call is just preparing it.
+func (c *Client) clearAbandoned(ctx context.Context, name string) bool {
+	var found *batchv1.Job
+	ctx, cancel := context.WithTimeout(ctx, abandonedAfter)
+	defer cancel()
+	err := c.observeJob(ctx, Ref{Namespace: c.kube.Namespace, Name: name}, func(job *batchv1.Job) (done bool) {
+		found = job
+		return job == nil || job.Annotations[annotationPreparing] == "" || !ptr.Deref(job.Spec.Suspend, false)
+	})
+	if err == nil { // it is done: gone, or not abandoned
+		return found == nil
+	}
+	if found == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return false
+	}
+	err = c.delete(context.WithoutCancel(ctx), c.kube.Namespace, name, metav1.Preconditions{
+		UID: &found.UID, ResourceVersion: &found.ResourceVersion,
+	})
+	return err == nil
+}
+
+// Delete deletes a job, its pods and its copies. It is done as soon as the API server has accepted
+// it: the pods get their grace period to end. A job that is gone already is no error.
+func (c *Client) Delete(ctx context.Context, job Ref) error {
+	err := c.delete(ctx, job.Namespace, job.Name, metav1.Preconditions{UID: &job.UID})
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // a conflict is another job of that name
+		return nil
+	}
+	return c.explain(err, "delete", jobsResource, job.Name)
+}
+
+func (c *Client) delete(ctx context.Context, namespace, name string, only metav1.Preconditions) error {
+	return c.batch.Delete().
+		Namespace(namespace).
+		Resource(jobsResource).
+		Name(name).
+		Body(&metav1.DeleteOptions{
+			Preconditions: &only,
+			// Without it the API server leaves the pods of a Job running, for historical reasons.
+			PropagationPolicy: ptr.To(metav1.DeletePropagationBackground),
+		}).
+		Do(ctx).
+		Error()
+}
+
+func (c *Client) explain(err error, verb, resource, name string) error {
+	return c.kube.Explain(err, kube.Request{Verb: verb, Resource: resource, Namespace: c.kube.Namespace, Name: name})
+}

@@ -1,0 +1,14 @@
+// Package jobs runs containers to their end as Kubernetes Jobs, with secrets inside.
+//
+// The way of one job through the package:
+//
+//	ParseVariable, ParseVariables, ParseSecretFile   what the user typed
+//	Client.Plan      a Spec becomes a Job object and the list of secrets that it needs; no request
+//	Client.Check     every secret is looked up; nothing is created yet
+//	Client.Create    the Job, and copies of the secrets that others share
+//	Client.Attend    states and the log until the job ends
+//	Client.Delete    the job, its pods and its copies
+//
+// A pod can only use Secrets of its own namespace, so another's secret is read with the user's own
+// rights and copied beside the job; the copy is owned by the Job and goes when it goes.
+package jobs

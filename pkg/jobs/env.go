@@ -1,0 +1,145 @@
+package jobs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// Variable is one environment variable of a job: a literal Value, or the value of a Secret.
+type Variable struct {
+	Name   string
+	Value  string
+	Secret *uri.Secret // nil for a literal
+}
+
+// Lookup finds a variable in the environment of the caller; os.LookupEnv is one.
+type Lookup func(name string) (value string, ok bool)
+
+// ParseVariable reads NAME=VALUE, NAME=secret:KEY (in any form of pkg/uri), or NAME alone, whose
+// value comes from lookup. Like Apolo's own command line it takes every value that begins with
+// "secret:" for a secret, wherever the value came from. It returns an error for a name that
+// Kubernetes would refuse, a URI that is none, a NAME that lookup does not know, and bytes that a
+// Job can't hold. No error quotes a value.
+func ParseVariable(s string, lookup Lookup) (Variable, error) {
+	name, value, ok := strings.Cut(s, "=")
+	if len(validation.IsEnvVarName(name)) > 0 {
+		return Variable{}, fmt.Errorf("%q can't be the name of a variable: use letters, digits, '_', '-' and '.', no digit first", name)
+	}
+	if !ok {
+		if value, ok = lookup(name); !ok {
+			return Variable{}, fmt.Errorf("the variable %s is not set here, so that it has no value to pass on; use %s=VALUE", name, name)
+		}
+	}
+	if uri.IsSecret(value) {
+		secret, err := uri.Parse(value)
+		if err != nil {
+			return Variable{}, fmt.Errorf("variable %s: %w", name, err)
+		}
+		return Variable{Name: name, Secret: &secret}, nil
+	}
+	if err := storable(value); err != nil {
+		return Variable{}, fmt.Errorf("the value of the variable %s %w", name, err)
+	}
+	return Variable{Name: name, Value: value}, nil
+}
+
+// ParseVariables reads a file of variables in the format of docker run --env-file, which is
+// Apolo's too: a NAME=VALUE or NAME a line, read by ParseVariable. White space before a line, empty
+// lines, lines that begin with '#', a byte order mark and the CR of a CRLF are dropped. All else is
+// taken as it is: quotes, '$', '#', "export" and spaces around "=" or behind the value mean nothing.
+//
+// The parser that docker has (github.com/docker/cli/pkg/kvfile) does the same, but it quotes the
+// line in its errors, which may hold a password, skips variables that are not set, and stops at
+// lines of 64 KiB. Formats with quotes and expansion (github.com/joho/godotenv) would change a
+// password with a '$', '#' or '\'.
+func ParseVariables(r io.Reader, lookup Lookup) ([]Variable, error) {
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	var variables []Variable
+	number := 0
+	for line := range strings.Lines(string(content)) {
+		number++
+		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+		line = strings.TrimLeftFunc(line, unicode.IsSpace)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if name, _, ok := strings.Cut(line, "="); !ok && len(validation.IsEnvVarName(name)) > 0 {
+			// Without a "=" it could be anything, such as the second line of a key.
+			return nil, fmt.Errorf("line %d: not NAME=VALUE, nor the NAME of a variable", number)
+		}
+		variable, err := ParseVariable(line, lookup)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		variables = append(variables, variable)
+	}
+	return variables, nil
+}
+
+// lastWins drops the variables that a later one of the same name replaces, as docker run does, so
+// that a flag can change what a file says.
+func lastWins(variables []Variable) []Variable {
+	last := make(map[string]int, len(variables))
+	for i, v := range variables {
+		last[v.Name] = i
+	}
+	var kept []Variable
+	for i, v := range variables {
+		if last[v.Name] == i {
+			kept = append(kept, v)
+		}
+	}
+	return slices.Clip(kept)
+}
+
+// storable says why a text can't be part of a Job, or returns nil. An object of the API holds
+// Unicode, and an environment or command line has no zero bytes (execve(2)).
+func storable(s string) error {
+	switch {
+	case !utf8.ValidString(s):
+		return errors.New("is not UTF-8; bytes like these can only be passed as a secret")
+	case strings.ContainsRune(s, 0):
+		return errors.New("holds a zero byte, which no process can receive")
+	}
+	return nil
+}
+
+// verbatim returns what a Job must say so that the container receives s: Kubernetes replaces
+// $(NAME) by the value of a variable, and $$ by $, in the values of variables, in command and in
+// args (k8s.io/api/core/v1, Container.Args). A lone $ stays as it is, so that most commands remain
+// readable in the Job.
+func verbatim(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		if s[i] == '$' && i+1 < len(s) && (s[i+1] == '$' || s[i+1] == '(') {
+			b.WriteByte('$')
+		}
+	}
+	return b.String()
+}
+
+func allVerbatim(words []string) []string {
+	if len(words) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = verbatim(word)
+	}
+	return quoted
+}

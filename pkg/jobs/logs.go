@@ -1,0 +1,459 @@
+package jobs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// LogSource opens the log of one container. Every line begins with the time at which it was
+// written (RFC 3339 with nanoseconds) and a space, as the API gives it for timestamps=true.
+type LogSource interface {
+	// Open starts at the lines written at or after since, of which only whole seconds count; the
+	// zero time is the beginning. With follow the stream goes on until the container ends.
+	Open(ctx context.Context, since time.Time, follow bool) (io.ReadCloser, error)
+}
+
+const (
+	// quietTime is how long a log must say nothing, once its container has ended, until its end
+	// is looked for.
+	quietTime = 50 * time.Millisecond
+
+	// sinceMargin is how much earlier than its last line a cut log is opened again. The API takes
+	// whole seconds, and lines of stdout and stderr may stand in the log a little out of order.
+	sinceMargin = 2 * time.Second
+
+	// smallStep is how far the time of a line may lie before that of the line above.
+	smallStep = time.Second
+
+	// endPatience is how long the end of a log is asked for, again and again, where it can't be read.
+	endPatience = time.Minute
+
+	logChunk    = 32 << 10 // bytes read at once
+	longestTime = 40       // bytes; "2006-01-02T15:04:05.000000000+07:00" has 35
+	longNotice  = 500      // bytes of a message of the node that are shown
+)
+
+// logBackoff is the pause before a log is opened again after an attempt that brought nothing new.
+func logBackoff() wait.Backoff {
+	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6, Cap: 2 * time.Second}
+}
+
+// CopyLog writes the log of a container to out, without the times, from its first line until
+// everything that the container wrote before ended was closed is there. A stream that is cut goes
+// on at the byte where it stopped: no line is lost or doubled, whatever their times.
+//
+// notice, which may be nil, gets what is not the container's: messages of the node in the log, and
+// that lines may be missing because the node's log file was rotated away while the stream was cut.
+// Its texts come from the cluster and are not harmless for a terminal.
+//
+// CopyLog returns the error of out, the context's, or one that says why the end of the log could not
+// be read.
+func CopyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out io.Writer, notice func(string)) error {
+	if notice == nil {
+		notice = func(string) {}
+	}
+	l := &logCopy{source: source, ended: ended, out: out, notice: notice}
+	return l.run(ctx)
+}
+
+type logCopy struct {
+	source LogSource
+	ended  <-chan struct{}
+	out    io.Writer
+	notice func(string)
+	at     position
+}
+
+// outError is an error of the writer, after which reading on makes no sense.
+type outError struct{ error }
+
+func (e outError) Unwrap() error { return e.error }
+
+func (l *logCopy) run(ctx context.Context) error {
+	complete := false // the last stream ended by itself
+	backoff := logBackoff()
+	for !l.hasEnded() {
+		before := l.at
+		done, err := l.follow(ctx)
+		if done || errors.As(err, &outError{}) || ctx.Err() != nil {
+			return firstOf(ctx.Err(), err)
+		}
+		complete = err == nil || complete && apierrors.IsNotFound(err)
+		if l.at != before {
+			backoff = logBackoff()
+		}
+		if errors.Is(err, errStepBack) {
+			continue // at once: the next stream begins early enough for this line
+		}
+		pause(ctx, backoff.Step(), l.ended)
+	}
+
+	// What the container wrote last may have come after the stream was cut, or after a node closed
+	// it too early.
+	backoff = logBackoff()
+	giveUp := time.Now().Add(endPatience)
+	for {
+		err := l.finish(ctx, false)
+		switch {
+		case err == nil, errors.As(err, &outError{}), ctx.Err() != nil:
+			return firstOf(ctx.Err(), err)
+		case errors.Is(err, errStepBack):
+			continue
+		case apierrors.IsNotFound(err) && complete:
+			return nil // the pod is gone, but not before its log was read to the end
+		case apierrors.IsNotFound(err), apierrors.IsForbidden(err), time.Now().After(giveUp):
+			return fmt.Errorf("the end of the log can't be read: %w", err)
+		}
+		pause(ctx, backoff.Step(), nil)
+	}
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *logCopy) hasEnded() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-orUntil:
+	}
+}
+
+// follow reads one stream until it ends, with its error. It returns done once the container has
+// ended and all of its log was written.
+func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
+	stream, err := l.source.Open(ctx, l.at.since(), true)
+	if err != nil {
+		return false, err
+	}
+	scanner := newLogScanner(&l.at, l.out, l.notice)
+	chunks, stop := readChunks(stream)
+	defer stop()
+
+	ended := l.ended
+	var quiet <-chan time.Time // set once the container has ended
+	for {
+		select {
+		case chunk := <-chunks:
+			if _, err := scanner.Write(chunk.data); err != nil {
+				return false, err
+			}
+			if chunk.err == io.EOF {
+				return false, nil
+			}
+			if chunk.err != nil {
+				return false, chunk.err
+			}
+			if ended == nil {
+				quiet = time.After(quietTime)
+			}
+		case <-ended:
+			ended = nil
+			quiet = time.After(quietTime)
+		case <-quiet:
+			// The node notices the end of a container within a second; asking is quicker. Only where
+			// the log was rotated meanwhile must this stream, which knows the older file, be read on.
+			quiet = nil
+			before := l.at
+			err := l.finish(ctx, true)
+			switch {
+			case err == nil:
+				return true, nil
+			case l.at != before, errors.As(err, &outError{}):
+				return false, err // this stream is behind now
+			}
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// errNoAnchor says that what was written last is not in the log any more.
+var errNoAnchor = errors.New("the log was rotated")
+
+// finish reads what is in the log now, from the position on, to its end. With onlyAnchored it writes
+// nothing and returns errNoAnchor where the log doesn't hold the position any more.
+func (l *logCopy) finish(ctx context.Context, onlyAnchored bool) error {
+	stream, err := l.source.Open(ctx, l.at.since(), false)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	scanner := newLogScanner(&l.at, l.out, l.notice)
+	scanner.onlyAnchored = onlyAnchored
+	// A plain loop: io.Copy would hand the stream's own errors and the writer's back alike.
+	buffer := make([]byte, logChunk)
+	for {
+		n, err := stream.Read(buffer)
+		if _, err := scanner.Write(buffer[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			if onlyAnchored && scanner.searching {
+				return errNoAnchor
+			}
+			scanner.endMessage()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// readChunks reads a stream in a goroutine of its own until stop is called. A chunk's data is valid
+// until the next one but one is received.
+func readChunks(stream io.ReadCloser) (chunks <-chan chunk, stop func()) {
+	out := make(chan chunk)
+	stopped := make(chan struct{})
+	go func() {
+		buffers := [2][]byte{make([]byte, logChunk), make([]byte, logChunk)}
+		for i := 0; ; i = 1 - i {
+			n, err := stream.Read(buffers[i])
+			select {
+			case out <- chunk{buffers[i][:n], err}:
+			case <-stopped:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out, func() {
+		close(stopped)
+		stream.Close()
+	}
+}
+
+// position is how far a log was written. Times are nanoseconds since 1970.
+//
+// The last line is known by its time, and where several lines have the same one, by how many of them
+// there were. So a stream that was opened again is read, in the order of the file, up to this
+// very line: no time is compared with another, and a clock that was set back does no harm.
+type position struct {
+	started bool
+	written int64 // bytes of the last line, with its end
+	latest  int64 // the latest time of all lines
+	from    int64 // opens the next stream early enough for this time, too; 0 for none
+
+	// recent are the times of the last lines, each with the number of lines in a row that have it.
+	recent [16]struct{ time, lines int64 }
+	last   int // index in recent
+}
+
+func (p *position) lastTime() int64 { return p.recent[p.last].time }
+
+// linesAt counts the lines with the time of the last line.
+func (p *position) linesAt() int64 {
+	var lines int64
+	for _, r := range p.recent {
+		if r.time == p.lastTime() {
+			lines += r.lines
+		}
+	}
+	return lines
+}
+
+func (p *position) begin(time int64) {
+	if !p.started || p.lastTime() != time {
+		p.last = (p.last + 1) % len(p.recent)
+		p.recent[p.last] = struct{ time, lines int64 }{time, 0}
+	}
+	p.recent[p.last].lines++
+	if !p.started || time > p.latest {
+		p.latest = time
+	}
+	p.started, p.written, p.from = true, 0, 0
+}
+
+// since is where a new stream must begin to hold the last line.
+func (p *position) since() time.Time {
+	if !p.started {
+		return time.Time{}
+	}
+	from := p.lastTime()
+	if p.from != 0 {
+		from = min(from, p.from)
+	}
+	return time.Unix(0, from).Add(-sinceMargin).Truncate(time.Second)
+}
+
+// errStepBack says that a line is much older than the one above it: the clock was set back, or a
+// node gave the log from its beginning again, as it does when its log file was rotated twice while
+// the stream was slow. A new stream that begins early enough tells the two apart.
+var errStepBack = errors.New("the times of the log step back")
+
+// logScanner writes what is new in one stream. It keeps no more than a line's time in memory.
+type logScanner struct {
+	at     *position
+	out    *bufio.Writer
+	notice func(string)
+
+	onlyAnchored bool // write nothing before the position was found
+
+	searching bool  // for the position
+	missing   int64 // lines with the position's time that are still to come
+	fresh     bool  // no new line was read since the position was found
+	skip      int64 // bytes of the last line that were written before
+	mode      scanMode
+	head      []byte // the beginning of a line, up to the end of its time
+}
+
+type scanMode int
+
+const (
+	readTime    scanMode = iota // at the beginning of a line
+	writeLine                   // in a line that is new, or in part
+	dropLine                    // in a line that was written before
+	readMessage                 // in a line without a time
+)
+
+func newLogScanner(at *position, out io.Writer, notice func(string)) *logScanner {
+	return &logScanner{
+		at: at, out: bufio.NewWriterSize(out, 2*logChunk), notice: notice,
+		searching: at.started, missing: at.linesAt(), fresh: true,
+	}
+}
+
+// Write takes the next bytes of the stream. What of them is new reaches the output before it
+// returns, also if it returns errStepBack.
+func (s *logScanner) Write(data []byte) (int, error) {
+	size := len(data)
+	for len(data) > 0 {
+		rest, err := s.step(data)
+		if err != nil {
+			if flushErr := s.out.Flush(); flushErr != nil {
+				return 0, outError{flushErr}
+			}
+			return 0, err
+		}
+		data = rest
+	}
+	if err := s.out.Flush(); err != nil {
+		return 0, outError{err}
+	}
+	return size, nil
+}
+
+// step takes as much of data as belongs together.
+func (s *logScanner) step(data []byte) (rest []byte, err error) {
+	end := bytes.IndexByte(data, '\n') + 1
+	line := data
+	if end > 0 {
+		line = data[:end]
+	}
+	switch s.mode {
+	case readTime:
+		return s.readTime(data)
+	case writeLine:
+		dropped := min(s.skip, int64(len(line)))
+		s.skip -= dropped
+		fresh := line[dropped:]
+		if _, err := s.out.Write(fresh); err != nil {
+			return nil, outError{err}
+		}
+		s.at.written += int64(len(fresh))
+	case readMessage:
+		if room := longNotice - len(s.head); room > 0 {
+			s.head = append(s.head, line[:min(room, len(line))]...)
+		}
+		if end > 0 {
+			s.endMessage()
+		}
+	}
+	if end > 0 {
+		s.mode, s.head = readTime, s.head[:0]
+	}
+	return data[len(line):], nil
+}
+
+// endMessage hands on a message of the node.
+func (s *logScanner) endMessage() {
+	if text := bytes.TrimSpace(s.head); s.mode == readMessage && !s.searching && len(text) > 0 {
+		s.notice(string(text))
+	}
+}
+
+// readTime collects the beginning of a line and decides what becomes of the line.
+func (s *logScanner) readTime(data []byte) (rest []byte, err error) {
+	i := bytes.IndexAny(data[:min(len(data), longestTime-len(s.head))], " \n")
+	if i < 0 {
+		n := min(len(data), longestTime-len(s.head))
+		s.head = append(s.head, data[:n]...)
+		if len(s.head) >= longestTime {
+			s.mode = readMessage
+		}
+		return data[n:], nil
+	}
+	s.head = append(s.head, data[:i]...)
+	written, err := time.Parse(time.RFC3339Nano, string(s.head))
+	if err != nil || data[i] == '\n' {
+		// Only the node itself writes lines without a time, and, at the beginning of a stream, what
+		// is left of a line that began before it.
+		s.mode = readMessage
+		return data[i:], nil
+	}
+	if err := s.beginLine(written.UnixNano()); err != nil {
+		return nil, err
+	}
+	s.head = s.head[:0]
+	return data[i+1:], nil
+}
+
+func (s *logScanner) beginLine(time int64) error {
+	s.mode = dropLine
+	if s.searching {
+		switch {
+		case time == s.at.lastTime():
+			if s.missing--; s.missing == 0 {
+				s.searching = false
+				s.mode, s.skip = writeLine, s.at.written
+			}
+			return nil
+		case time > s.at.latest && !s.onlyAnchored:
+			s.searching = false
+			s.notice("the log was rotated while the connection was cut: lines may be missing here")
+		default:
+			return nil
+		}
+	}
+	if s.at.started && !s.fresh && time < s.at.lastTime()-int64(smallStep) {
+		s.at.from = time
+		return errStepBack
+	}
+	s.fresh = false
+	s.mode, s.skip = writeLine, 0
+	s.at.begin(time)
+	return nil
+}

@@ -1,0 +1,483 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+)
+
+// entry is what a container runtime writes to the log file at once: a line, or a part of a long one.
+type entry struct {
+	time    int64 // nanoseconds
+	text    string
+	partial bool // the line goes on in the next entry
+}
+
+// node is a LogSource that gives a log as a kubelet does (k8s.io/cri-client/pkg/logs): since drops
+// entries one by one, and only the first entry of a line gets a time.
+type node struct {
+	mutex   sync.Mutex
+	entries []entry
+	first   int           // entries before it were rotated away
+	cuts    []cut         // what becomes of the streams, in turn; the rest are whole
+	ended   chan struct{} // the container's end
+	opened  []time.Time   // the since of each stream
+	onOpen  func(n *node) // before a stream is read
+	err     func() error  // what Open returns
+}
+
+type cut struct {
+	bytes int
+	err   error
+}
+
+func (n *node) Open(ctx context.Context, since time.Time, follow bool) (io.ReadCloser, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.onOpen != nil {
+		n.onOpen(n)
+	}
+	if n.err != nil {
+		if err := n.err(); err != nil {
+			return nil, err
+		}
+	}
+	n.opened = append(n.opened, since)
+	stream := &nodeStream{data: n.render(since), closed: make(chan struct{}), err: io.EOF}
+	switch {
+	case len(n.cuts) > 0:
+		stream.data = stream.data[:min(n.cuts[0].bytes, len(stream.data))]
+		stream.err = n.cuts[0].err
+		n.cuts = n.cuts[1:]
+	case follow:
+		stream.until = n.ended
+	}
+	return stream, nil
+}
+
+func (n *node) render(since time.Time) []byte {
+	var b bytes.Buffer
+	newLine := true
+	for _, e := range n.entries[n.first:] {
+		if since.IsZero() || e.time >= since.UnixNano() {
+			if newLine {
+				b.WriteString(time.Unix(0, e.time).UTC().Format("2006-01-02T15:04:05.000000000Z07:00") + " ")
+			}
+			b.WriteString(e.text)
+			if !e.partial {
+				b.WriteByte('\n')
+			}
+		}
+		newLine = !e.partial
+	}
+	return b.Bytes()
+}
+
+func (n *node) text() string {
+	var b strings.Builder
+	for _, e := range n.entries {
+		b.WriteString(e.text)
+		if !e.partial {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+type nodeStream struct {
+	data   []byte
+	err    error
+	until  chan struct{} // the stream stays open until then
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (s *nodeStream) Read(p []byte) (int, error) {
+	if len(s.data) > 0 {
+		n := copy(p[:min(len(p), 7)], s.data) // small pieces, so that they end anywhere
+		s.data = s.data[n:]
+		return n, nil
+	}
+	if s.until != nil {
+		select {
+		case <-s.until:
+		case <-s.closed:
+			return 0, errors.New("closed")
+		}
+	}
+	return 0, s.err
+}
+
+func (s *nodeStream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+// begin is a second, so that stamps around it have different ones.
+var begin = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano()
+
+// awkward is a log with all that makes cutting hard.
+func awkward() []entry {
+	const ms, s = int64(time.Millisecond), int64(time.Second)
+	return []entry{
+		{time: begin, text: "first"},
+		{time: begin + 1, text: "same"},
+		{time: begin + 1, text: "same"},
+		{time: begin + 1, text: ""},
+		{time: begin + 1, text: "same"},
+		{time: begin + 5*ms, text: "stdout"},
+		{time: begin + 4*ms, text: "stderr, a little earlier"},
+		{time: begin + 5*ms, text: "the time of the line before the last"},
+		{time: begin + 999*ms, text: "a long line, ", partial: true},
+		{time: begin + 1001*ms, text: "its middle, ", partial: true},
+		{time: begin + 4*s, text: "its end"},
+		{time: begin + 4*s, text: "2026-01-02T03:04:05.000000000Z a time in the text"},
+		{time: begin + 5*s, text: "\x00\xff\r binary"},
+		{time: begin + 3600*ms, text: "the clock was set back"},
+		{time: begin + 3601*ms, text: "and goes on from there"},
+		{time: begin + 6*s, text: "rpc error: no"},
+		{time: begin + 9*s, text: "without a line end", partial: true},
+	}
+}
+
+func TestCopyLogCutAnywhere(t *testing.T) {
+	whole := (&node{entries: awkward()}).render(time.Time{})
+	for offset := range len(whole) + 1 {
+		for _, err := range []error{io.EOF, io.ErrUnexpectedEOF} {
+			for _, late := range []bool{false, true} {
+				if !late && err == io.EOF {
+					continue // the end of the last stream is the end of the log
+				}
+				synctest.Test(t, func(t *testing.T) {
+					ended := make(chan struct{})
+					n := &node{entries: awkward(), ended: ended, cuts: []cut{{offset, err}}}
+					if late {
+						time.AfterFunc(time.Minute, func() { close(ended) })
+					} else {
+						close(ended)
+					}
+					checkCopy(t, n, ended, fmt.Sprintf("cut at byte %d with %v, late %v", offset, err, late))
+				})
+			}
+		}
+	}
+}
+
+// A clock may be set back by any amount while a stream is open, and the stream be cut after that.
+// (Set back by more than sinceMargin while it is cut, lines are lost: the API leaves them out.)
+func TestCopyLogWithAClockSetBack(t *testing.T) {
+	const hour = int64(time.Hour)
+	entries := []entry{
+		{time: begin, text: "before"},
+		{time: begin + 1, text: "before"},
+		{time: begin - hour, text: "after"},
+		{time: begin - hour + 1, text: "after"},
+		{time: begin, text: "again"},
+		{time: begin + hour, text: "late"},
+	}
+	n := &node{entries: entries}
+	whole := len(n.render(time.Time{}))
+	n.entries = entries[:3]
+	for offset := len(n.render(time.Time{})); offset <= whole; offset++ {
+		synctest.Test(t, func(t *testing.T) {
+			ended := make(chan struct{})
+			time.AfterFunc(time.Minute, func() { close(ended) })
+			// The step itself makes CopyLog open the log again; it is the second stream that is cut.
+			n := &node{entries: entries, ended: ended, cuts: []cut{{whole, io.ErrUnexpectedEOF}, {offset, io.ErrUnexpectedEOF}}}
+			checkCopy(t, n, ended, fmt.Sprintf("cut at byte %d", offset))
+		})
+	}
+}
+
+// checkCopy copies the log and compares.
+func checkCopy(t testing.TB, n *node, ended chan struct{}, what string) {
+	t.Helper()
+	var out bytes.Buffer
+	var notices []string
+	if err := CopyLog(t.Context(), n, ended, &out, func(s string) { notices = append(notices, s) }); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if got, want := out.String(), n.text(); got != want {
+		t.Fatalf("%s:\n got %q\nwant %q", what, got, want)
+	}
+	if len(notices) > 0 {
+		t.Fatalf("%s: notices %q", what, notices)
+	}
+}
+
+func TestCopyLogCutManyTimes(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var entries []entry
+		now := begin
+		steps := rapid.SampledFrom([]int64{0, 0, 1, int64(time.Millisecond), int64(time.Second), -int64(time.Millisecond)})
+		texts := rapid.SampledFrom([]string{"", "x", "line", "a b c", strings.Repeat("long ", 20)})
+		for range rapid.IntRange(0, 30).Draw(r, "lines") {
+			now += steps.Draw(r, "step")
+			entries = append(entries, entry{now, texts.Draw(r, "text"), rapid.IntRange(0, 9).Draw(r, "partial") == 0})
+		}
+		cuts := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) cut {
+			return cut{rapid.IntRange(0, 1500).Draw(r, "bytes"), rapid.SampledFrom([]error{io.EOF, io.ErrUnexpectedEOF}).Draw(r, "err")}
+		}), 0, 8).Draw(r, "cuts")
+		endsAfter := time.Duration(rapid.IntRange(0, 5).Draw(r, "ends")) * time.Second
+
+		synctest.Test(t, func(t *testing.T) {
+			ended := make(chan struct{})
+			time.AfterFunc(endsAfter, func() { close(ended) })
+			var out bytes.Buffer
+			n := &node{entries: entries, ended: ended, cuts: slices.Clone(cuts)}
+			if err := CopyLog(t.Context(), n, ended, &out, nil); err != nil {
+				r.Fatalf("%v", err)
+			}
+			// A clean end of the very last stream can't be told from the log's.
+			if got, want := out.String(), n.text(); got != want && len(n.cuts) == 0 && !endsWith(cuts, n.opened) {
+				r.Fatalf("\n got %q\nwant %q", got, want)
+			}
+		})
+	})
+}
+
+// endsWith tells whether the last stream was one that was cut.
+func endsWith(cuts []cut, opened []time.Time) bool { return len(opened) <= len(cuts) }
+
+func TestCopyLogOfALongLineInConstantMemory(t *testing.T) {
+	const size = 8 << 20
+	data := io.MultiReader(
+		strings.NewReader("2026-01-02T03:04:05.000000000Z "),
+		io.LimitReader(zeros{}, size),
+		strings.NewReader("\n2026-01-02T03:04:06.000000000Z end\n"))
+	ended := make(chan struct{})
+	close(ended)
+	out := &counter{}
+	allocated := testing.AllocsPerRun(1, func() {
+		*out = counter{}
+		source := sourceFunc(func(time.Time, bool) (io.ReadCloser, error) { return io.NopCloser(data), nil })
+		if err := CopyLog(t.Context(), source, ended, out, nil); err != nil {
+			t.Fatal(err)
+		}
+		data = strings.NewReader("") // the second run of AllocsPerRun
+	})
+	if allocated > 1000 {
+		t.Errorf("%v allocations", allocated)
+	}
+}
+
+type sourceFunc func(since time.Time, follow bool) (io.ReadCloser, error)
+
+func (f sourceFunc) Open(_ context.Context, since time.Time, follow bool) (io.ReadCloser, error) {
+	return f(since, follow)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
+}
+
+type counter struct{ bytes, largest int }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.bytes += len(p)
+	c.largest = max(c.largest, len(p))
+	return len(p), nil
+}
+
+func TestCopyLogAfterRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		n := &node{ended: ended, cuts: []cut{{1 << 20, io.ErrUnexpectedEOF}}}
+		for i := range int64(10) {
+			n.entries = append(n.entries, entry{time: begin + i*int64(time.Millisecond), text: fmt.Sprint(i)})
+		}
+		n.onOpen = func(n *node) {
+			if len(n.opened) == 1 { // while the stream is cut, the file with 0 to 9 goes, and 10 to 12 are lost
+				for i := int64(10); i < 20; i++ {
+					n.entries = append(n.entries, entry{time: begin + i*int64(time.Millisecond), text: fmt.Sprint(i)})
+				}
+				n.first = 13
+			}
+		}
+		time.AfterFunc(time.Minute, func() { close(ended) })
+		var out bytes.Buffer
+		var notices []string
+		if err := CopyLog(t.Context(), n, ended, &out, func(s string) { notices = append(notices, s) }); err != nil {
+			t.Fatal(err)
+		}
+		if want := "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n13\n14\n15\n16\n17\n18\n19\n"; out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+		if len(notices) != 1 || !strings.Contains(notices[0], "lines may be missing") {
+			t.Errorf("notices %q", notices)
+		}
+	})
+}
+
+// A kubelet whose reader was slow gives the newest file twice after two rotations.
+func TestCopyLogGivenTwiceInOneStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		n := &node{ended: ended}
+		for i := range int64(5) {
+			n.entries = append(n.entries, entry{time: begin + i*int64(time.Second), text: fmt.Sprint(i)})
+		}
+		twice := append(n.render(time.Time{}), n.render(time.Time{})...)
+		first := true
+		source := sourceFunc(func(since time.Time, follow bool) (io.ReadCloser, error) {
+			if first {
+				first = false
+				return &nodeStream{data: twice, err: io.EOF, until: ended, closed: make(chan struct{})}, nil
+			}
+			return n.Open(t.Context(), since, follow)
+		})
+		time.AfterFunc(time.Minute, func() { close(ended) })
+		var out bytes.Buffer
+		if err := CopyLog(t.Context(), source, ended, &out, nil); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != n.text() {
+			t.Errorf("got %q, want %q", out.String(), n.text())
+		}
+	})
+}
+
+// While the container's end is looked for in a file that was rotated, the stream that is open still
+// has the rest of the older one.
+func TestCopyLogReadsOnWhatWasRotatedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		reader, writer := io.Pipe()
+		line := func(i int64) string {
+			return time.Unix(0, begin+i*int64(time.Second)).UTC().Format(time.RFC3339Nano) + fmt.Sprintf(" %d\n", i)
+		}
+		go func() {
+			io.WriteString(writer, line(1))
+			time.Sleep(time.Second) // virtual: the container has ended, and the network stalls
+			io.WriteString(writer, line(2)+line(3))
+			writer.Close()
+		}()
+		time.AfterFunc(time.Millisecond, func() { close(ended) })
+		source := sourceFunc(func(_ time.Time, follow bool) (io.ReadCloser, error) {
+			if follow {
+				return reader, nil
+			}
+			return io.NopCloser(strings.NewReader(line(3) + line(4))), nil
+		})
+		var out bytes.Buffer
+		if err := CopyLog(t.Context(), source, ended, &out, nil); err != nil {
+			t.Fatal(err)
+		}
+		if want := "1\n2\n3\n4\n"; out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	})
+}
+
+func TestCopyLogEndsAtOnceWithTheContainer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		n := &node{ended: make(chan struct{}), entries: []entry{{time: begin, text: "x"}}} // the node never notices
+		time.AfterFunc(time.Minute, func() { close(ended) })
+		start := time.Now()
+		checkCopy(t, n, ended, "")
+		if took := time.Since(start); took > time.Minute+2*quietTime {
+			t.Errorf("took %v more", took-time.Minute)
+		}
+	})
+}
+
+func TestCopyLogHasNoBusyLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		n := &node{entries: awkward(), ended: ended}
+		n.cuts = slices.Repeat([]cut{{1 << 20, io.EOF}}, 10000) // the node ends each stream at once
+		time.AfterFunc(time.Minute, func() { close(ended) })
+		checkCopy(t, n, ended, "")
+		if len(n.opened) > 80 {
+			t.Errorf("opened %d times in a minute", len(n.opened))
+		}
+	})
+}
+
+func TestCopyLogErrors(t *testing.T) {
+	gone := apierrors.NewNotFound(metav1.SchemeGroupVersion.WithResource("pods").GroupResource(), "p")
+	down := errors.New("connection refused")
+	for name, test := range map[string]struct {
+		cuts []cut
+		err  error
+		want string
+	}{
+		"pod gone after the whole log":   {cuts: []cut{{1 << 20, io.EOF}}, err: gone},
+		"pod gone after a cut":           {cuts: []cut{{100, io.ErrUnexpectedEOF}}, err: gone, want: "the end of the log can't be read"},
+		"cluster gone for ever":          {cuts: []cut{{100, io.ErrUnexpectedEOF}}, err: down, want: "the end of the log can't be read: connection refused"},
+		"no right to read logs":          {err: apierrors.NewForbidden(metav1.SchemeGroupVersion.WithResource("pods").GroupResource(), "p", nil), want: "forbidden"},
+		"kubelet not ready, but in time": {err: &apierrors.StatusError{ErrStatus: metav1.Status{Code: http.StatusBadRequest}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := make(chan struct{})
+				n := &node{entries: awkward()[:12], ended: ended, cuts: test.cuts}
+				start := time.Now()
+				n.err = func() error {
+					if len(n.opened) < len(test.cuts) || test.want == "" && test.err != gone && time.Since(start) > 20*time.Second {
+						return nil
+					}
+					return test.err
+				}
+				time.AfterFunc(10*time.Second, func() { close(ended) })
+				if err := CopyLog(t.Context(), n, ended, io.Discard, nil); !matches(err, test.want) {
+					t.Errorf("%v; want %q", err, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestCopyLogStopsWithItsWriterAndItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("no space left")
+		n := &node{entries: awkward(), ended: make(chan struct{})}
+		if err := CopyLog(t.Context(), n, n.ended, failingWriter{full}, nil); !errors.Is(err, full) {
+			t.Errorf("the writer's error became %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := CopyLog(ctx, n, n.ended, io.Discard, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the context's error became %v", err)
+		}
+	})
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestCopyLogTellsMessagesOfTheNode(t *testing.T) {
+	ended := make(chan struct{})
+	close(ended)
+	source := sourceFunc(func(time.Time, bool) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("2026-01-02T03:04:05.000000000Z out\nunable to retrieve container logs for containerd://123")), nil
+	})
+	var out bytes.Buffer
+	var notices []string
+	if err := CopyLog(t.Context(), source, ended, &out, func(s string) { notices = append(notices, s) }); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != "out\n" || !slices.Equal(notices, []string{"unable to retrieve container logs for containerd://123"}) {
+		t.Errorf("out %q, notices %q", out.String(), notices)
+	}
+}

@@ -1,0 +1,286 @@
+package jobs
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/kballard/go-shellquote"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// What marks the objects of a job. The names are a contract with everything in users' clusters.
+const (
+	LabelJob     = "apolo.us/job"      // "true" on Jobs and their pods
+	LabelJobCopy = "apolo.us/job-copy" // "true" on Secrets that hold the copy of another's secret
+	// AnnotationSecrets is a JSON list, on a Job, of the secrets that it uses, each once and in
+	// the form secret:/NAMESPACE/KEY, which means the same whatever a user calls the cluster.
+	AnnotationSecrets = "apolo.us/secrets"
+	// annotationPreparing marks a Job that waits, suspended, for the copies it needs.
+	annotationPreparing = "apolo.us/preparing"
+	labelTrue           = "true"
+
+	// ContainerName is the name of a job's only container.
+	ContainerName = "job"
+
+	// secretFileName is how a volume calls the only file that is in it.
+	secretFileName = "value"
+)
+
+// What a Spec gets from NewSpec.
+const (
+	DefaultLifeSpan = 24 * time.Hour
+	DefaultTTL      = 24 * time.Hour
+)
+
+// maxNameLength is the limit for the name of a Job: it becomes a label's value on its pods.
+const maxNameLength = validation.DNS1123LabelMaxLength
+
+// Spec is a job as a user describes it. NewSpec makes one with the defaults.
+type Spec struct {
+	Name       string     // empty: a readable and unique one is made from Image
+	Image      string     // a reference to a container image, as for docker run
+	Entrypoint []string   // what runs; empty: what the image says
+	Args       []string   // its arguments; empty: what the image says, unless Entrypoint is set
+	WorkDir    string     // absolute; empty: what the image says
+	Variables  []Variable // of several with one name, the last counts
+	Files      []SecretFile
+
+	// LifeSpan ends the job that long after its start, TTL deletes it that long after its end.
+	// Both count in seconds; 0 means never.
+	LifeSpan time.Duration
+	TTL      time.Duration
+}
+
+// NewSpec returns a Spec with nothing but the defaults.
+func NewSpec() Spec { return Spec{LifeSpan: DefaultLifeSpan, TTL: DefaultTTL} }
+
+// SplitEntrypoint splits one text into words as a shell does, without any of its expansions.
+func SplitEntrypoint(s string) ([]string, error) {
+	words, err := shellquote.Split(s)
+	if err != nil {
+		return nil, fmt.Errorf("entrypoint %q: %s", s, strings.ToLower(err.Error()))
+	}
+	if len(words) == 0 || words[0] == "" {
+		return nil, errors.New("the entrypoint is empty: leave it out for the image's own")
+	}
+	return words, nil
+}
+
+// Validate says what of a Spec can't work, without asking a cluster.
+func (s *Spec) Validate() error {
+	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
+		return fmt.Errorf("image %q: %w", s.Image, err)
+	}
+	if s.Name != "" {
+		if len(validation.IsDNS1123Label(s.Name)) > 0 {
+			return fmt.Errorf("%q can't be the name of a job: use up to %d lower-case letters, digits and '-', no '-' at either end", s.Name, maxNameLength)
+		}
+	}
+	if s.WorkDir != "" && !path.IsAbs(s.WorkDir) {
+		return fmt.Errorf("the working directory %q must be absolute", s.WorkDir)
+	}
+	for _, word := range slices.Concat(s.Entrypoint, s.Args, []string{s.WorkDir}) {
+		if err := storable(word); err != nil {
+			return fmt.Errorf("%q of the command %w", word, err)
+		}
+	}
+	return checkFiles(s.Files)
+}
+
+// Plan is all that is to be created for one job.
+type Plan struct {
+	job    *batchv1.Job
+	named  bool // the user chose the name
+	own    []uri.Secret
+	copies []secretCopy
+}
+
+// secretCopy is another's secret, copied for one job.
+type secretCopy struct {
+	from   uri.Secret // with its namespace
+	object string     // the name of the Secret that holds the copy
+	value  []byte     // what Client.Check has read
+}
+
+// Job is the object that Client.Create sends; it holds the names of secrets and no values.
+func (p *Plan) Job() *batchv1.Job { return p.job.DeepCopy() }
+
+// newPlan lays out a job in the given cluster and namespace.
+func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{named: spec.Name != ""}
+	name := spec.Name
+	if !plan.named {
+		name = newName(spec.Image)
+	}
+
+	// A name of its own for each run: copies of an earlier job of the same name may still wait for
+	// the garbage collector.
+	copyPrefix := name + "-" + randomSuffix() + "-"
+	objects := map[uri.Secret]string{} // the Secret in the job's namespace, by secret
+	var used []string
+	use := func(secret uri.Secret) (object string, full uri.Secret, err error) {
+		if secret.Cluster != "" && secret.Cluster != cluster {
+			return "", full, fmt.Errorf("%s: a job can only use secrets of the cluster it runs on, which is %q", secret, cluster)
+		}
+		full = uri.Secret{Namespace: secret.Namespace, Key: secret.Key}
+		if full.Namespace == "" {
+			full.Namespace = namespace
+		}
+		if object, ok := objects[full]; ok {
+			return object, full, nil
+		}
+		if full.Namespace == namespace {
+			object = secrets.ObjectName(full.Key)
+			plan.own = append(plan.own, uri.Secret{Key: full.Key})
+		} else {
+			object = copyPrefix + strconv.Itoa(len(plan.copies)+1)
+			plan.copies = append(plan.copies, secretCopy{from: full, object: object})
+		}
+		objects[full] = object
+		used = append(used, full.String())
+		return object, full, nil
+	}
+
+	container := corev1.Container{
+		Name:       ContainerName,
+		Image:      spec.Image,
+		Command:    allVerbatim(spec.Entrypoint),
+		Args:       allVerbatim(spec.Args),
+		WorkingDir: spec.WorkDir,
+	}
+	for _, v := range lastWins(spec.Variables) {
+		if v.Secret == nil {
+			container.Env = append(container.Env, corev1.EnvVar{Name: v.Name, Value: verbatim(v.Value)})
+			continue
+		}
+		object, full, err := use(*v.Secret)
+		if err != nil {
+			return nil, err
+		}
+		container.Env = append(container.Env, corev1.EnvVar{Name: v.Name, ValueFrom: &corev1.EnvVarSource{
+			SecretKeyRef: &corev1.SecretKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: object},
+				Key:                  full.Key,
+			},
+		}})
+	}
+
+	var volumes []corev1.Volume
+	volumeNames := map[uri.Secret]string{}
+	for _, file := range spec.Files {
+		object, full, err := use(file.Secret)
+		if err != nil {
+			return nil, err
+		}
+		volume, ok := volumeNames[full]
+		if !ok {
+			volume = "secret-" + strconv.Itoa(len(volumes)+1)
+			volumeNames[full] = volume
+			volumes = append(volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
+				Secret: &corev1.SecretVolumeSource{
+					SecretName: object,
+					Items:      []corev1.KeyToPath{{Key: full.Key, Path: secretFileName}},
+				},
+			}})
+		}
+		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{
+			Name:      volume,
+			MountPath: file.Path,
+			SubPath:   secretFileName, // this file alone: a whole volume would hide the directory
+			ReadOnly:  true,
+		})
+	}
+
+	labels := map[string]string{LabelJob: labelTrue}
+	plan.job = &batchv1.Job{
+		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        name,
+			Namespace:   namespace,
+			Labels:      labels,
+			Annotations: map[string]string{},
+		},
+		Spec: batchv1.JobSpec{
+			BackoffLimit:            ptr.To[int32](0), // the command runs once
+			ActiveDeadlineSeconds:   seconds(spec.LifeSpan),
+			TTLSecondsAfterFinished: seconds32(spec.TTL),
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{LabelJob: labelTrue}},
+				Spec: corev1.PodSpec{
+					RestartPolicy: corev1.RestartPolicyNever,
+					Containers:    []corev1.Container{container},
+					Volumes:       volumes,
+				},
+			},
+		},
+	}
+	if len(used) > 0 {
+		list, err := json.Marshal(used)
+		if err != nil {
+			return nil, err
+		}
+		plan.job.Annotations[AnnotationSecrets] = string(list)
+	}
+	if len(plan.copies) > 0 {
+		plan.job.Annotations[annotationPreparing] = labelTrue
+		plan.job.Spec.Suspend = ptr.To(true)
+	}
+	return plan, nil
+}
+
+func seconds(d time.Duration) *int64 {
+	if d <= 0 {
+		return nil
+	}
+	return ptr.To(max(1, int64(d/time.Second)))
+}
+
+func seconds32(d time.Duration) *int32 {
+	if s := seconds(d); s != nil {
+		return ptr.To(int32(min(*s, 1<<31-1)))
+	}
+	return nil
+}
+
+// rename replaces a generated name that is taken by another one.
+func (p *Plan) rename() { p.job.Name = newName(p.job.Spec.Template.Spec.Containers[0].Image) }
+
+// newName is the image's own name, as far as a Job can have it, and a random suffix.
+func newName(image string) string {
+	base := "job"
+	if named, err := reference.ParseNormalizedNamed(image); err == nil {
+		base = path.Base(reference.Path(named))
+	}
+	base = strings.Map(func(r rune) rune {
+		if (r >= 'a' && r <= 'z') || (r >= '0' && r <= '9') {
+			return r
+		}
+		return '-'
+	}, base)
+	suffix := "-" + randomSuffix()
+	if room := maxNameLength - len(suffix); len(base) > room {
+		base = base[:room]
+	}
+	return strings.Trim(base, "-") + suffix
+}
+
+// randomSuffix is five characters of 32, one in 33 million.
+func randomSuffix() string { return strings.ToLower(rand.Text()[:5]) }

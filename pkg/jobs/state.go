@@ -1,0 +1,329 @@
+package jobs
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Phase is how far a job has come.
+type Phase string
+
+// The phases. The last three are final.
+const (
+	Pending   Phase = "pending"
+	Pulling   Phase = "pulling" // the node fetches the image
+	Running   Phase = "running"
+	Succeeded Phase = "succeeded"
+	Failed    Phase = "failed"
+	// Stuck is a job whose container never started, and never will: its image can't be pulled, or
+	// what it needs is not there.
+	Stuck Phase = "stuck"
+)
+
+// Final tells whether a job of this phase will not change any more.
+func (p Phase) Final() bool { return p == Succeeded || p == Failed || p == Stuck }
+
+// Reasons that Kubernetes has no word for.
+const (
+	ReasonDeleted    = "Deleted"    // somebody deleted the job or its pod
+	ReasonPodDeleted = "PodDeleted" // somebody deleted the job's pod
+)
+
+// UnknownExitCode is the ExitCode of a job whose command did not end, or not to our knowledge.
+const UnknownExitCode = -1
+
+// State is what can be said of a job at one moment.
+type State struct {
+	Phase Phase
+	// Reason is the word that Kubernetes has for why it is so, such as Unschedulable,
+	// ImagePullBackOff, Error, OOMKilled or DeadlineExceeded; empty where nothing is to be said.
+	Reason string
+	// Message is the cluster's own explanation. It is not harmless for a terminal.
+	Message string
+	// Pod is the name of the pod that runs the job; empty before there is one.
+	Pod string
+	// Started tells whether the container has run, so that there is a log.
+	Started bool
+	// ExitCode is the container's, once it has ended; else UnknownExitCode.
+	ExitCode int
+}
+
+// Signal is the name of the signal that ended the command, as far as the exit code tells: shells and
+// container runtimes report 128 and the signal's number. It is empty where there was none.
+func (s State) Signal() string {
+	return map[int]string{
+		128 + 1: "SIGHUP", 128 + 2: "SIGINT", 128 + 3: "SIGQUIT", 128 + 4: "SIGILL", 128 + 6: "SIGABRT", 128 + 7: "SIGBUS",
+		128 + 8: "SIGFPE", 128 + 9: "SIGKILL", 128 + 11: "SIGSEGV", 128 + 13: "SIGPIPE", 128 + 15: "SIGTERM",
+	}[s.ExitCode]
+}
+
+// pullAttempts is after how many failures an image counts as one that can't be pulled.
+const pullAttempts = 2
+
+// seen is what was seen of a job; describe makes a State of it.
+type seen struct {
+	job      *batchv1.Job // nil: not seen yet
+	jobGone  bool
+	pods     map[types.UID]*corev1.Pod
+	gone     map[types.UID]bool          // pods that are not there any more
+	events   map[types.UID]*corev1.Event // the latest telling one about the job or a pod
+	failures map[types.UID]int           // failed pulls of a pod's image
+}
+
+func (s *seen) describe() State {
+	pod := s.pod()
+	state := State{Phase: Pending, ExitCode: UnknownExitCode}
+	if pod != nil {
+		state = s.describePod(pod)
+	} else if s.job != nil {
+		if event := s.events[s.job.UID]; event != nil {
+			state.Reason, state.Message = event.Reason, event.Message
+		}
+	}
+	if state.Phase.Final() {
+		return state
+	}
+	return s.describeJob(pod, state)
+}
+
+// describeJob adds what befalls the job as a whole. A pod that is being deleted has no say of its
+// own: whether its job was deleted, timed out, or goes on in another pod, only the job knows.
+func (s *seen) describeJob(pod *corev1.Pod, state State) State {
+	end := func(reason, message string) State {
+		state.Reason, state.Message = reason, message
+		// Until it is killed the container may still say something.
+		if state.Phase != Running || state.ExitCode != UnknownExitCode || s.gone[pod.UID] {
+			state.Phase = Failed
+		}
+		return state
+	}
+	if s.jobGone || s.job != nil && s.job.DeletionTimestamp != nil {
+		return end(ReasonDeleted, "the job was deleted by someone else")
+	}
+	if s.job == nil {
+		return state
+	}
+	for _, condition := range s.job.Status.Conditions {
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			state.Phase, state.Reason, state.Message = Succeeded, "", ""
+			state.ExitCode = 0
+			return state
+		case batchv1.JobFailed, batchv1.JobFailureTarget:
+			switch {
+			case condition.Reason == batchv1.JobReasonDeadlineExceeded:
+				return end(condition.Reason, fmt.Sprintf("the job ran longer than its life span of %s",
+					time.Duration(deref(s.job.Spec.ActiveDeadlineSeconds))*time.Second))
+			case pod != nil && (pod.DeletionTimestamp != nil || s.gone[pod.UID]):
+				return end(ReasonPodDeleted, cmp.Or(disruption(pod), "the job's pod was deleted by someone else"))
+			case condition.Type == batchv1.JobFailed:
+				return end(condition.Reason, condition.Message)
+			}
+		}
+	}
+	return state
+}
+
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// pod is the latest one, and one that lives rather than one that is being deleted.
+func (s *seen) pod() *corev1.Pod {
+	var latest *corev1.Pod
+	for _, pod := range s.pods {
+		if latest == nil || s.comparePods(pod, latest) > 0 {
+			latest = pod
+		}
+	}
+	return latest
+}
+
+func (s *seen) comparePods(a, b *corev1.Pod) int {
+	alive := func(p *corev1.Pod) int {
+		switch {
+		case s.gone[p.UID]:
+			return 0
+		case p.DeletionTimestamp != nil:
+			return 1
+		}
+		return 2
+	}
+	return cmp.Or(
+		cmp.Compare(alive(a), alive(b)),
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		strings.Compare(a.Name, b.Name),
+	)
+}
+
+// describePod tells what one pod says of its job. While a pod is being deleted its end is not the
+// job's.
+func (s *seen) describePod(pod *corev1.Pod) State {
+	state := State{Phase: Pending, Pod: pod.Name, ExitCode: UnknownExitCode}
+	i := slices.IndexFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == ContainerName })
+	if i < 0 {
+		return s.describeUnstarted(pod, state)
+	}
+	container := &pod.Status.ContainerStatuses[i]
+	switch {
+	case container.State.Running != nil:
+		state.Phase, state.Started = Running, true
+		return state
+	case container.State.Terminated != nil:
+		return describeEnd(pod, container.State.Terminated, state)
+	case container.State.Waiting != nil:
+		state.Started = container.LastTerminationState.Terminated != nil
+		return s.describeWaiting(pod, container.State.Waiting, state)
+	}
+	return s.describeUnstarted(pod, state)
+}
+
+func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state State) State {
+	state.ExitCode = int(end.ExitCode)
+	// A container that could not be started has an end without a beginning.
+	state.Started = end.StartedAt.Unix() > 0
+	if pod.DeletionTimestamp != nil {
+		state.Phase = Running
+		return state
+	}
+	if end.ExitCode == 0 && pod.Status.Phase != corev1.PodFailed {
+		state.Phase = Succeeded
+		return state
+	}
+	state.Phase = Failed
+	state.Reason, state.Message = end.Reason, end.Message
+	if !state.Started {
+		state.Message = startError(end.Message)
+		return state
+	}
+	state.Message = "" // the container's termination message is for programs
+	if pod.Status.Reason != "" {
+		state.Reason, state.Message = pod.Status.Reason, pod.Status.Message
+	} else if why := disruption(pod); why != "" {
+		state.Message = why
+	}
+	return state
+}
+
+// startError is what runc says, without what containerd wraps around it.
+func startError(message string) string {
+	if _, inner, ok := strings.Cut(message, "unable to start container process: "); ok {
+		return strings.TrimSuffix(inner, ": unknown")
+	}
+	return message
+}
+
+// disruption is why a cluster ended a pod before its time, in the cluster's words.
+func disruption(pod *corev1.Pod) string {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.DisruptionTarget && condition.Status == corev1.ConditionTrue {
+			return condition.Message
+		}
+	}
+	return ""
+}
+
+// describeUnstarted is for a pod whose container nothing is known of.
+func (s *seen) describeUnstarted(pod *corev1.Pod, state State) State {
+	if pod.Status.Phase == corev1.PodFailed { // a node refused it, or gave it up
+		state.Phase = Failed
+		state.Reason, state.Message = pod.Status.Reason, cmp.Or(pod.Status.Message, disruption(pod))
+		return state
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
+			state.Reason, state.Message = condition.Reason, condition.Message
+			return state
+		}
+	}
+	return s.withEvent(pod, state)
+}
+
+// describeWaiting words the reasons of the kubelet (k8s.io/kubernetes/pkg/kubelet: images/types.go,
+// container/sync_result.go, kuberuntime/kuberuntime_container.go).
+func (s *seen) describeWaiting(pod *corev1.Pod, waiting *corev1.ContainerStateWaiting, state State) State {
+	switch waiting.Reason {
+	case "ContainerCreating", "PodInitializing", "":
+		return s.withEvent(pod, state)
+	}
+	state.Reason, state.Message = waiting.Reason, waiting.Message
+	switch waiting.Reason {
+	case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
+		state.Phase = Stuck
+	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
+		state.Phase = Pulling
+		state.Message = pullError(waiting.Message)
+		if s.failures[pod.UID] >= pullAttempts || hopeless(waiting.Message) {
+			state.Phase = Stuck
+		}
+	}
+	return state
+}
+
+// pullError is the registry's answer without what the kubelet and the container runtime wrap around.
+func pullError(message string) string {
+	for _, wrapping := range []string{"ErrImagePull: ", "desc = "} {
+		if _, inner, ok := strings.Cut(message, wrapping); ok {
+			message = inner
+		}
+	}
+	for {
+		// failed to pull and unpack image "…": failed to resolve reference "…": …
+		_, rest, ok := strings.Cut(message, `": `)
+		if !ok || !strings.HasPrefix(message, "failed to pull and unpack image ") && !strings.HasPrefix(message, "failed to resolve reference ") {
+			return message
+		}
+		message = rest
+	}
+}
+
+// hopeless tells whether the words of a registry mean that a second attempt would end alike.
+func hopeless(message string) bool {
+	message = strings.ToLower(message)
+	return slices.ContainsFunc([]string{"not found", "manifest unknown", "denied", "unauthorized", "403 forbidden", "invalid reference"},
+		func(words string) bool { return strings.Contains(message, words) })
+}
+
+// withEvent adds what an event says of a pod that waits for no reason of its own.
+func (s *seen) withEvent(pod *corev1.Pod, state State) State {
+	event := s.events[pod.UID]
+	if event == nil {
+		return state
+	}
+	if event.Reason == eventPulling {
+		state.Phase = Pulling
+		return state
+	}
+	state.Reason, state.Message = event.Reason, event.Message
+	// The kubelet tries a mount for ever. Without its Secret it can't succeed.
+	if event.Reason == "FailedMount" && missingSecret(event.Message) {
+		state.Phase = Stuck
+	}
+	return state
+}
+
+func missingSecret(message string) bool {
+	return strings.Contains(message, `secret "`) && strings.Contains(message, "not found") ||
+		strings.Contains(message, "references non-existent secret key")
+}
+
+const eventPulling = "Pulling"
+
+// telling tells whether an event may explain why a job has not started: FailedCreate, FailedMount,
+// FailedCreatePodSandBox and their like. "Failed" alone repeats what the pod's status says.
+func telling(event *corev1.Event) bool {
+	return event.Reason == eventPulling || event.Reason != "Failed" && strings.HasPrefix(event.Reason, "Failed")
+}

@@ -1,0 +1,373 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+)
+
+// eventsAfter is how long a job may take to start before its events are asked for why it doesn't.
+const eventsAfter = 500 * time.Millisecond
+
+// watchBackoff is the pause between attempts to reach the API server.
+func watchBackoff() wait.Backoff {
+	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6, Cap: 2 * time.Second}
+}
+
+// objects is a set of objects to observe.
+type objects struct {
+	unary, streaming rest.Interface
+	resource         string
+	namespace        string
+	options          metav1.ListOptions // selectors
+	newList          func() runtime.Object
+}
+
+// change is one thing that happened to objects.
+type change struct {
+	resource string           // what all is about
+	all      []runtime.Object // where not nil: all that there are now
+	changed  runtime.Object   // where not nil: new or changed
+	deleted  runtime.Object   // where not nil
+	// trouble says why the API server can't be reached at the moment; nil with all else.
+	trouble error
+}
+
+// observe lists objects and watches them until the context ends or the user may not. Cut watches
+// and ones that the API server has no history for (410 Gone) begin with a new list, so that
+// what was deleted meanwhile is noticed.
+func (c *Client) observe(ctx context.Context, o objects, each func(change)) error {
+	backoff := watchBackoff()
+	for {
+		started := time.Now()
+		err := c.observeOnce(ctx, o, each)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+			return err
+		case err != nil:
+			each(change{trouble: err})
+		}
+		if time.Since(started) > backoff.Cap {
+			backoff = watchBackoff()
+		}
+		pause(ctx, backoff.Step(), nil)
+	}
+}
+
+// observeOnce returns nil where the watch ended as watches do.
+func (c *Client) observeOnce(ctx context.Context, o objects, each func(change)) error {
+	list := o.newList()
+	options := o.options
+	err := o.unary.Get().Namespace(o.namespace).Resource(o.resource).
+		VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+	if err != nil {
+		return c.explain(err, "list", o.resource, "")
+	}
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	each(change{resource: o.resource, all: append([]runtime.Object{}, items...)})
+	accessor, err := meta.ListAccessor(list)
+	if err != nil {
+		return err
+	}
+	options.ResourceVersion = accessor.GetResourceVersion()
+	options.Watch = true
+	options.AllowWatchBookmarks = true
+	for {
+		err := c.watchOnce(ctx, o, &options, each)
+		if err != nil || ctx.Err() != nil {
+			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// watchOnce returns nil where the next watch can go on from options.ResourceVersion.
+func (c *Client) watchOnce(ctx context.Context, o objects, options *metav1.ListOptions, each func(change)) error {
+	stream, err := o.streaming.Get().Namespace(o.namespace).Resource(o.resource).
+		VersionedParams(options, metav1.ParameterCodec).Watch(ctx)
+	if err != nil {
+		return c.explain(err, "watch", o.resource, "")
+	}
+	defer stream.Stop()
+	progress := false
+	for event := range stream.ResultChan() {
+		if event.Type == watch.Error {
+			return apierrors.FromObject(event.Object)
+		}
+		if accessor, err := meta.Accessor(event.Object); err == nil {
+			options.ResourceVersion = accessor.GetResourceVersion()
+			progress = true
+		}
+		switch event.Type {
+		case watch.Added, watch.Modified:
+			each(change{changed: event.Object})
+		case watch.Deleted:
+			each(change{deleted: event.Object})
+		}
+	}
+	if !progress && ctx.Err() == nil {
+		return errors.New("the API server closed the connection") // not at once again
+	}
+	return nil
+}
+
+func (c *Client) jobObjects(job Ref) objects {
+	return objects{
+		unary: c.batch, streaming: c.streamingBatch, resource: jobsResource, namespace: job.Namespace,
+		options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("metadata.name", job.Name).String()},
+		newList: func() runtime.Object { return &batchv1.JobList{} },
+	}
+}
+
+func (c *Client) podObjects(job Ref) objects {
+	return objects{
+		unary: c.core, streaming: c.streamingCore, resource: podsResource, namespace: job.Namespace,
+		options: metav1.ListOptions{LabelSelector: batchv1.ControllerUidLabel + "=" + string(job.UID)},
+		newList: func() runtime.Object { return &corev1.PodList{} },
+	}
+}
+
+func (c *Client) eventObjects(namespace string, about types.UID) objects {
+	return objects{
+		unary: c.core, streaming: c.streamingCore, resource: eventsResource, namespace: namespace,
+		options: metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(about)).String()},
+		newList: func() runtime.Object { return &corev1.EventList{} },
+	}
+}
+
+// observeJob calls each with the job of that name, nil where there is none, until it returns true,
+// and returns nil then.
+func (c *Client) observeJob(ctx context.Context, job Ref, each func(*batchv1.Job) (done bool)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	errDone := errors.New("done")
+	err := c.observe(ctx, c.jobObjects(job), func(change change) {
+		var found *batchv1.Job
+		switch {
+		case change.trouble != nil || ctx.Err() != nil:
+			return
+		case change.all != nil && len(change.all) > 0:
+			found, _ = change.all[0].(*batchv1.Job)
+		case change.changed != nil:
+			found, _ = change.changed.(*batchv1.Job)
+		}
+		if each(found) {
+			cancel(errDone)
+		}
+	})
+	if errors.Is(context.Cause(ctx), errDone) {
+		return nil
+	}
+	return err
+}
+
+// Observer hears what happens to a job. Its functions are called one after the other.
+type Observer struct {
+	// State gets every state that differs from the one before.
+	State func(State)
+	// Trouble gets why the cluster can't be reached, after every attempt, and nil once it can again;
+	// all goes on by itself then. It may be nil.
+	Trouble func(error)
+	// Notice gets what CopyLog has to say besides the log. It may be nil. Watch doesn't call it.
+	Notice func(string)
+}
+
+// Watch follows a job to its end and returns the final state. Errors are the context's, and those
+// of a user who may not watch jobs and pods.
+func (c *Client) Watch(ctx context.Context, job Ref, observer Observer) (State, error) {
+	w := &jobWatch{client: c, job: job, observer: observer, changes: make(chan change), failed: make(chan error, 2)}
+	return w.run(ctx)
+}
+
+type jobWatch struct {
+	client   *Client
+	job      Ref
+	observer Observer
+	changes  chan change
+	failed   chan error
+	seen     seen
+	asked    map[types.UID]bool // whose events are observed
+	troubled bool               // the last attempt to reach the cluster failed
+}
+
+func (w *jobWatch) run(ctx context.Context) (State, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.seen = seen{
+		pods:     map[types.UID]*corev1.Pod{},
+		gone:     map[types.UID]bool{},
+		events:   map[types.UID]*corev1.Event{},
+		failures: map[types.UID]int{},
+	}
+	w.asked = map[types.UID]bool{}
+	for _, o := range []objects{w.client.podObjects(w.job), w.client.jobObjects(w.job)} {
+		w.observe(ctx, o, true)
+	}
+
+	slow := time.NewTimer(eventsAfter)
+	defer slow.Stop()
+	isSlow := false
+	var last State
+	for {
+		select {
+		case change := <-w.changes:
+			w.apply(change)
+		case <-slow.C:
+			isSlow = true
+		case err := <-w.failed:
+			return State{}, err
+		case <-ctx.Done():
+			return State{}, ctx.Err()
+		}
+		state := w.seen.describe()
+		if state != last && w.observer.State != nil {
+			w.observer.State(state)
+		}
+		last = state
+		if state.Phase.Final() {
+			return state, nil
+		}
+		if isSlow && !state.Started {
+			w.askWhy(ctx)
+		}
+	}
+}
+
+// observe feeds the changes of objects to run. The end of what is vital ends run.
+func (w *jobWatch) observe(ctx context.Context, o objects, vital bool) {
+	go func() {
+		err := w.client.observe(ctx, o, func(change change) {
+			if change.trouble != nil && !vital {
+				return
+			}
+			select {
+			case w.changes <- change:
+			case <-ctx.Done():
+			}
+		})
+		if vital {
+			w.failed <- err
+		}
+	}()
+}
+
+// askWhy begins to observe the events of what doesn't start: of the job, then of its pod. Who may
+// not read events learns less.
+func (w *jobWatch) askWhy(ctx context.Context) {
+	about := w.job.UID
+	if pod := w.seen.pod(); pod != nil {
+		about = pod.UID
+	}
+	if !w.asked[about] {
+		w.asked[about] = true
+		w.observe(ctx, w.client.eventObjects(w.job.Namespace, about), false)
+	}
+}
+
+func (w *jobWatch) apply(change change) {
+	if (change.trouble != nil || w.troubled) && w.observer.Trouble != nil {
+		w.observer.Trouble(change.trouble)
+	}
+	w.troubled = change.trouble != nil
+	switch {
+	case change.trouble != nil:
+	case change.changed != nil:
+		w.set(change.changed)
+	case change.deleted != nil:
+		switch object := change.deleted.(type) {
+		case *batchv1.Job:
+			w.seen.jobGone = w.seen.jobGone || object.UID == w.job.UID
+		case *corev1.Pod:
+			w.set(object)
+			w.seen.gone[object.UID] = true
+		}
+	default:
+		w.replace(change)
+	}
+}
+
+// replace takes what a new list says; what is not in it any more is gone.
+func (w *jobWatch) replace(change change) {
+	listed := map[types.UID]bool{}
+	for _, object := range change.all {
+		w.set(object)
+		if accessor, err := meta.Accessor(object); err == nil {
+			listed[accessor.GetUID()] = true
+		}
+	}
+	switch change.resource {
+	case jobsResource:
+		w.seen.jobGone = w.seen.jobGone || !listed[w.job.UID]
+	case podsResource:
+		for uid := range w.seen.pods {
+			w.seen.gone[uid] = w.seen.gone[uid] || !listed[uid]
+		}
+	}
+}
+
+func (w *jobWatch) set(object runtime.Object) {
+	switch object := object.(type) {
+	case *batchv1.Job:
+		if object.UID != w.job.UID {
+			w.seen.jobGone = true // another one has its name now
+			return
+		}
+		w.seen.job = object
+	case *corev1.Pod:
+		if failedPull(object) && !failedPull(w.seen.pods[object.UID]) {
+			w.seen.failures[object.UID]++
+		}
+		w.seen.pods[object.UID] = object
+	case *corev1.Event:
+		about := object.InvolvedObject.UID
+		if before := w.seen.events[about]; telling(object) && (before == nil || !eventTime(object).Before(eventTime(before))) {
+			w.seen.events[about] = object
+		}
+	}
+}
+
+// failedPull tells whether the last attempt to pull the image has just failed; between attempts
+// the reason is ImagePullBackOff.
+func failedPull(pod *corev1.Pod) bool {
+	if pod == nil {
+		return false
+	}
+	for _, container := range pod.Status.ContainerStatuses {
+		if waiting := container.State.Waiting; waiting != nil && waiting.Reason == "ErrImagePull" {
+			return true
+		}
+	}
+	return false
+}
+
+func eventTime(event *corev1.Event) time.Time {
+	latest := event.CreationTimestamp.Time
+	for _, t := range []time.Time{event.LastTimestamp.Time, event.EventTime.Time} {
+		if t.After(latest) {
+			latest = t
+		}
+	}
+	if event.Series != nil && event.Series.LastObservedTime.After(latest) {
+		latest = event.Series.LastObservedTime.Time
+	}
+	return latest
+}
