@@ -25,14 +25,34 @@ type Rules struct {
 	rules []authorizationv1.ResourceRule
 }
 
-// Review asks with one SelfSubjectRulesReview.
+// Review asks one question; for several, make an Asker.
 func Review(ctx context.Context, client *kube.Client, namespace string) (Rules, error) {
-	version := authorizationv1.SchemeGroupVersion
-	api, err := client.REST(version, kube.NewScheme(version, &authorizationv1.SelfSubjectRulesReview{}))
+	asker, err := NewAsker(client)
 	if err != nil {
 		return Rules{}, err
 	}
-	return review(ctx, client, api, namespace)
+	return asker.Review(ctx, namespace)
+}
+
+// NewRules are rules that were read from RBAC objects, for questions about somebody else.
+func NewRules(namespace string, rules []authorizationv1.ResourceRule) Rules {
+	return Rules{Namespace: namespace, rules: rules}
+}
+
+// Asker asks about many namespaces over one connection. It is safe for use by several goroutines.
+type Asker struct {
+	client *kube.Client
+	api    rest.Interface
+}
+
+// NewAsker prepares for questions to a cluster. It makes no request.
+func NewAsker(client *kube.Client) (*Asker, error) {
+	version := authorizationv1.SchemeGroupVersion
+	api, err := client.REST(version, kube.NewScheme(version, &authorizationv1.SelfSubjectRulesReview{}))
+	if err != nil {
+		return nil, err
+	}
+	return &Asker{client: client, api: api}, nil
 }
 
 // All tells whether verb is allowed on every object of the resource.
@@ -59,14 +79,15 @@ func covers(rule authorizationv1.ResourceRule, verb string, resource schema.Grou
 	return has(rule.Verbs, verb) && has(rule.APIGroups, resource.Group) && has(rule.Resources, resource.Resource)
 }
 
-func review(ctx context.Context, client *kube.Client, api rest.Interface, namespace string) (Rules, error) {
+// Review asks about one namespace with one SelfSubjectRulesReview.
+func (a *Asker) Review(ctx context.Context, namespace string) (Rules, error) {
 	question := &authorizationv1.SelfSubjectRulesReview{
 		Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace},
 	}
 	answer := &authorizationv1.SelfSubjectRulesReview{}
-	err := api.Post().Resource("selfsubjectrulesreviews").Body(question).Do(ctx).Into(answer)
+	err := a.api.Post().Resource("selfsubjectrulesreviews").Body(question).Do(ctx).Into(answer)
 	if err != nil {
-		return Rules{}, client.Explain(err, kube.Request{Verb: "create", Resource: "selfsubjectrulesreviews"})
+		return Rules{}, a.client.Explain(err, kube.Request{Verb: "create", Resource: "selfsubjectrulesreviews"})
 	}
 	rules := Rules{Namespace: namespace, rules: answer.Status.ResourceRules}
 	if answer.Status.Incomplete {

@@ -21,7 +21,6 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credentials that kubectl accepts must work here too
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // DefaultRequestTimeout bounds every request that isn't a stream where the user set no
@@ -215,11 +214,18 @@ func NewScheme(version schema.GroupVersion, types ...runtime.Object) *runtime.Sc
 	return scheme
 }
 
-// Contexts lists the kubeconfig's contexts by name, for front ends that let the user choose.
-func Contexts(o *Options) (map[string]*clientcmdapi.Context, error) {
+// NamespacesOf lists, sorted, the namespaces that the kubeconfig's contexts name for a cluster.
+func NamespacesOf(o *Options, cluster string) ([]string, error) {
 	raw, err := loader(o, o.Overrides).RawConfig()
 	if err != nil {
 		return nil, describeConfigError(err)
 	}
-	return raw.Contexts, nil
+	var names []string
+	for _, context := range raw.Contexts {
+		if context.Cluster == cluster && context.Namespace != "" {
+			names = append(names, context.Namespace)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }

@@ -110,6 +110,11 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 			return false, s.wrap(key, err)
 		}
 	}
+	if !o.DryRun {
+		if err := s.removeOldGrants(ctx, key); err != nil {
+			return false, s.wrap(key, err)
+		}
+	}
 	err = s.create(ctx, key, value, o)
 	if apierrors.IsAlreadyExists(err) {
 		err = ErrExists
@@ -147,6 +152,44 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 		Do(ctx).
 		Error()
 	return s.explain(err, "create", key)
+}
+
+// removeOldGrants removes what a Secret of the same name left behind when it was deleted by other
+// means than Remove and the garbage collector has not come by yet. Otherwise whoever had access to
+// the old one would have it to the new one, for a moment.
+//
+// The Roles are looked for before the Secret, and mostly there are none: that costs one request.
+func (s *Store) removeOldGrants(ctx context.Context, key string) error {
+	old := grantsOf(ObjectName(key))
+	old.Limit = 1
+	roles := s.metadata.Resource(rolesResource).Namespace(s.Namespace())
+	found, err := roles.List(ctx, old)
+	if apierrors.IsForbidden(err) {
+		return nil // then only the garbage collector can
+	}
+	if err != nil {
+		return s.explainGrants(err, "list", rolesResource)
+	}
+	if len(found.Items) == 0 {
+		return nil
+	}
+	if _, err := s.lookup(ctx, key); !errors.Is(err, ErrNotFound) {
+		return nil // they belong to a Secret that exists, and creating it again will be refused
+	}
+	err = roles.DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(ObjectName(key)))
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	return s.explainGrants(err, "deletecollection", rolesResource)
+}
+
+// grantsOf selects the Roles and RoleBindings that share a Secret.
+func grantsOf(object string) metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: LabelGrant + "=" + LabelTrue + "," + LabelObject + "=" + ObjectHash(object)}
+}
+
+func (s *Store) explainGrants(err error, verb string, resource schema.GroupVersionResource) error {
+	return s.client.Explain(err, kube.Request{Verb: verb, Resource: resource.Resource, Namespace: s.Namespace()})
 }
 
 func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOptions) error {
@@ -336,13 +379,12 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	grants := metav1.ListOptions{LabelSelector: LabelGrant + "=" + LabelTrue + "," + LabelObject + "=" + ObjectHash(found.Object)}
 	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grants)
+		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(found.Object))
 		// Who has no rights on RBAC objects may still remove the secret; the garbage collector
 		// then removes its grants.
 		if err != nil && !apierrors.IsForbidden(err) {
-			return s.wrap(key, s.client.Explain(err, kube.Request{Verb: "deletecollection", Resource: resource.Resource, Namespace: s.Namespace()}))
+			return s.wrap(key, s.explainGrants(err, "deletecollection", resource))
 		}
 	}
 	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
@@ -376,4 +418,17 @@ func (s *Store) wrap(key string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", s.URI(key), err)
+}
+
+// KeyOfObject reads which key the Kubernetes Secret of a name holds, without its value.
+func KeyOfObject(ctx context.Context, client *kube.Client, namespace, object string) (string, error) {
+	md, err := client.Metadata()
+	if err != nil {
+		return "", err
+	}
+	found, err := md.Resource(secretsResource).Namespace(namespace).Get(ctx, object, metav1.GetOptions{})
+	if err != nil {
+		return "", client.Explain(err, kube.Request{Verb: "get", Resource: secretsResource.Resource, Namespace: namespace, Name: object})
+	}
+	return keyOf(found), nil
 }

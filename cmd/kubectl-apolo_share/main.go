@@ -1,0 +1,10 @@
+// Command kubectl-apolo_share is the plugin behind kubectl apolo-share.
+package main
+
+import (
+	"os"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/acl"
+)
+
+func main() { os.Exit(acl.ShareMain()) }

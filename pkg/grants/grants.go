@@ -1,0 +1,337 @@
+// Package grants shares single secrets through RBAC, so that the API server enforces what is
+// granted and nothing of this product has to be trusted.
+//
+// A level of a secret is a Role and a RoleBinding of the same name, owned by the Secret. Who has
+// the level is a subject of the RoleBinding. docs/security.md of the repository shows the objects
+// and says what they do and don't protect from.
+package grants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// ErrNotGranted says that there is no grant that could be revoked.
+var ErrNotGranted = errors.New("has no grant")
+
+// manyWriters is patient enough for dozens of processes that change one RoleBinding at once: each
+// round lets at least one of them through.
+var manyWriters = wait.Backoff{Steps: 200, Duration: 5 * time.Millisecond, Factor: 1.2, Jitter: 1, Cap: 300 * time.Millisecond}
+
+// Granter shares the secrets of one namespace. It is safe for use by several goroutines.
+type Granter struct {
+	store  *secrets.Store
+	client *kube.Client
+	rbac   *rest.RESTClient
+}
+
+// NewGranter opens the place that where names, as secrets.NewStore does. It makes no request.
+func NewGranter(client *kube.Client, where uri.Secret) (*Granter, error) {
+	store, err := secrets.NewStore(client, where)
+	if err != nil {
+		return nil, err
+	}
+	api, err := rbacClient(client)
+	if err != nil {
+		return nil, err
+	}
+	return &Granter{store: store, client: client, rbac: api}, nil
+}
+
+func rbacClient(client *kube.Client) (*rest.RESTClient, error) {
+	version := rbacv1.SchemeGroupVersion
+	return client.REST(version, kube.NewScheme(version,
+		&rbacv1.Role{}, &rbacv1.RoleList{}, &rbacv1.RoleBinding{}, &rbacv1.RoleBindingList{},
+		&rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}, &rbacv1.ClusterRoleBindingList{}))
+}
+
+// bindings are the RoleBindings of one secret by level; what does not exist is missing.
+type bindings map[Level]*rbacv1.RoleBinding
+
+// levelOf is the highest level that a grantee has, or empty.
+func (b bindings) levelOf(grantee Grantee) Level {
+	var highest Level
+	for _, level := range Levels() {
+		if b.has(level, grantee) {
+			highest = level
+		}
+	}
+	return highest
+}
+
+func (b bindings) has(level Level, grantee Grantee) bool {
+	return b[level] != nil && slices.Contains(b[level].Subjects, grantee.subject())
+}
+
+// Grant gives a level to a grantee. It returns the level that the grantee had before, which is
+// empty for none. One who has as much or more keeps it, and nothing changes. One who has less gets
+// the new level before he loses the old one.
+//
+// It returns secrets.ErrNotFound where there is no such secret, and an error that names the
+// missing right where the user may not share it or has less than he wants to give.
+func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level Level) (before Level, err error) {
+	secret, err := g.store.Lookup(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	existing, err := g.bindings(ctx, secret)
+	if err != nil {
+		return "", g.wrap(key, err)
+	}
+	before = existing.levelOf(grantee)
+	if !before.Includes(level) {
+		if err := g.add(ctx, secret, existing, grantee, level); err != nil {
+			return before, g.wrap(key, err)
+		}
+	}
+	// What is below the highest level is left over from moving up, now or in a call that was ended.
+	highest := level
+	if before.Includes(level) {
+		highest = before
+	}
+	for _, lower := range Levels() {
+		if lower != highest && existing.has(lower, grantee) {
+			if err := g.change(ctx, secret, lower, without(grantee)); err != nil {
+				return before, g.wrap(key, err)
+			}
+		}
+	}
+	return before, nil
+}
+
+// Revoke takes every level from a grantee and returns the highest he had. It returns ErrNotGranted
+// where he had none.
+func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (before Level, err error) {
+	secret, err := g.store.Lookup(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	existing, err := g.bindings(ctx, secret)
+	if err != nil {
+		return "", g.wrap(key, err)
+	}
+	before = existing.levelOf(grantee)
+	if before == "" {
+		return "", g.wrap(key, fmt.Errorf("%s %w", grantee, ErrNotGranted))
+	}
+	for _, level := range slices.Backward(Levels()) {
+		if existing.has(level, grantee) {
+			if err := g.change(ctx, secret, level, without(grantee)); err != nil {
+				return before, g.wrap(key, err)
+			}
+		}
+	}
+	return before, nil
+}
+
+// bindings reads by name, because a manager may not list.
+func (g *Granter) bindings(ctx context.Context, secret secrets.Secret) (bindings, error) {
+	found := make([]*rbacv1.RoleBinding, len(Levels()))
+	var requests errgroup.Group
+	for i, level := range Levels() {
+		requests.Go(func() error {
+			binding, err := g.get(ctx, objectName(secret, level))
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			found[i] = binding
+			return g.explain(err, "get", "rolebindings", objectName(secret, level))
+		})
+	}
+	err := requests.Wait()
+	if apierrors.IsForbidden(err) {
+		return nil, fmt.Errorf("%w (to share a secret you need the level manage on it, or to be admin of its namespace)", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := bindings{}
+	for i, level := range Levels() {
+		if found[i] != nil {
+			all[level] = found[i]
+		}
+	}
+	return all, nil
+}
+
+// add makes what a level needs and is missing, and then the grantee one of its subjects.
+func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindings, grantee Grantee, level Level) error {
+	needed := []Level{level}
+	if level == Manage {
+		needed = Levels() // a manager may change bindings, but not make them
+	}
+	for _, l := range needed {
+		if existing[l] != nil {
+			continue
+		}
+		if err := g.createRole(ctx, secret, l); err != nil {
+			return err
+		}
+	}
+	for _, l := range needed {
+		if existing[l] != nil {
+			continue
+		}
+		var subjects []rbacv1.Subject
+		if l == level {
+			subjects = []rbacv1.Subject{grantee.subject()}
+		}
+		created, err := g.createBinding(ctx, secret, l, subjects)
+		if err != nil {
+			return err
+		}
+		if created && l == level {
+			return nil
+		}
+	}
+	return g.change(ctx, secret, level, with(grantee))
+}
+
+// createRole makes the Role of a level. One that another process made at the same time is as good;
+// one with other rules, which somebody changed by hand, is set right.
+func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level Level) error {
+	role := &rbacv1.Role{ObjectMeta: g.meta(secret, level), Rules: Rules(secret, level)}
+	err := g.rbac.Post().Namespace(g.store.Namespace()).Resource("roles").Body(role).Do(ctx).Error()
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return g.repairRole(ctx, role)
+	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
+		// The API server asks of who makes a Role that he has all that it gives.
+		return &notYours{level: level, cause: err}
+	}
+	return g.explain(err, "create", "roles", "")
+}
+
+func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
+	return retry.RetryOnConflict(manyWriters, func() error {
+		found := &rbacv1.Role{}
+		err := g.rbac.Get().Namespace(g.store.Namespace()).Resource("roles").Name(wanted.Name).Do(ctx).Into(found)
+		if err != nil {
+			return g.explain(err, "get", "roles", wanted.Name)
+		}
+		if equality.Semantic.DeepEqual(found.Rules, wanted.Rules) {
+			return nil
+		}
+		found.Rules = wanted.Rules
+		err = g.rbac.Put().Namespace(g.store.Namespace()).Resource("roles").Name(wanted.Name).Body(found).Do(ctx).Error()
+		if apierrors.IsConflict(err) {
+			return err
+		}
+		return g.explain(err, "update", "roles", wanted.Name)
+	})
+}
+
+// notYours says that somebody wants to give more than he has.
+type notYours struct {
+	level Level
+	cause error
+}
+
+func (e *notYours) Error() string {
+	return fmt.Sprintf("you can't grant %s on it, because you may not %s it yourself", e.level, strings.Join(e.level.secretVerbs(), ", "))
+}
+
+func (e *notYours) Unwrap() error { return e.cause }
+
+func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, level Level, subjects []rbacv1.Subject) (created bool, err error) {
+	binding := &rbacv1.RoleBinding{ObjectMeta: g.meta(secret, level), Subjects: subjects, RoleRef: roleRef(secret, level)}
+	err = g.rbac.Post().Namespace(g.store.Namespace()).Resource("rolebindings").Body(binding).Do(ctx).Error()
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return false, nil
+	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
+		return false, &notYours{level: level, cause: err}
+	}
+	return err == nil, g.explain(err, "create", "rolebindings", "")
+}
+
+// change applies a change to the subjects of a binding, again and again until no other process
+// came in between.
+func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level, change func([]rbacv1.Subject) []rbacv1.Subject) error {
+	name := objectName(secret, level)
+	return retry.OnError(manyWriters, apierrors.IsConflict, func() error {
+		binding, err := g.get(ctx, name)
+		if err != nil {
+			return g.explain(err, "get", "rolebindings", name)
+		}
+		if binding.RoleRef != roleRef(secret, level) {
+			return fmt.Errorf("the rolebinding %s points to another role; remove it with kubectl", name)
+		}
+		subjects := change(binding.Subjects)
+		if equality.Semantic.DeepEqual(subjects, binding.Subjects) {
+			return nil
+		}
+		binding.Subjects = subjects
+		// Whoever may change a binding can strip these; then it would outlive its secret.
+		wanted := g.meta(secret, level)
+		binding.Labels, binding.OwnerReferences = wanted.Labels, wanted.OwnerReferences
+		err = g.rbac.Put().Namespace(g.store.Namespace()).Resource("rolebindings").Name(name).Body(binding).Do(ctx).Error()
+		if apierrors.IsConflict(err) {
+			return err
+		}
+		return g.explain(err, "update", "rolebindings", name)
+	})
+}
+
+func with(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
+	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
+		if slices.Contains(subjects, grantee.subject()) {
+			return subjects
+		}
+		return append(slices.Clone(subjects), grantee.subject())
+	}
+}
+
+func without(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
+	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
+		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == grantee.subject() })
+	}
+}
+
+func (g *Granter) get(ctx context.Context, name string) (*rbacv1.RoleBinding, error) {
+	binding := &rbacv1.RoleBinding{}
+	err := g.rbac.Get().Namespace(g.store.Namespace()).Resource("rolebindings").Name(name).Do(ctx).Into(binding)
+	return binding, err
+}
+
+func (g *Granter) meta(secret secrets.Secret, level Level) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name:   objectName(secret, level),
+		Labels: map[string]string{secrets.LabelGrant: secrets.LabelTrue, secrets.LabelObject: secrets.ObjectHash(secret.Object)},
+		OwnerReferences: []metav1.OwnerReference{{
+			APIVersion: "v1", Kind: "Secret", Name: secret.Object, UID: secret.UID,
+		}},
+	}
+}
+
+func roleRef(secret secrets.Secret, level Level) rbacv1.RoleRef {
+	return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: objectName(secret, level)}
+}
+
+func (g *Granter) explain(err error, verb, resource, name string) error {
+	return g.client.Explain(err, kube.Request{Verb: verb, Resource: resource, Namespace: g.store.Namespace(), Name: name})
+}
+
+func (g *Granter) wrap(key string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", g.store.URI(key), err)
+}

@@ -1,0 +1,367 @@
+package grants
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// parallel is how many questions are under way at once, below the 100 to 250 streams that API
+// servers allow on one connection.
+const parallel = 64
+
+var (
+	secretsResource      = schema.GroupResource{Resource: "secrets"}
+	roleBindingsResource = schema.GroupResource{Group: rbacv1.GroupName, Resource: "rolebindings"}
+	// hashedName is what secrets.ObjectName makes of a key that can't be a name itself. Only the
+	// annotation of such a Secret tells its key.
+	hashedName = regexp.MustCompile(`-[0-9a-f]{32}$`)
+)
+
+// Access is one row: what somebody may do with one secret, or, where Key is empty, with all
+// secrets of a namespace.
+type Access struct {
+	Namespace string
+	Key       string
+	Object    string  // the name of the Kubernetes Secret
+	Level     Level   // the highest
+	Grantee   Grantee // set by Shared and Who alone
+	Stale     bool    // a left-over of a Secret that is gone; it gives access to nothing
+}
+
+// URI is how a user calls what the access is to.
+func (a Access) URI(cluster string) string {
+	if a.Key == "" {
+		return uri.Scheme + "//" + cluster + "/" + a.Namespace
+	}
+	return uri.Secret{Cluster: cluster, Namespace: a.Namespace, Key: a.Key}.String()
+}
+
+// List is the answer to a question about access.
+type List struct {
+	Items []Access
+	// Unseen says, in sentences, what may be missing and why.
+	Unseen []string
+}
+
+// Mine asks the API server what the user may do with secrets in the namespaces given. Each
+// namespace is one request, many at a time.
+func Mine(ctx context.Context, client *kube.Client, namespaces []string) (List, error) {
+	asker, err := access.NewAsker(client)
+	if err != nil {
+		return List{}, err
+	}
+	return collect(ctx, client, namespaces, func(ctx context.Context, namespace string) (access.Rules, []string, error) {
+		rules, err := asker.Review(ctx, namespace)
+		if err != nil {
+			return access.Rules{}, nil, fmt.Errorf("namespace %s: %w", namespace, err)
+		}
+		if rules.Incomplete != "" {
+			return rules, []string{fmt.Sprintf("the API server says that its answer for namespace %s is incomplete: %s", namespace, rules.Incomplete)}, nil
+		}
+		return rules, nil, nil
+	})
+}
+
+// collect turns the rules of each namespace into rows.
+func collect(ctx context.Context, client *kube.Client, namespaces []string, rulesOf func(context.Context, string) (access.Rules, []string, error)) (List, error) {
+	var (
+		lock sync.Mutex
+		list List
+	)
+	requests, ctx := errgroup.WithContext(ctx)
+	requests.SetLimit(parallel)
+	for _, namespace := range namespaces {
+		requests.Go(func() error {
+			rules, unseen, err := rulesOf(ctx, namespace)
+			if err != nil {
+				return err
+			}
+			rows := rows(rules)
+			for i := range rows {
+				if rows[i].Object != "" {
+					rows[i].Key = keyOf(ctx, client, namespace, rows[i].Object)
+				}
+			}
+			lock.Lock()
+			defer lock.Unlock()
+			list.Items = append(list.Items, rows...)
+			list.Unseen = append(list.Unseen, unseen...)
+			return nil
+		})
+	}
+	err := requests.Wait()
+	sortRows(list.Items)
+	slices.Sort(list.Unseen)
+	return list, err
+}
+
+func sortRows(rows []Access) {
+	slices.SortFunc(rows, func(a, b Access) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Grantee.String(), b.Grantee.String()), cmp.Compare(a.Level, b.Level))
+	})
+}
+
+// rows reads levels out of the rules of one namespace.
+func rows(rules access.Rules) []Access {
+	var found []Access
+	if rules.All("get", secretsResource) {
+		level := Read
+		if rules.All("update", secretsResource) && rules.All("delete", secretsResource) {
+			level = Write
+			if rules.All("create", roleBindingsResource) {
+				level = Manage
+			}
+		}
+		found = append(found, Access{Namespace: rules.Namespace, Level: level})
+	}
+	update, remove := rules.Names("update", secretsResource), rules.Names("delete", secretsResource)
+	managed := map[string]bool{}
+	for _, binding := range rules.Names("update", roleBindingsResource) {
+		if object, level, _, ok := parseObjectName(binding); ok && level == Manage {
+			managed[object] = true
+		}
+	}
+	for _, object := range rules.Names("get", secretsResource) {
+		level := Read
+		if slices.Contains(update, object) && slices.Contains(remove, object) {
+			level = Write
+			if managed[object] {
+				level = Manage
+			}
+		}
+		found = append(found, Access{Namespace: rules.Namespace, Object: object, Level: level})
+	}
+	return found
+}
+
+// keyOf is the key that a Secret holds, as far as the user may know: its name otherwise.
+func keyOf(ctx context.Context, client *kube.Client, namespace, object string) string {
+	if !hashedName.MatchString(object) {
+		return object
+	}
+	key, err := secrets.KeyOfObject(ctx, client, namespace, object)
+	if err != nil {
+		return object
+	}
+	return key
+}
+
+// Shared lists who may use which secret of a namespace through grants.
+func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Access, error) {
+	api, err := rbacClient(client)
+	if err != nil {
+		return nil, err
+	}
+	found, err := listBindings(ctx, client, api, namespace, secrets.LabelGrant+"="+secrets.LabelTrue)
+	if err != nil {
+		return nil, err
+	}
+	store, err := secrets.NewStore(client, uri.Secret{Namespace: namespace})
+	if err != nil {
+		return nil, err
+	}
+	byObject := map[string]secrets.Secret{}
+	err = store.List(ctx, func(s secrets.Secret) error {
+		byObject[s.Object] = s
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var shared []Access
+	for _, binding := range found {
+		object, level, uid, ok := parseObjectName(binding.Name)
+		if !ok {
+			continue
+		}
+		secret, exists := byObject[object]
+		row := Access{Namespace: namespace, Key: secret.Key, Object: object, Level: level, Stale: !exists || shortUID(secret) != uid}
+		if !exists {
+			row.Key = object
+		}
+		for _, subject := range binding.Subjects {
+			row.Grantee = granteeOf(subject)
+			shared = append(shared, row)
+		}
+	}
+	sortRows(shared)
+	return shared, nil
+}
+
+// Who lists who may use one secret through grants. It needs no right to list, so a manager may
+// ask too.
+func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
+	secret, err := g.store.Lookup(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	existing, err := g.bindings(ctx, secret)
+	if err != nil {
+		return nil, g.wrap(key, err)
+	}
+	var who []Access
+	for level, binding := range existing {
+		for _, subject := range binding.Subjects {
+			who = append(who, Access{Namespace: secret.Namespace, Key: secret.Key, Object: secret.Object, Level: level, Grantee: granteeOf(subject)})
+		}
+	}
+	sortRows(who)
+	return who, nil
+}
+
+// Of reads, from the RBAC objects that the user may read, what somebody else may do with secrets
+// in the namespaces given. Rights through groups other than those that everybody is in can't be
+// seen: Kubernetes does not know who is in a group.
+func Of(ctx context.Context, client *kube.Client, somebody Grantee, namespaces []string) (List, error) {
+	api, err := rbacClient(client)
+	if err != nil {
+		return List{}, err
+	}
+	reader := &ruleReader{client: client, api: api, somebody: somebody, clusterRoles: map[string][]rbacv1.PolicyRule{}}
+	var everywhere []authorizationv1.ResourceRule
+	clusterBindings := &rbacv1.ClusterRoleBindingList{}
+	unseen := []string{"rights through groups, since Kubernetes does not know who is in them; with the right to impersonate, 'acl ls --as " + somebody.String() + "' shows all"}
+	err = api.Get().Resource("clusterrolebindings").Do(ctx).Into(clusterBindings)
+	switch {
+	case apierrors.IsForbidden(err):
+		unseen = append(unseen, "rights in the whole cluster, since you may not list clusterrolebindings")
+	case err != nil:
+		return List{}, client.Explain(err, kube.Request{Verb: "list", Resource: "clusterrolebindings"})
+	}
+	for _, binding := range clusterBindings.Items {
+		if reader.concerns(binding.Subjects, "") {
+			rules, problem, err := reader.rules(ctx, "", binding.RoleRef)
+			if err != nil {
+				return List{}, err
+			}
+			if problem != "" {
+				unseen = append(unseen, problem)
+			}
+			everywhere = append(everywhere, rules...)
+		}
+	}
+	list, err := collect(ctx, client, namespaces, func(ctx context.Context, namespace string) (access.Rules, []string, error) {
+		return reader.namespace(ctx, namespace, everywhere)
+	})
+	list.Unseen = append(unseen, list.Unseen...)
+	return list, err
+}
+
+// ruleReader puts together the rules of one user from RBAC objects.
+type ruleReader struct {
+	client   *kube.Client
+	api      *rest.RESTClient
+	somebody Grantee
+
+	lock         sync.Mutex
+	clusterRoles map[string][]rbacv1.PolicyRule
+}
+
+// namespace reads the rules that hold in one namespace, besides those that hold everywhere.
+func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere []authorizationv1.ResourceRule) (access.Rules, []string, error) {
+	found, err := listBindings(ctx, r.client, r.api, namespace, "")
+	if apierrors.IsForbidden(err) {
+		return access.NewRules(namespace, everywhere), []string{"namespace " + namespace + ", since you may not list its rolebindings"}, nil
+	}
+	if err != nil {
+		return access.Rules{}, nil, err
+	}
+	all := slices.Clone(everywhere)
+	var unseen []string
+	for _, binding := range found {
+		if !r.concerns(binding.Subjects, namespace) {
+			continue
+		}
+		rules, problem, err := r.rules(ctx, namespace, binding.RoleRef)
+		if err != nil {
+			return access.Rules{}, nil, err
+		}
+		if problem != "" {
+			unseen = append(unseen, problem)
+		}
+		all = append(all, rules...)
+	}
+	return access.NewRules(namespace, all), unseen, nil
+}
+
+// concerns tells whether a binding is for somebody, by name or by a group that everybody is in.
+func (r *ruleReader) concerns(subjects []rbacv1.Subject, bindingNamespace string) bool {
+	groups := []string{"system:authenticated"}
+	if r.somebody.Kind == rbacv1.ServiceAccountKind {
+		groups = append(groups, "system:serviceaccounts", "system:serviceaccounts:"+r.somebody.Namespace)
+	}
+	return slices.ContainsFunc(subjects, func(s rbacv1.Subject) bool {
+		if s.Kind == rbacv1.ServiceAccountKind && s.Namespace == "" {
+			s.Namespace = bindingNamespace
+		}
+		return s == r.somebody.subject() || s.Kind == rbacv1.GroupKind && slices.Contains(groups, s.Name)
+	})
+}
+
+// rules reads the rules that a binding points to. A role that is gone gives nothing.
+func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.RoleRef) (rules []authorizationv1.ResourceRule, problem string, err error) {
+	var policy []rbacv1.PolicyRule
+	if ref.Kind == "ClusterRole" {
+		r.lock.Lock()
+		defer r.lock.Unlock()
+		known, ok := r.clusterRoles[ref.Name]
+		if !ok {
+			role := &rbacv1.ClusterRole{}
+			err = r.api.Get().Resource("clusterroles").Name(ref.Name).Do(ctx).Into(role)
+			known = role.Rules
+			r.clusterRoles[ref.Name] = known
+		}
+		policy = known
+	} else {
+		role := &rbacv1.Role{}
+		err = r.api.Get().Namespace(namespace).Resource("roles").Name(ref.Name).Do(ctx).Into(role)
+		policy = role.Rules
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, "", nil
+	case apierrors.IsForbidden(err):
+		return nil, fmt.Sprintf("what the %s %q gives in namespace %q, since you may not read it", ref.Kind, ref.Name, namespace), nil
+	case err != nil:
+		return nil, "", r.client.Explain(err, kube.Request{Verb: "get", Resource: "roles", Namespace: namespace, Name: ref.Name})
+	}
+	for _, rule := range policy {
+		rules = append(rules, authorizationv1.ResourceRule{
+			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames})
+	}
+	return rules, "", nil
+}
+
+func listBindings(ctx context.Context, client *kube.Client, api *rest.RESTClient, namespace, selector string) ([]rbacv1.RoleBinding, error) {
+	var all []rbacv1.RoleBinding
+	for next := ""; ; {
+		page := &rbacv1.RoleBindingList{}
+		err := api.Get().Namespace(namespace).Resource("rolebindings").
+			VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: 500, Continue: next}, metav1.ParameterCodec).
+			Do(ctx).Into(page)
+		if err != nil {
+			return nil, client.Explain(err, kube.Request{Verb: "list", Resource: "rolebindings", Namespace: namespace})
+		}
+		all = append(all, page.Items...)
+		if next = page.Continue; next == "" {
+			return all, nil
+		}
+	}
+}

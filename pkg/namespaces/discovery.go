@@ -1,0 +1,74 @@
+package namespaces
+
+import (
+	"context"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+)
+
+// discoveryName is the name of both objects that let everybody list namespaces.
+const discoveryName = "apolo:discovery"
+
+// DiscoveryRole lets who has it list namespaces, and nothing else.
+func DiscoveryRole() *rbacv1.ClusterRole {
+	return &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metav1.ObjectMeta{Name: discoveryName},
+		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}}},
+	}
+}
+
+// DiscoveryBinding gives it to every user and service account that the cluster knows.
+func DiscoveryBinding() *rbacv1.ClusterRoleBinding {
+	return &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: metav1.ObjectMeta{Name: discoveryName},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:authenticated"}},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: discoveryName},
+	}
+}
+
+// EnableDiscovery creates both objects and tells whether anything was missing.
+func EnableDiscovery(ctx context.Context, client *kube.Client) (changed bool, err error) {
+	version := rbacv1.SchemeGroupVersion
+	api, err := client.REST(version, kube.NewScheme(version, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}))
+	if err != nil {
+		return false, err
+	}
+	created := func(err error, resource string) error {
+		if err == nil {
+			changed = true
+		}
+		if apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
+	}
+	if err := created(api.Post().Resource("clusterroles").Body(DiscoveryRole()).Do(ctx).Error(), "clusterroles"); err != nil {
+		return changed, err
+	}
+	err = created(api.Post().Resource("clusterrolebindings").Body(DiscoveryBinding()).Do(ctx).Error(), "clusterrolebindings")
+	return changed, err
+}
+
+// DisableDiscovery removes both objects, the binding first, and tells whether any was there.
+func DisableDiscovery(ctx context.Context, client *kube.Client) (changed bool, err error) {
+	md, err := client.Metadata()
+	if err != nil {
+		return false, err
+	}
+	for _, resource := range []string{"clusterrolebindings", "clusterroles"} {
+		err := md.Resource(rbacv1.SchemeGroupVersion.WithResource(resource)).Delete(ctx, discoveryName, metav1.DeleteOptions{})
+		if err == nil {
+			changed = true
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			return changed, client.Explain(err, kube.Request{Verb: "delete", Resource: resource, Name: discoveryName})
+		}
+	}
+	return changed, nil
+}

@@ -1,0 +1,112 @@
+// Package namespaces finds the namespaces in which a user may have rights, also for users who may
+// not list them.
+package namespaces
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+)
+
+// maxRemembered bounds the file of remembered namespaces; the oldest are forgotten.
+const maxRemembered = 200
+
+var resource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+
+// Found is what Find knows.
+type Found struct {
+	Names []string // sorted
+	// Complete tells that these are all namespaces of the cluster. Otherwise the user may not
+	// list them, and these are the ones that are known from elsewhere.
+	Complete bool
+}
+
+// Find lists the namespaces of a cluster where the user may do so. Otherwise it returns the
+// current one, those of the kubeconfig, those that were remembered, and extra.
+func Find(ctx context.Context, o *kube.Options, client *kube.Client, extra []string) (Found, error) {
+	md, err := client.Metadata()
+	if err != nil {
+		return Found{}, err
+	}
+	var names []string
+	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return md.Resource(resource).List(ctx, o)
+	})
+	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
+		if object, ok := item.(metav1.Object); ok {
+			names = append(names, object.GetName())
+		}
+		return nil
+	})
+	if err == nil {
+		slices.Sort(names)
+		return Found{Names: names, Complete: true}, nil
+	}
+	if !apierrors.IsForbidden(err) {
+		return Found{}, client.Explain(err, kube.Request{Verb: "list", Resource: resource.Resource})
+	}
+	names, err = kube.NamespacesOf(o, client.Cluster)
+	if err != nil {
+		return Found{}, err
+	}
+	names = slices.Concat(names, remembered(client), extra, []string{client.Namespace})
+	slices.Sort(names)
+	return Found{Names: slices.Compact(names)}, nil
+}
+
+// Remember notes that a command used a namespace of a cluster, for a later Find. It is a
+// convenience: what can't be written is not remembered.
+func Remember(client *kube.Client, namespace string) {
+	known := remembered(client)
+	if namespace == client.Namespace || slices.Contains(known, namespace) {
+		return
+	}
+	known = append(known, namespace)
+	known = known[max(0, len(known)-maxRemembered):]
+	path := file(client)
+	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".namespaces-*")
+	if err != nil {
+		return
+	}
+	_, err = temporary.WriteString(strings.Join(known, "\n") + "\n")
+	if closeErr := temporary.Close(); err != nil || closeErr != nil || os.Rename(temporary.Name(), path) != nil {
+		_ = os.Remove(temporary.Name()) // nothing more can be done about it
+	}
+}
+
+func remembered(client *kube.Client) []string {
+	data, err := os.ReadFile(file(client))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(data))
+}
+
+// file is beside kubectl's own cache, one a cluster.
+func file(client *kube.Client) string {
+	folder := os.Getenv("KUBECACHEDIR")
+	if folder == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		folder = filepath.Join(home, ".kube", "cache")
+	}
+	sum := sha256.Sum256([]byte(client.Host()))
+	return filepath.Join(folder, "apolo", "namespaces-"+hex.EncodeToString(sum[:8]))
+}

@@ -1,0 +1,134 @@
+package acl
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+const (
+	grantees = `USER is the name of a user as the cluster knows it, group:NAME, or sa:NAMESPACE:NAME for a service account.`
+
+	levels = `LEVEL is
+  read     use the secret in jobs, and see its value
+  write    also change and remove it
+  manage   also share it with others`
+
+	warning = `Only the grantee gets access, and only to this secret. But whoever may create pods in its namespace can use all
+secrets there anyway, as Kubernetes has it, and so can the administrators of the cluster.`
+)
+
+// grantOptions is one call of acl grant or share.
+type grantOptions struct {
+	*cmdline.Session
+
+	where   uri.Secret
+	grantee grants.Grantee
+	level   grants.Level
+}
+
+func newGrant(s *cmdline.Session) *cli.Command {
+	o := &grantOptions{Session: s}
+	return &cli.Command{
+		Name:      "grant",
+		Usage:     "Give somebody access to one secret",
+		ArgsUsage: "URI USER LEVEL",
+		Description: grantees + "\n\n" + levels + "\n\n" + warning + `
+
+Examples:
+  ` + s.Typed + ` grant secret:wandb-token bob read
+  ` + s.Typed + ` grant secret:wandb-token group:research read
+  ` + s.Typed + ` grant secret://default/team/wandb-token sa:ci:runner read`,
+		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: o.action("grant", 3),
+	}
+}
+
+// NewShare builds the command share, which is acl grant with a level that may be left out.
+func NewShare(s *cmdline.Session) *cli.App {
+	o := &grantOptions{Session: s}
+	return &cli.App{
+		Usage:     "Share a secret; the same as acl grant",
+		ArgsUsage: "URI USER [LEVEL]",
+		Description: grantees + "\n\n" + levels + "\nread, where it is left out.\n\n" + warning + `
+
+Examples:
+  ` + s.Typed + ` secret:wandb-token bob
+  ` + s.Typed + ` secret:wandb-token group:research write`,
+		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: o.action("share", 2),
+	}
+}
+
+// action reads the arguments and runs; needed is how many there must be at least, of three.
+func (o *grantOptions) action(verb string, needed int) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		args := c.Args().Slice()
+		if len(args) < needed || len(args) > 3 {
+			return cmdline.Usagef("%s takes URI, USER and LEVEL, here are %d arguments", verb, len(args))
+		}
+		if len(args) == 2 {
+			args = append(args, string(grants.Read))
+		}
+		if err := o.complete(args); err != nil {
+			return err
+		}
+		return o.run(c.Context)
+	}
+}
+
+func (o *grantOptions) complete(args []string) (err error) {
+	if o.where, err = parseURI(args[0]); err != nil {
+		return err
+	}
+	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
+	if o.level, err = grants.ParseLevel(args[2]); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
+	return nil
+}
+
+func (o *grantOptions) run(ctx context.Context) error {
+	client, err := kube.NewClientFor(&o.Kube, o.where.Cluster)
+	if err != nil {
+		return err
+	}
+	granter, err := grants.NewGranter(client, o.where)
+	if err != nil {
+		return err
+	}
+	before, err := granter.Grant(ctx, o.where.Key, o.grantee, o.level)
+	if err != nil {
+		return err
+	}
+	if o.where.Namespace != "" {
+		namespaces.Remember(client, o.where.Namespace)
+	}
+	switch {
+	case before == o.level:
+		o.Done("secret/%s unchanged (%s has %s already)", o.where.Key, describe(o.grantee), before)
+		return nil
+	case before.Includes(o.level):
+		o.Done("secret/%s unchanged (%s has %s, which includes %s; to lower it, revoke it first)", o.where.Key, describe(o.grantee), before, o.level)
+		return nil
+	case before != "":
+		o.Done("secret/%s granted to %s (%s, was %s)", o.where.Key, describe(o.grantee), o.level, before)
+	default:
+		o.Done("secret/%s granted to %s (%s)", o.where.Key, describe(o.grantee), o.level)
+	}
+	o.Hint("tell them: kubectl apolo run --env X=%s …", complete(client, o.where))
+	return nil
+}
+
+// describe says exactly which subject was written, because Kubernetes takes any name.
+func describe(g grants.Grantee) string {
+	return map[string]string{"User": "user ", "Group": "", "ServiceAccount": ""}[g.Kind] + g.String()
+}

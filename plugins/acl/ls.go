@@ -1,0 +1,282 @@
+package acl
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// patience is how long a person waits without being told what for.
+const patience = 500 * time.Millisecond
+
+// lsOptions is one call of acl ls.
+type lsOptions struct {
+	*cmdline.Session
+
+	filter  string
+	shared  bool
+	user    string
+	fullURI bool
+	in      cmdline.Strings
+	output  *cmdline.Output
+}
+
+func newLs(s *cmdline.Session) *cli.Command {
+	o := &lsOptions{Session: s, output: cmdline.NewOutput("json", "yaml")}
+	return &cli.Command{
+		Name:      "ls",
+		Aliases:   []string{"list"},
+		Usage:     "List what you may use, or who may use what is yours",
+		ArgsUsage: "[URI]",
+		Description: `The API server itself is asked, so rights that come through groups, ClusterRoles and Roles made by other tools
+are counted. A URI without a key, such as secret://CLUSTER/NAMESPACE, stands for all secrets of a namespace.
+
+Who may not list namespaces gets an answer for those of the kubeconfig, those used before, and those given
+with --in. An administrator can change that: ` + s.Typed + ` enable-discovery
+
+Examples:
+  ` + s.Typed + ` ls
+  ` + s.Typed + ` ls --in alice                       # look in alice's namespace too
+  ` + s.Typed + ` ls --shared                         # who may use what is mine
+  ` + s.Typed + ` ls --shared secret:wandb-token      # who may use this one
+  ` + s.Typed + ` ls -u bob                           # what bob may use, as far as I may see`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "shared", Usage: "list who may use the secrets of your namespace", Destination: &o.shared, DisableDefaultText: true},
+			// -u alone: --user is kubectl's, the entry of the kubeconfig to use.
+			&cli.StringFlag{Name: "u", Usage: "list what `USER` may use", Destination: &o.user},
+			&cli.GenericFlag{Name: "in", Usage: "look in this `NAMESPACE` too; may be given several times", Value: &o.in},
+			&cli.BoolFlag{Name: "full-uri", Usage: "print complete URIs; they are never shortened off a terminal", Destination: &o.fullURI, DisableDefaultText: true},
+			o.output.Flag(),
+			s.QuietFlag("print URIs only, a line each"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *lsOptions) complete(args []string) error {
+	if len(args) > 1 {
+		return cmdline.Usagef("ls takes one URI at most, here are %d arguments", len(args))
+	}
+	if len(args) == 1 {
+		o.filter = args[0]
+		if !uri.IsSecret(o.filter) {
+			return cmdline.Usagef("%q is not a URI: it must begin with %q", o.filter, uri.Scheme)
+		}
+	}
+	if o.shared && o.user != "" {
+		return cmdline.Usagef("--shared and -u can't be used together")
+	}
+	return o.output.Validate()
+}
+
+// answer is what is printed.
+type answer struct {
+	items  []grants.Access
+	asked  []string
+	unseen []string
+}
+
+func (o *lsOptions) run(ctx context.Context) error {
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
+		return err
+	}
+	found, err := o.ask(ctx, client)
+	if err != nil {
+		return err
+	}
+	if o.filter != "" {
+		prefix := strings.TrimSuffix(o.expand(client), "/")
+		found.items = slices.DeleteFunc(found.items, func(a grants.Access) bool {
+			u := a.URI(client.Cluster)
+			return u != prefix && !strings.HasPrefix(u, prefix+"/")
+		})
+	}
+	return o.print(client, found)
+}
+
+func (o *lsOptions) ask(ctx context.Context, client *kube.Client) (answer, error) {
+	if o.shared {
+		return o.askShared(ctx, client)
+	}
+	var somebody grants.Grantee
+	if o.user != "" {
+		var err error
+		if somebody, err = grants.ParseGrantee(o.user); err != nil {
+			return answer{}, cmdline.Usagef("%s", err)
+		}
+	}
+	found, err := o.namespaces(ctx, client)
+	if err != nil {
+		return answer{}, err
+	}
+	done := o.progress("asking about %d namespaces …", len(found.Names))
+	defer done()
+	list, err := grants.List{}, error(nil)
+	if o.user != "" {
+		list, err = grants.Of(ctx, client, somebody, found.Names)
+	} else {
+		list, err = grants.Mine(ctx, client, found.Names)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{items: list.Items, unseen: list.Unseen}
+	if !found.Complete {
+		a.asked = found.Names
+	}
+	return a, nil
+}
+
+// namespaces are those to look in: one that was named with -n alone, else all that are known.
+func (o *lsOptions) namespaces(ctx context.Context, client *kube.Client) (namespaces.Found, error) {
+	if named := o.Kube.Overrides.Context.Namespace; named != "" {
+		names := append(slices.Clone(o.in), named)
+		slices.Sort(names)
+		return namespaces.Found{Names: slices.Compact(names)}, nil
+	}
+	return namespaces.Find(ctx, &o.Kube, client, o.in)
+}
+
+func (o *lsOptions) askShared(ctx context.Context, client *kube.Client) (answer, error) {
+	// One secret is asked about by name, which its managers may do too.
+	if where, err := uri.Parse(o.filter); o.filter != "" && err == nil && where.Key != "" {
+		if client, err = kube.NewClientFor(&o.Kube, where.Cluster); err != nil {
+			return answer{}, err
+		}
+		granter, err := grants.NewGranter(client, where)
+		if err != nil {
+			return answer{}, err
+		}
+		items, err := granter.Who(ctx, where.Key)
+		return answer{items: items}, err
+	}
+	items, err := grants.Shared(ctx, client, client.Namespace)
+	return answer{items: items}, err
+}
+
+// expand makes a filter complete, so that it can be compared.
+func (o *lsOptions) expand(client *kube.Client) string {
+	rest := strings.TrimPrefix(o.filter, uri.Scheme)
+	switch {
+	case strings.HasPrefix(rest, "//"):
+		return o.filter
+	case strings.HasPrefix(rest, "/"):
+		return uri.Scheme + "//" + client.Cluster + rest
+	}
+	return uri.Scheme + "//" + client.Cluster + "/" + client.Namespace + "/" + rest
+}
+
+// progress tells a person at a terminal what takes long, until the function that it returns is
+// called.
+func (o *lsOptions) progress(format string, args ...any) (done func()) {
+	if o.Quiet || !cmdline.IsTerminal(o.ErrOut) {
+		return func() {}
+	}
+	shown := make(chan struct{})
+	timer := time.AfterFunc(patience, func() {
+		fmt.Fprintf(o.ErrOut, format, args...)
+		close(shown)
+	})
+	return func() {
+		if !timer.Stop() {
+			<-shown
+			fmt.Fprint(o.ErrOut, "\r\x1b[K")
+		}
+	}
+}
+
+func (o *lsOptions) print(client *kube.Client, a answer) error {
+	if o.output.IsObject() {
+		return o.PrintObject(o.output, object(client.Cluster, a, o.shared))
+	}
+	if o.Quiet {
+		out := bufio.NewWriter(o.Out)
+		var uris []string
+		for _, item := range a.items {
+			uris = append(uris, item.URI(client.Cluster))
+		}
+		for _, u := range slices.Compact(uris) {
+			fmt.Fprintln(out, u)
+		}
+		return out.Flush()
+	}
+	headings := []string{"URI", "ACCESS"}
+	if o.shared {
+		headings = []string{"URI", "GRANTED TO", "ACCESS"}
+	}
+	rows := make([][]string, 0, len(a.items))
+	for _, item := range a.items {
+		row := []string{item.URI(client.Cluster)}
+		if o.shared {
+			row = append(row, item.Grantee.String())
+		}
+		level := string(item.Level)
+		if item.Stale {
+			level += " (stale: of a secret that is gone, gives nothing)"
+		}
+		rows = append(rows, append(row, level))
+	}
+	if err := cmdline.Table(o.Out, headings, rows); err != nil {
+		return err
+	}
+	for _, text := range a.unseen {
+		o.Hint("not seen: %s", text)
+	}
+	if len(a.asked) > 0 && o.user == "" {
+		o.Hint("you may not list namespaces, so these were asked: %s; name others with --in", strings.Join(a.asked, ", "))
+	}
+	return nil
+}
+
+// object is the documented form of -o json and -o yaml.
+func object(cluster string, a answer, shared bool) map[string]any {
+	items := make([]any, 0, len(a.items))
+	for _, item := range a.items {
+		entry := map[string]any{
+			"uri":       item.URI(cluster),
+			"namespace": item.Namespace,
+			"access":    string(item.Level),
+		}
+		if item.Key != "" {
+			entry["key"], entry["name"] = item.Key, item.Object
+		}
+		if shared {
+			entry["grantee"], entry["stale"] = item.Grantee.String(), item.Stale
+		}
+		items = append(items, entry)
+	}
+	list := map[string]any{"apiVersion": "apolo.us/v1", "kind": "AccessList", "items": items}
+	if len(a.asked) > 0 {
+		list["askedNamespaces"] = anySlice(a.asked)
+	}
+	if len(a.unseen) > 0 {
+		list["unseen"] = anySlice(a.unseen)
+	}
+	return list
+}
+
+// anySlice converts for unstructured objects, which know no []string.
+func anySlice(list []string) []any {
+	converted := make([]any, len(list))
+	for i, s := range list {
+		converted[i] = s
+	}
+	return converted
+}

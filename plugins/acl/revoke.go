@@ -1,0 +1,72 @@
+package acl
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// revokeOptions is one call of acl revoke.
+type revokeOptions struct {
+	*cmdline.Session
+
+	where   uri.Secret
+	grantee grants.Grantee
+}
+
+func newRevoke(s *cmdline.Session) *cli.Command {
+	o := &revokeOptions{Session: s}
+	return &cli.Command{
+		Name:      "revoke",
+		Usage:     "Take somebody's access to a secret back",
+		ArgsUsage: "URI USER",
+		Description: grantees + `
+
+What somebody has read, he knows: change the value too. Jobs that run with the secret go on with it.
+
+Examples:
+  ` + s.Typed + ` revoke secret:wandb-token bob`,
+		Flags: []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *revokeOptions) complete(args []string) (err error) {
+	if len(args) != 2 {
+		return cmdline.Usagef("revoke takes URI and USER, here are %d arguments", len(args))
+	}
+	if o.where, err = parseURI(args[0]); err != nil {
+		return err
+	}
+	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
+	return nil
+}
+
+func (o *revokeOptions) run(ctx context.Context) error {
+	client, err := kube.NewClientFor(&o.Kube, o.where.Cluster)
+	if err != nil {
+		return err
+	}
+	granter, err := grants.NewGranter(client, o.where)
+	if err != nil {
+		return err
+	}
+	before, err := granter.Revoke(ctx, o.where.Key, o.grantee)
+	if err != nil {
+		return err
+	}
+	o.Done("secret/%s revoked from %s (was %s)", o.where.Key, describe(o.grantee), before)
+	return nil
+}
