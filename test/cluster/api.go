@@ -121,3 +121,23 @@ func (a *api) do(ctx context.Context, method, path, contentType string, body, an
 }
 
 const jsonType = "application/json"
+
+// pods are the names of the pods in a list, by their UID.
+func (a *api) pods(ctx context.Context, path string) (map[string]string, error) {
+	var list struct {
+		Items []struct {
+			Metadata struct {
+				Name string `json:"name"`
+				UID  string `json:"uid"`
+			} `json:"metadata"`
+		} `json:"items"`
+	}
+	if err := a.do(ctx, http.MethodGet, path, "", nil, &list); err != nil {
+		return nil, err
+	}
+	pods := make(map[string]string, len(list.Items))
+	for _, item := range list.Items {
+		pods[item.Metadata.UID] = item.Metadata.Name
+	}
+	return pods, nil
+}

@@ -85,6 +85,9 @@ func (m *manager) wipe(ctx context.Context) error {
 		return err
 	}
 	restoreSysctls(traces.Sysctls)
+	if err := releaseKubeletFolder(kubeletFolder); err != nil {
+		return err
+	}
 	return emptyFolder(m.dir)
 }
 
@@ -130,7 +133,46 @@ const (
 	shimSocketRoot = "/run/containerd/s"
 	cniResults     = "/var/lib/cni/results"
 	containerLogs  = "/var/log/containers"
+	kubeletFolder  = "/var/lib/kubelet"
 )
+
+// claimKubeletFolder marks the folder in which every kubelet makes the socket
+// for device plugins, whatever its configuration says. Only a folder that was
+// not there before is marked: otherwise it belongs to the machine.
+func claimKubeletFolder(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the kubelet's folder: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, markerFile), []byte("made for test clusters\n"), 0o644); err != nil {
+		return fmt.Errorf("make the kubelet's folder: %w", err)
+	}
+	return nil
+}
+
+// releaseKubeletFolder removes that folder with the last of the clusters.
+func releaseKubeletFolder(dir string) error {
+	marker := filepath.Join(dir, markerFile)
+	others, err := otherClusters()
+	if err != nil || others || !isFile(marker) {
+		return err
+	}
+	for _, name := range []string{"device-plugins/kubelet.sock", "device-plugins/kubelet_internal_checkpoint", "device-plugins"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil // somebody put something there; leave it
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 1 {
+		return nil
+	}
+	if err := errors.Join(os.Remove(marker), os.Remove(dir)); err != nil {
+		return fmt.Errorf("remove the kubelet's folder: %w", err)
+	}
+	return nil
+}
 
 // removeShimSockets removes the sockets of shims that were killed. Each shim
 // noted the address of its own in the folder of its container.
@@ -219,64 +261,63 @@ func removeLogLinks(folder, dir string) error {
 }
 
 // portRules finds, in the output of iptables -t nat -S, what the portmap
-// plugin left for one network's pods: the rules to delete, and the chains of
-// single pods that only they lead to. left says whether rules for pods of
-// other networks are there.
-func portRules(listing, networkName string) (rules []string, chains []string, left bool) {
+// plugin left for one network's pods, and, if that is all there is, the
+// chains in which the plugin collects such rules for all networks. unlink and
+// remove are lines for iptables-restore, to be applied one after the other:
+// a chain cannot go in the same step as the last rule that leads to it.
+func portRules(listing, networkName string) (unlink, remove []string) {
 	jump := regexp.MustCompile(`-j (CNI-DN-\S+)`)
 	mark := `name: \"` + networkName + `\"`
+	var common, links []string
+	others := false
+	drop := func(chain string) {
+		unlink = append(unlink, "-F "+chain)
+		remove = append(remove, "-X "+chain)
+	}
 	for line := range strings.Lines(listing) {
 		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "-A CNI-HOSTPORT-DNAT ") {
-			continue
-		}
-		if !strings.Contains(line, mark) {
-			left = true
-			continue
-		}
-		rules = append(rules, strings.TrimPrefix(line, "-A "))
-		if match := jump.FindStringSubmatch(line); match != nil {
-			chains = append(chains, match[1])
-		}
-	}
-	return rules, chains, left
-}
-
-// removePortRules removes the iptables rules of pods with host ports that
-// were killed, and, if no network is left that needs them, the chains in
-// which the portmap plugin collects such rules.
-func removePortRules(ctx context.Context, networkName string) error {
-	listing, err := command(ctx, "iptables", "-w", "-t", "nat", "-S")
-	if err != nil || !strings.Contains(listing, "CNI-HOSTPORT-") {
-		return nil // no iptables here, or nothing in it
-	}
-	rules, chains, left := portRules(listing, networkName)
-	var script strings.Builder
-	script.WriteString("*nat\n")
-	for _, rule := range rules {
-		fmt.Fprintf(&script, "-D %s\n", rule)
-	}
-	for _, chain := range chains {
-		fmt.Fprintf(&script, "-F %[1]s\n-X %[1]s\n", chain)
-	}
-	if !left {
-		var flush, remove string
-		for line := range strings.Lines(listing) {
-			line = strings.TrimSpace(line)
-			if name, ok := strings.CutPrefix(line, "-N "); ok && strings.HasPrefix(name, "CNI-HOSTPORT-") {
-				flush += "-F " + name + "\n"
-				remove += "-X " + name + "\n"
+		rule, isRule := strings.CutPrefix(line, "-A ")
+		chain, isChain := strings.CutPrefix(line, "-N ")
+		switch {
+		case isChain && strings.HasPrefix(chain, "CNI-HOSTPORT-"):
+			common = append(common, chain)
+		case isRule && strings.HasPrefix(rule, "CNI-HOSTPORT-DNAT "):
+			if !strings.Contains(rule, mark) {
+				others = true
 				continue
 			}
-			if !strings.HasPrefix(line, "-A CNI-") && strings.Contains(line, "-j CNI-HOSTPORT-") {
-				fmt.Fprintf(&script, "-D %s\n", strings.TrimPrefix(line, "-A "))
+			unlink = append(unlink, "-D "+rule)
+			if match := jump.FindStringSubmatch(rule); match != nil {
+				drop(match[1])
 			}
+		case isRule && !strings.HasPrefix(rule, "CNI-") && strings.Contains(rule, "-j CNI-HOSTPORT-"):
+			links = append(links, "-D "+rule)
 		}
-		script.WriteString(flush + remove)
 	}
-	script.WriteString("COMMIT\n")
-	if err := iptablesRestore(ctx, script.String()); err != nil {
-		return fmt.Errorf("remove the rules of host ports: %w", err)
+	if !others {
+		unlink = append(unlink, links...)
+		for _, chain := range common {
+			drop(chain)
+		}
+	}
+	return unlink, remove
+}
+
+// removePortRules removes the iptables rules of pods with host ports, which
+// stay when a pod is killed.
+func removePortRules(ctx context.Context, networkName string) error {
+	listing, err := command(ctx, "iptables", "-w", "-t", "nat", "-S")
+	if err != nil {
+		return nil // no iptables, so nothing in it
+	}
+	unlink, remove := portRules(listing, networkName)
+	for _, lines := range [][]string{unlink, remove} {
+		if len(lines) == 0 {
+			continue
+		}
+		if err := iptablesRestore(ctx, "*nat\n"+strings.Join(lines, "\n")+"\nCOMMIT\n"); err != nil {
+			return fmt.Errorf("remove the rules of host ports: %w", err)
+		}
 	}
 	return nil
 }

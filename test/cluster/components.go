@@ -51,8 +51,8 @@ func (c *cluster) components() []component {
 			"--kubeconfig=" + c.kubeconfig(name),
 			"--authentication-kubeconfig=" + c.kubeconfig(name),
 			"--authorization-kubeconfig=" + c.kubeconfig(name),
-			// Without kube-proxy's extension API server there is no such
-			// configuration to look up.
+			// The API server publishes the configuration that these look up
+			// only a moment after it became ready.
 			"--authentication-tolerate-lookup-failure=true",
 			"--leader-elect=false",
 			"--bind-address=127.0.0.1",
@@ -129,6 +129,9 @@ func (c *cluster) components() []component {
 				// One file for the life of a cluster: a test that reads it
 				// should not have to follow a rotation.
 				"--audit-log-maxsize=4096",
+				// Otherwise it waits a minute for watches that nobody ends
+				// before it stops.
+				"--shutdown-watch-termination-grace-period=1s",
 				"--profiling=false",
 			}, serving),
 			ready: func(ctx context.Context) error { return c.httpReady(ctx, c.Ports.APIServer, "/readyz") },
@@ -242,17 +245,44 @@ func (c *cluster) waitAfterStart(ctx context.Context, comp component) error {
 	if err := c.waitReady(ctx, comp); err != nil {
 		return err
 	}
-	if comp.name == "etcd" {
-		if api := c.component("apiserver"); c.running(api) {
-			return c.waitReady(ctx, api)
-		}
-	}
-	if comp.name == "containerd" {
-		if kubelet := c.component("kubelet"); c.running(kubelet) {
-			return c.waitReady(ctx, kubelet)
-		}
+	api, kubelet := c.component("apiserver"), c.component("kubelet")
+	switch {
+	case comp.name == "etcd" && c.running(api):
+		return c.waitReady(ctx, api)
+	case comp.name == "containerd" && c.running(kubelet):
+		return c.waitReady(ctx, kubelet)
+	case comp.name == "kubelet" && c.running(api):
+		return c.waitForPods(ctx)
 	}
 	return nil
+}
+
+// waitForPods waits until the kubelet knows all pods of its node. After a
+// start it is healthy before it has read them from the API server, and
+// refuses to show their logs or to run anything in them.
+func (c *cluster) waitForPods(ctx context.Context) error {
+	a, err := c.api()
+	if err != nil {
+		return err
+	}
+	defer a.client.CloseIdleConnections()
+	kubelet := &api{client: a.client, server: fmt.Sprintf("https://127.0.0.1:%d", c.Ports.Kubelet)}
+	return poll(ctx, readyTimeout, "wait for the kubelet", func(ctx context.Context) (bool, string, error) {
+		placed, err := a.pods(ctx, "/api/v1/pods?fieldSelector=spec.nodeName="+c.Node)
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		known, err := kubelet.pods(ctx, "/pods")
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		for uid, name := range placed {
+			if _, ok := known[uid]; !ok {
+				return false, "it does not know the pod " + name, nil
+			}
+		}
+		return true, "", nil
+	})
 }
 
 func (c *cluster) etcdReady(ctx context.Context) error {
@@ -287,9 +317,8 @@ func (c *cluster) containerdReady(ctx context.Context) error {
 	return criReady(out)
 }
 
-// kubeletReady asks the kubelet itself and its container runtime, and, if
-// there is an API server to do it, through the API server as kubectl logs
-// does.
+// kubeletReady asks both of the kubelet's servers: the one that reports its
+// health and the one that kubectl logs and exec end at.
 func (c *cluster) kubeletReady(ctx context.Context) error {
 	client, err := httpsClient(c.CA.CertFile, c.path("pki", "admin.crt"), c.path("pki", "admin.key"))
 	if err != nil {

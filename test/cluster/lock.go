@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -17,37 +18,48 @@ const lockFile = ".lock"
 // pollInterval is how often conditions are looked at while waiting for them.
 const pollInterval = 50 * time.Millisecond
 
-// lock takes the cluster's lock, making its folder if need be. Two runs
+// lock takes the lock of a folder, making the folder if need be. Two runs
 // against one cluster go one after the other.
 func lock(ctx context.Context, dir string, waiting func()) (unlock func(), err error) {
-	said := false
-	for {
+	return waitLock(ctx, waiting, func() (func(), error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make the cluster's folder: %w", err)
+			return nil, err
 		}
-		unlock, err := tryLock(filepath.Join(dir, lockFile), os.O_CREATE)
+		return tryLock(filepath.Join(dir, lockFile), os.O_CREATE)
+	}, syscall.EWOULDBLOCK, fs.ErrNotExist)
+}
+
+// lockExisting is lock for verbs that need a cluster that is there. It makes
+// nothing, so that nothing is left if the cluster goes away meanwhile.
+func lockExisting(ctx context.Context, dir string) (unlock func(), err error) {
+	unlock, err = waitLock(ctx, nil, func() (func(), error) {
+		return tryLock(filepath.Join(dir, lockFile), 0)
+	}, syscall.EWOULDBLOCK)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, errNoCluster)
+	}
+	return unlock, err
+}
+
+// waitLock tries until it has the lock, or until an error that is not among
+// those to be waited out. waiting is called once if it has to wait.
+func waitLock(ctx context.Context, waiting func(), try func() (func(), error), wait ...error) (func(), error) {
+	for {
+		unlock, err := try()
 		if err == nil {
 			return unlock, nil
 		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("lock the cluster: %w", err)
+		if !slices.ContainsFunc(wait, func(target error) bool { return errors.Is(err, target) }) {
+			return nil, fmt.Errorf("take the lock: %w", err)
 		}
-		if !said && waiting != nil {
+		if waiting != nil {
 			waiting()
-			said = true
+			waiting = nil
 		}
 		if err := pause(ctx); err != nil {
-			return nil, fmt.Errorf("wait for another run on the same cluster: %w", err)
+			return nil, fmt.Errorf("wait for another run: %w", err)
 		}
 	}
-}
-
-// lockExisting is lock for verbs that need a cluster that is there.
-func lockExisting(ctx context.Context, dir string) (unlock func(), err error) {
-	if _, err := os.Stat(filepath.Join(dir, stateFile)); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, errNoCluster)
-	}
-	return lock(ctx, dir, nil)
 }
 
 // lockCache is the lock of the cache of binaries. Its file stays, as the cache
@@ -84,18 +96,13 @@ func tryLock(path string, flags int) (unlock func(), err error) {
 // of ports and addresses. It is a socket without a file, so that it vanishes
 // with the process that holds it and leaves nothing behind.
 func lockMachine(ctx context.Context) (unlock func(), err error) {
-	for {
+	return waitLock(ctx, nil, func() (func(), error) {
 		l, err := net.Listen("unix", "@apolo-cluster-machine-lock")
-		if err == nil {
-			return func() { l.Close() }, nil
+		if err != nil {
+			return nil, err
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("lock the machine: %w", err)
-		}
-		if err := pause(ctx); err != nil {
-			return nil, fmt.Errorf("wait for another cluster that is starting: %w", err)
-		}
-	}
+		return func() { l.Close() }, nil
+	}, syscall.EADDRINUSE)
 }
 
 // pause waits for one polling interval.

@@ -206,12 +206,9 @@ func sysctlNames() []string {
 // sysctlsBefore reads the settings that down puts back. The first cluster of
 // a machine does that; what a second one would read is the first one's doing.
 func sysctlsBefore() (map[string]string, error) {
-	bridges, err := filepath.Glob("/sys/class/net/" + bridgePrefix + "*")
-	if err != nil {
-		return nil, fmt.Errorf("look for other clusters: %w", err)
-	}
-	if len(bridges) > 0 {
-		return nil, nil
+	others, err := otherClusters()
+	if err != nil || others {
+		return nil, err
 	}
 	before := make(map[string]string)
 	for _, name := range sysctlNames() {
@@ -220,6 +217,16 @@ func sysctlsBefore() (map[string]string, error) {
 		}
 	}
 	return before, nil
+}
+
+// otherClusters says whether there are clusters on the machine. It is asked
+// while the own bridge is not there, not yet or no more.
+func otherClusters() (bool, error) {
+	bridges, err := filepath.Glob("/sys/class/net/" + bridgePrefix + "*")
+	if err != nil {
+		return false, fmt.Errorf("look for other clusters: %w", err)
+	}
+	return len(bridges) > 0, nil
 }
 
 // restoreSysctls puts the settings back as far as the machine lets it.

@@ -125,7 +125,10 @@ func (m *manager) resume(ctx context.Context, c *cluster) error {
 		return err
 	}
 	defer a.client.CloseIdleConnections()
-	return c.setUpNode(ctx, a)
+	if err := c.setUpNode(ctx, a); err != nil {
+		return err
+	}
+	return c.waitForPods(ctx)
 }
 
 // waitAll waits for all components at once.
@@ -254,6 +257,9 @@ func (m *manager) plan(ctx context.Context, r *recipe) (*cluster, error) {
 	}
 	if !overlayWorks(m.dir) {
 		c.Snapshotter = "native"
+	}
+	if err := claimKubeletFolder(kubeletFolder); err != nil {
+		return nil, err
 	}
 	if err := c.planNetwork(ctx); err != nil {
 		return nil, err
