@@ -1,0 +1,294 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+)
+
+// topic is a section of the report.
+type topic struct {
+	name    string // for the option -only
+	title   string
+	text    string
+	columns [2]string // what the two sides are called
+	// compare prepares the cluster and calls each for every comparison, or returns at once where
+	// the binaries for it are not there.
+	compare func(ctx context.Context, each func(comparison) error) error
+}
+
+func topics(r *runner) []topic {
+	usual := [2]string{"this product", "kubectl"}
+	return []topic{
+		{
+			name: "secrets", title: "Secrets", columns: usual, compare: r.secretTopic,
+			text: fmt.Sprintf("In a namespace with %d secrets of %d bytes (random, so nothing can compress them).", r.secrets, r.valueSize),
+		}, {
+			name: "start", title: "Starting", columns: usual, compare: r.startTopic,
+			text: "Without a request to a server.",
+		}, {
+			name: "dispatcher", title: "The dispatcher", columns: [2]string{"through it", "directly"}, compare: r.dispatcherTopic,
+			text: "What `kubectl-apolo secret` takes more than `kubectl-apolo_secret`, which it finds and becomes.",
+		}, {
+			name: "sizes", title: "Sizes of the binaries", text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
+		}, {
+			name: "run", title: "Running a container", columns: usual, compare: r.runTopic,
+			text: "From the command line to the end of a container that does nothing, its log included. Most of this is the cluster's own time, " +
+				"the same for all; the image is on the node already.",
+		}, {
+			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
+			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+
+				"namespace after namespace: %d are measured, and time, CPU, bytes and requests multiplied by %d.", r.namespaces, askedNamespaces, r.namespaces/askedNamespaces),
+		},
+	}
+}
+
+// always is one command line for every run.
+func always(command ...string) func(int) []step {
+	return func(int) []step { return []step{command} }
+}
+
+// lines checks that at least so many lines were printed.
+func lines(least int) func([]byte) error {
+	return func(output []byte) error {
+		if got := bytes.Count(output, []byte("\n")); got < least {
+			return fmt.Errorf("printed %d lines, expected at least %d", got, least)
+		}
+		return nil
+	}
+}
+
+func (r *runner) secretTopic(ctx context.Context, each func(comparison) error) error {
+	plugin := r.product("kubectl-apolo_secret")
+	many, err := r.cluster.home(ctx, "alice", "many")
+	if err != nil {
+		return err
+	}
+	few, err := r.cluster.home(ctx, "alice", "few")
+	if err != nil {
+		return err
+	}
+	if err := r.fill(ctx, many.namespace, r.secrets-1, "key-%04d"); err != nil {
+		return err
+	}
+	value := make([]byte, r.valueSize)
+	rand.Read(value)
+	file := filepath.Join(r.home, "value")
+	if err := os.WriteFile(file, value, 0o600); err != nil {
+		return err
+	}
+	if err := r.store(ctx, many.namespace, "wanted", value); err != nil {
+		return err
+	}
+	same := func(output []byte) error {
+		if !bytes.Equal(output, value) {
+			return fmt.Errorf("did not print the value")
+		}
+		return nil
+	}
+
+	for _, c := range []comparison{{
+		ours:    side{label: "secret ls", as: many, steps: always(plugin, "ls"), check: lines(r.secrets)},
+		theirs:  side{label: "kubectl get secrets", as: many, steps: always(r.kubectl, "get", "secrets"), check: lines(r.secrets)},
+		targets: map[quantity]target{wall: {theRatio, 0.25}, memory: {theRatio, 0.35}},
+	}, {
+		ours:   side{label: "secret ls -q", as: many, steps: always(plugin, "ls", "-q"), check: lines(r.secrets)},
+		theirs: side{label: "kubectl get secrets -o name", as: many, steps: always(r.kubectl, "get", "secrets", "-o", "name"), check: lines(r.secrets)},
+	}, {
+		ours: side{label: "secret get KEY", as: many, steps: always(plugin, "get", "wanted"), check: same},
+		theirs: side{label: "kubectl get secret KEY -o go-template=…", as: many, check: same,
+			steps: always(r.kubectl, "get", "secret", "wanted", "-o", "go-template={{.data.wanted | base64decode}}")},
+	}, {
+		ours: side{label: "secret add KEY @FILE", as: few, steps: func(n int) []step {
+			return []step{{plugin, "add", fmt.Sprintf("ours-%d", n), "@" + file}}
+		}},
+		theirs: side{label: "kubectl create secret generic NAME --from-file=KEY=FILE", as: few, steps: func(n int) []step {
+			return []step{{r.kubectl, "create", "secret", "generic", fmt.Sprintf("theirs-%d", n), "--from-file=value=" + file}}
+		}},
+		targets: map[quantity]target{wall: {theRatio, 0.6}},
+	}, {
+		setup: func(ctx context.Context, runs int) error {
+			if err := r.fill(ctx, few.namespace, runs, "gone-ours-%d"); err != nil {
+				return err
+			}
+			return r.fill(ctx, few.namespace, runs, "gone-theirs-%d")
+		},
+		ours: side{label: "secret rm KEY", as: few, steps: func(n int) []step {
+			return []step{{plugin, "rm", fmt.Sprintf("gone-ours-%d", n)}}
+		}},
+		theirs: side{label: "kubectl delete secret NAME", as: few, steps: func(n int) []step {
+			return []step{{r.kubectl, "delete", "secret", fmt.Sprintf("gone-theirs-%d", n)}}
+		}},
+	}} {
+		if err := each(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill stores n secrets in a namespace, with keys by a format.
+func (r *runner) fill(ctx context.Context, namespace string, n int, format string) error {
+	return parallel(ctx, n, func(i int) error {
+		value := make([]byte, r.valueSize)
+		rand.Read(value)
+		return r.store(ctx, namespace, fmt.Sprintf(format, i), value)
+	})
+}
+
+func (r *runner) store(ctx context.Context, namespace, key string, value []byte) error {
+	_, err := r.cluster.create(ctx, secretsResource, namespace, secrets.Manifest(namespace, key, value).Object)
+	return err
+}
+
+func (r *runner) startTopic(_ context.Context, each func(comparison) error) error {
+	return each(comparison{
+		offline: true,
+		ours:    side{label: "kubectl-apolo_secret --help", steps: always(r.product("kubectl-apolo_secret"), "--help"), check: lines(10)},
+		theirs:  side{label: "kubectl version --client", steps: always(r.kubectl, "version", "--client"), check: lines(1)},
+		targets: map[quantity]target{wall: {theRatio, 0.5}},
+	})
+}
+
+func (r *runner) dispatcherTopic(_ context.Context, each func(comparison) error) error {
+	return each(comparison{
+		offline: true,
+		pairs:   2 * r.pairs, // a small difference of small figures
+		ours:    side{label: "kubectl-apolo secret --version", steps: always(r.product("kubectl-apolo"), "secret", "--version"), check: lines(1)},
+		theirs:  side{label: "kubectl-apolo_secret --version", steps: always(r.product("kubectl-apolo_secret"), "--version"), check: lines(1)},
+		targets: map[quantity]target{wall: {theDifference, 0.005}},
+	})
+}
+
+// image is on every node of the cluster of test/cluster.
+const image = "busybox:1"
+
+func (r *runner) runTopic(ctx context.Context, each func(comparison) error) error {
+	if !r.has("kubectl-apolo_run") {
+		return nil
+	}
+	jobs, err := r.cluster.home(ctx, "alice", "jobs")
+	if err != nil {
+		return err
+	}
+	ours := side{label: "run " + image + " -- true", as: jobs, steps: always(r.product("kubectl-apolo_run"), image, "--", "true")}
+	for _, c := range []comparison{{
+		slow: true, ours: ours,
+		theirs: side{label: "kubectl create job, kubectl wait, kubectl logs", as: jobs, steps: func(n int) []step {
+			name := fmt.Sprintf("theirs-%d", n)
+			return []step{
+				{r.kubectl, "create", "job", name, "--image=" + image, "--", "true"},
+				{r.kubectl, "wait", "--for=condition=complete", "job/" + name, "--timeout=60s"},
+				{r.kubectl, "logs", "job/" + name},
+			}
+		}},
+	}, {
+		slow: true, ours: ours,
+		theirs: side{label: "kubectl run --rm -i --restart=Never", as: jobs, steps: func(n int) []step {
+			return []step{{r.kubectl, "run", fmt.Sprintf("pod-%d", n), "--image=" + image, "--rm", "-i", "--restart=Never", "--", "true"}}
+		}},
+	}} {
+		if err := each(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askedNamespaces is how many namespaces kubectl is asked about.
+const askedNamespaces = 20
+
+func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) error {
+	if !r.has("kubectl-apolo_acl") {
+		return nil
+	}
+	plugin := r.product("kubectl-apolo_acl")
+	alice, err := r.cluster.home(ctx, "alice", "shares")
+	if err != nil {
+		return err
+	}
+	err = each(comparison{
+		setup: func(ctx context.Context, runs int) error {
+			if err := r.fill(ctx, alice.namespace, runs, "shared-ours-%d"); err != nil {
+				return err
+			}
+			return r.fill(ctx, alice.namespace, runs, "shared-theirs-%d")
+		},
+		ours: side{label: "acl grant secret:KEY bob read", as: alice, steps: func(n int) []step {
+			return []step{{plugin, "grant", fmt.Sprintf("secret:shared-ours-%d", n), "bob", "read"}}
+		}},
+		theirs: side{label: "kubectl create role, kubectl create rolebinding", as: alice, steps: func(n int) []step {
+			name := fmt.Sprintf("shared-theirs-%d", n)
+			return []step{
+				{r.kubectl, "create", "role", name, "--verb=get", "--resource=secrets", "--resource-name=" + name},
+				{r.kubectl, "create", "rolebinding", name, "--role=" + name, "--user=bob"},
+			}
+		}},
+		targets: map[quantity]target{wall: {theRatio, 0.6}},
+	})
+	if err != nil {
+		return err
+	}
+
+	bob, err := r.cluster.home(ctx, "bob", "finds")
+	if err != nil {
+		return err
+	}
+	if err := r.cluster.letListNamespaces(ctx, "bob"); err != nil {
+		return err
+	}
+	namespace := func(i int) string { return fmt.Sprintf("%s-%04d", r.cluster.run, i) }
+	if err := parallel(ctx, r.namespaces, func(i int) error { return r.share(ctx, namespace(i), "token", "bob") }); err != nil {
+		return err
+	}
+	return each(comparison{
+		ours: side{label: "acl ls", as: bob, steps: always(plugin, "ls"), check: lines(r.namespaces)},
+		theirs: side{
+			label: "kubectl auth can-i --list -n NAMESPACE, one after the other", as: bob,
+			scale: float64(r.namespaces) / askedNamespaces,
+			check: lines(askedNamespaces),
+			steps: func(int) []step {
+				var all []step
+				for i := range askedNamespaces {
+					all = append(all, step{r.kubectl, "auth", "can-i", "--list", "-n", namespace(i * r.namespaces / askedNamespaces)})
+				}
+				return all
+			},
+		},
+		pairs:   10,
+		targets: map[quantity]target{wall: {theRatio, 0.02}, cpu: {itself, 0.8}},
+	})
+}
+
+// share makes a namespace with a secret in it that user may read: the objects of acl grant, without
+// the questions that acl grant asks before.
+func (r *runner) share(ctx context.Context, namespace, key, user string) error {
+	if err := r.cluster.namespace(ctx, namespace); err != nil {
+		return err
+	}
+	uid, err := r.cluster.create(ctx, secretsResource, namespace, secrets.Manifest(namespace, key, []byte(user)).Object)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("apolo:secret:%s:read:%.8s", key, uid)
+	binding := r.cluster.binding(name, "Role", name, user)
+	binding["metadata"] = object{
+		"name":            name,
+		"labels":          object{secrets.LabelGrant: secrets.LabelTrue, secrets.LabelObject: secrets.ObjectHash(key)},
+		"ownerReferences": []object{{"apiVersion": "v1", "kind": "Secret", "name": key, "uid": uid}},
+	}
+	role := object{
+		"metadata": binding["metadata"],
+		"rules":    []object{{"apiGroups": []string{""}, "resources": []string{"secrets"}, "resourceNames": []string{key}, "verbs": []string{"get"}}},
+	}
+	if _, err := r.cluster.create(ctx, rolesResource, namespace, role); err != nil {
+		return err
+	}
+	_, err = r.cluster.create(ctx, roleBindingsResource, namespace, binding)
+	return err
+}
