@@ -12,12 +12,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -405,8 +403,10 @@ func (m *manager) loadImage(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("load %s: %w", name, err)
 	}
-	if !isDir(root) {
-		return fmt.Errorf("load %s: %w", name, &fs.PathError{Op: "read", Path: root, Err: syscall.ENOTDIR})
+	if info, err := os.Stat(root); err != nil {
+		return fmt.Errorf("load %s: %w", name, err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("load %s: %s is not a folder", name, root)
 	}
 	if len(cmd) == 0 {
 		cmd = []string{"sh"}
@@ -430,7 +430,7 @@ func (m *manager) loadImage(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	m.say("loaded %s", path.Clean(full))
+	m.say("loaded %s", full)
 	return nil
 }
 

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestPortRules(t *testing.T) {
+	const common = `-P PREROUTING ACCEPT
+-N CNI-HOSTPORT-DNAT
+-N CNI-HOSTPORT-MASQ
+-N DOCKER
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A PREROUTING -j DOCKER
+-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+`
+	const ours = `-N CNI-DN-aaa
+-A CNI-DN-aaa -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.180.4.2:80
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"apolo-1\" id: \"x\"" -m multiport --dports 80 -j CNI-DN-aaa
+`
+	theirs := strings.NewReplacer("apolo-1", "apolo-12", "aaa", "bbb").Replace(ours)
+	unlinkOurs := []string{`-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"apolo-1\" id: \"x\"" -m multiport --dports 80 -j CNI-DN-aaa`, "-F CNI-DN-aaa"}
+	unlinkCommon := []string{"-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT", "-F CNI-HOSTPORT-DNAT", "-F CNI-HOSTPORT-MASQ"}
+	removeCommon := []string{"-X CNI-HOSTPORT-DNAT", "-X CNI-HOSTPORT-MASQ"}
+	for _, test := range []struct {
+		name, listing  string
+		unlink, remove []string
+	}{
+		{"nothing", "-P PREROUTING ACCEPT\n-A PREROUTING -j DOCKER\n", nil, nil},
+		{"ours alone", common + ours, append(slices.Clone(unlinkOurs), unlinkCommon...), append([]string{"-X CNI-DN-aaa"}, removeCommon...)},
+		{"ours beside others", common + theirs + ours, unlinkOurs, []string{"-X CNI-DN-aaa"}},
+		{"others alone", common + theirs, nil, nil},
+		{"empty chains", common, unlinkCommon, removeCommon},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			unlink, remove := portRules(test.listing, "apolo-1")
+			if !slices.Equal(unlink, test.unlink) || !slices.Equal(remove, test.remove) {
+				t.Errorf("unlink %q\nremove %q", unlink, remove)
+			}
+		})
+	}
+}
+
+func TestRemoveCNITraces(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cni", "results")
+	for name, content := range map[string]string{
+		"ours-eth0":      `{"containerId":"1","networkName":"apolo-1"}`,
+		"loopback-1":     `{"containerId":"1","networkName":"cni-loopback"}`,
+		"loopback-2":     `{"containerId":"2","networkName":"cni-loopback"}`,
+		"theirs-eth0":    `{"containerId":"2","networkName":"apolo-12"}`,
+		"something else": `not JSON`,
+	} {
+		if err := writeFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := removeCNITraces(dir, "apolo-1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(t, dir), []string{"loopback-2", "something else", "theirs-eth0"}; !slices.Equal(got, want) {
+		t.Errorf("left: %q", got)
+	}
+}
+
+func TestRemoveLogLinks(t *testing.T) {
+	dir := t.TempDir()
+	for name, target := range map[string]string{"ours": "/c/pod-logs/0.log", "theirs": "/c2/pod-logs/0.log"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := removeLogLinks(dir, "/c"); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"theirs"}) {
+		t.Errorf("left: %q", got)
+	}
+	if err := removeLogLinks(filepath.Join(dir, "none"), "/c"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClaimKubeletFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kubelet")
+	for range 2 {
+		if err := claimKubeletFolder(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !isFile(filepath.Join(dir, markerFile)) {
+		t.Error("a folder that was made is not marked")
+	}
+	machines := t.TempDir()
+	if err := claimKubeletFolder(machines); err != nil {
+		t.Fatal(err)
+	}
+	if exists(filepath.Join(machines, markerFile)) {
+		t.Error("a folder that was there is marked")
+	}
+}
+
+func TestEmptyFolder(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{lockFile, markerFile, stateFile, "pki/ca.key"} {
+		if err := writeFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := emptyFolder(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{markerFile, lockFile}) {
+		t.Errorf("left: %q", got)
+	}
+}
+
+// names lists a folder, sorted.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	return found
+}
