@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -177,29 +178,32 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 	if level == Manage {
 		needed = Levels() // a manager may change bindings, but not make them
 	}
-	for _, l := range needed {
-		if existing[l] != nil {
-			continue
-		}
-		if err := g.createRole(ctx, secret, l); err != nil {
-			return err
-		}
+	missing := slices.DeleteFunc(slices.Clone(needed), func(l Level) bool { return existing[l] != nil })
+	// Bindings come after Roles: the API server refuses one to a Role that does not exist.
+	var roles errgroup.Group
+	for _, l := range missing {
+		roles.Go(func() error { return g.createRole(ctx, secret, l) })
 	}
-	for _, l := range needed {
-		if existing[l] != nil {
-			continue
-		}
-		var subjects []rbacv1.Subject
-		if l == level {
-			subjects = []rbacv1.Subject{grantee.subject()}
-		}
-		created, err := g.createBinding(ctx, secret, l, subjects)
-		if err != nil {
+	if err := roles.Wait(); err != nil {
+		return err
+	}
+	var done atomic.Bool
+	var bindings errgroup.Group
+	for _, l := range missing {
+		bindings.Go(func() error {
+			var subjects []rbacv1.Subject
+			if l == level {
+				subjects = []rbacv1.Subject{grantee.subject()}
+			}
+			created, err := g.createBinding(ctx, secret, l, subjects)
+			if created && l == level {
+				done.Store(true)
+			}
 			return err
-		}
-		if created && l == level {
-			return nil
-		}
+		})
+	}
+	if err := bindings.Wait(); err != nil || done.Load() {
+		return err
 	}
 	return g.change(ctx, secret, level, with(grantee))
 }

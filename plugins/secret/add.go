@@ -108,6 +108,7 @@ func (o *addOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	store.used()
 	what := "replaced"
 	if created {
 		what = "created"

@@ -72,6 +72,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	store.used()
 	if o.file != "" {
 		if err := writeFile(o.file, value); err != nil {
 			return fmt.Errorf("%s: cannot write the file: %w", o.where, err)

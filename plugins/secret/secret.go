@@ -5,6 +5,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -35,11 +36,21 @@ func parse(arg string) (uri.Secret, error) {
 	return parsed, nil
 }
 
+// place is a Store and the connection that it uses.
+type place struct {
+	*secrets.Store
+	client *kube.Client
+}
+
 // open connects to the cluster and namespace that a URI names.
-func open(s *cmdline.Session, where uri.Secret) (*secrets.Store, error) {
+func open(s *cmdline.Session, where uri.Secret) (*place, error) {
 	client, err := kube.NewClientFor(&s.Kube, where.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	return secrets.NewStore(client, where)
+	store, err := secrets.NewStore(client, where)
+	return &place{store, client}, err
 }
+
+// used notes where a secret was, so that acl ls looks there from now on.
+func (p *place) used() { namespaces.Remember(p.client, p.Namespace()) }

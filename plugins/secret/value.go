@@ -107,6 +107,11 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	if err := echoOff(terminal); err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(terminal, before) }() // nothing more can be done about it
+
 	type answer struct {
 		text []byte
 		err  error
@@ -125,8 +130,7 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 		}
 		return a.text, a.err
 	case <-ctx.Done():
-		// The terminal would stay without echo after Ctrl-C.
 		fmt.Fprintln(s.ErrOut)
-		return nil, errors.Join(ctx.Err(), term.Restore(terminal, before))
+		return nil, ctx.Err()
 	}
 }

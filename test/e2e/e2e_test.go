@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,8 +126,8 @@ func binaries(t testing.TB) string {
 	return folder
 }
 
-// TestScripts runs testdata/FOLDER/*.txtar. Those in walk work as the documentation has it, with
-// the namespaces alice and bob themselves, and so one after the other.
+// TestScripts runs testdata/FOLDER/*.txtar. Those in alone change what all share. Those in walk work as the documentation has it, with
+// the namespaces alice and bob themselves. Both run one after the other.
 func TestScripts(t *testing.T) {
 	c, bin := openCluster(t), binaries(t)
 	folders, err := filepath.Glob("testdata/*")
@@ -135,7 +136,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
-			walk := filepath.Base(folder) == "walk"
+			walk := slices.Contains([]string{"walk", "alone"}, filepath.Base(folder))
 			testscript.RunT(sequential{t, walk}, testscript.Params{
 				Dir:                 folder,
 				RequireExplicitExec: false,
