@@ -239,23 +239,23 @@ func (c *cluster) load(a account) (*clientcmdapi.Config, error) {
 	return config, nil
 }
 
-// proxied is kubeconfig through a proxy that counts.
-func (c *cluster) proxied(a account) (*proxy, string, error) {
-	file := filepath.Join(c.work, a.user+"-"+a.namespace+"-proxied")
+// proxied is kubeconfig through a proxy that counts. isNew says that nobody went through it yet.
+func (c *cluster) proxied(a account) (p *proxy, file string, isNew bool, err error) {
+	file = filepath.Join(c.work, a.user+"-"+a.namespace+"-proxied")
 	if p, ok := c.proxies[a]; ok {
-		return p, file, nil
+		return p, file, false, nil
 	}
 	config, err := c.load(a)
 	if err != nil {
-		return nil, "", err
+		return nil, "", false, err
 	}
 	connection, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
 	if err != nil {
-		return nil, "", err
+		return nil, "", false, err
 	}
-	p, err := startProxy(connection)
+	p, err = startProxy(connection)
 	if err != nil {
-		return nil, "", err
+		return nil, "", false, err
 	}
 	c.proxies[a] = p
 	context := config.Contexts[config.CurrentContext]
@@ -264,7 +264,7 @@ func (c *cluster) proxied(a account) (*proxy, string, error) {
 		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw}),
 	}
 	config.AuthInfos[context.AuthInfo] = &clientcmdapi.AuthInfo{Token: "unused"} // the proxy has the credentials; kubectl would ask for some
-	return p, file, clientcmd.WriteToFile(*config, file)
+	return p, file, true, clientcmd.WriteToFile(*config, file)
 }
 
 // parallel calls do for 0 to n-1, some at once, and returns the first error.

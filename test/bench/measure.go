@@ -20,8 +20,11 @@ const launcher = "github.com/neuro-inc/kubectl-apolo/test/bench/launch"
 // commandTimeout ends a command that hangs.
 const commandTimeout = 2 * time.Minute
 
-// countedPairs is how often bytes and requests are counted: they hardly vary.
-const countedPairs = 3
+// How often bytes and requests are counted: they hardly vary.
+const (
+	countedPairs     = 3
+	slowCountedPairs = 1
+)
 
 // quantity is what is measured of a command.
 type quantity int
@@ -127,13 +130,16 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 	default:
 		pairs = r.pairs
 	}
-	counted := 0
-	if !c.offline {
-		counted = countedPairs
+	counted := countedPairs
+	switch {
+	case c.offline:
+		counted = 0
+	case c.slow:
+		counted = slowCountedPairs
 	}
 	result := compared{comparison: c, oursSamples: samples{}, theirsSamples: samples{}}
 	if c.setup != nil {
-		if err := c.setup(ctx, 1+pairs+1+counted); err != nil {
+		if err := c.setup(ctx, 1+pairs+counted); err != nil {
 			return result, err
 		}
 	}
@@ -176,8 +182,7 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 	if counted > 0 {
 		var p *proxy
 		through := func(a account) (file string, err error) {
-			p, file, err = r.cluster.proxied(a)
-			if err == nil {
+			if p, file, err = r.proxied(ctx, a); err == nil {
 				p.reset()
 			}
 			return file, err
@@ -188,7 +193,7 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 			into.add(requests, scaled(float64(gotRequests), s.scale))
 			return nil
 		}
-		for range 1 + counted {
+		for range counted {
 			if err := both(through, count); err != nil {
 				return result, err
 			}
@@ -196,15 +201,22 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 	}
 	for _, s := range []samples{result.oursSamples, result.theirsSamples} {
 		for _, q := range quantities {
-			switch q {
-			case received, requests:
-				s[q] = s[q][min(1, len(s[q])):] // without the warm-up
-			default:
-				s[q] = s[q][1:timed] // and without those through the proxy
+			if q != received && q != requests {
+				s[q] = s[q][1:timed] // without the warm-up and what went through the proxy
 			}
 		}
 	}
 	return result, nil
+}
+
+// proxied returns a proxy for an account, and the kubeconfig that leads there. kubectl keeps what it
+// discovered by server; it finds out about this one before anything is counted.
+func (r *runner) proxied(ctx context.Context, a account) (*proxy, string, error) {
+	p, file, isNew, err := r.cluster.proxied(a)
+	if err == nil && isNew {
+		_, err = r.start(ctx, step{r.kubectl, "api-resources"}, file, io.Discard)
+	}
+	return p, file, err
 }
 
 func scaled(value, scale float64) float64 {

@@ -257,7 +257,7 @@ warm-up in which the output of both is checked, so kubectl has found the API of 
 else the machine does concerns both. Each figure is the median, with the smallest and the largest in
 brackets. A ratio is the median of the ratios pair by pair, so less than 1 means that this product takes less.
 Where kubectl needs several commands, their times are added. Bytes received (TLS and headers included)
-and requests are counted in runs of their own, three of each, through a proxy that would slow down the others.
+and requests are counted in a few runs of their own, through a proxy that would slow down the others.
 
 Other work on the same cores makes times longer and their spread wider; ratios bear it best. The cluster
 is on the same machine, so there is no network in between: over a real one, fewer bytes and requests count for more.

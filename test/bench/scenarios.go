@@ -249,7 +249,7 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 	return each(comparison{
 		ours: side{label: "acl ls", as: bob, steps: always(plugin, "ls"), check: lines(r.namespaces)},
 		theirs: side{
-			label: "kubectl auth can-i --list -n NAMESPACE, one after the other", as: bob,
+			label: "kubectl auth can-i --list -n NAMESPACE", as: bob,
 			scale: float64(r.namespaces) / askedNamespaces,
 			check: lines(askedNamespaces),
 			steps: func(int) []step {
@@ -260,6 +260,7 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 				return all
 			},
 		},
+		slow:    true,
 		pairs:   10,
 		targets: map[quantity]target{wall: {theRatio, 0.02}, cpu: {itself, 0.8}},
 	})
