@@ -23,7 +23,10 @@ const (
 	nodeName     = "local"
 )
 
-type kubeconfigData struct{ Server, User, Namespace, CA, Cert, Key string }
+type kubeconfigData struct {
+	Server, User, Namespace, CA, Cert, Key string
+	Team                                   []string // namespaces that get a context besides
+}
 
 // render fills in one of the embedded templates. They are part of this
 // program, so a mistake in one is a bug, and the tests render each of them.

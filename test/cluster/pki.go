@@ -223,6 +223,7 @@ func (c *cluster) writeKubeconfig(name string, ca []byte) error {
 		CA:        base64.StdEncoding.EncodeToString(ca),
 		Cert:      base64.StdEncoding.EncodeToString(cert),
 		Key:       base64.StdEncoding.EncodeToString(key),
+		Team:      users(),
 	})
 	if err := writeFile(c.kubeconfig(name), text, 0o600); err != nil {
 		return fmt.Errorf("write the kubeconfig of %s: %w", name, err)
