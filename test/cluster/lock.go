@@ -75,7 +75,7 @@ func tryLock(path string, flags int) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockNow(f); err != nil {
 		f.Close()
 		return nil, err
 	}

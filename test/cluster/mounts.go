@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // mount is one line of /proc/self/mountinfo, as far as it matters here.
@@ -83,7 +82,7 @@ func unmountBelow(dir string) error {
 		}
 		for _, point := range points {
 			// A failure shows in the next reading of the mounts.
-			_ = syscall.Unmount(point, syscall.MNT_DETACH|umountNoFollow)
+			_ = unmountLazily(point)
 		}
 	}
 	mounts, err := hostMounts()
@@ -95,9 +94,6 @@ func unmountBelow(dir string) error {
 	}
 	return nil
 }
-
-// umountNoFollow is UMOUNT_NOFOLLOW, which package syscall does not name.
-const umountNoFollow = 8
 
 // hierarchy is a mounted cgroup file system: the only one of version 2, or
 // one of the several of version 1.
@@ -138,8 +134,8 @@ func overlayWorks(dir string) bool {
 	}
 	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", probe)
 	merged := filepath.Join(probe, "merged")
-	if err := syscall.Mount("overlay", merged, "overlay", 0, options); err != nil {
+	if err := mountOverlay(merged, options); err != nil {
 		return false
 	}
-	return syscall.Unmount(merged, 0) == nil
+	return unmount(merged) == nil
 }
