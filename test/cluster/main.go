@@ -112,6 +112,10 @@ func newManager(out io.Writer) (*manager, error) {
 	}
 	m := &manager{out: out, started: time.Now(), source: source, checkout: checkoutOf(source)}
 	if m.dir, err = clusterDir(os.Getenv("APOLO_CLUSTER_DIR"), m.checkout); err != nil {
+		// Others may not even look at the folder that root made.
+		if machine := checkMachine(); machine != nil {
+			return nil, machine
+		}
 		return nil, err
 	}
 	return m, nil
