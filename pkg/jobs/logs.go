@@ -70,6 +70,7 @@ type logCopy struct {
 	out    io.Writer
 	notice func(string)
 	at     position
+	opened bool // the user may read the log: an API server that starts refuses it for a moment
 }
 
 // outError is an error of the writer, after which reading on makes no sense.
@@ -109,7 +110,7 @@ func (l *logCopy) run(ctx context.Context) error {
 			continue
 		case apierrors.IsNotFound(err) && complete:
 			return nil // the pod is gone, but not before its log was read to the end
-		case apierrors.IsNotFound(err), apierrors.IsForbidden(err), time.Now().After(giveUp):
+		case apierrors.IsNotFound(err), apierrors.IsForbidden(err) && !l.opened, time.Now().After(giveUp):
 			return fmt.Errorf("the end of the log can't be read: %w", err)
 		}
 		pause(ctx, backoff.Step(), nil)
@@ -151,6 +152,7 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	l.opened = true
 	scanner := newLogScanner(&l.at, l.out, l.notice)
 	chunks, stop := readChunks(stream)
 	defer stop()
@@ -204,6 +206,7 @@ func (l *logCopy) finish(ctx context.Context, onlyAnchored bool) error {
 		return err
 	}
 	defer stream.Close()
+	l.opened = true
 	scanner := newLogScanner(&l.at, l.out, l.notice)
 	scanner.onlyAnchored = onlyAnchored
 	// A plain loop: io.Copy would hand the stream's own errors and the writer's back alike.

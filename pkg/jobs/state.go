@@ -84,7 +84,7 @@ func (s *seen) describe() State {
 		state = s.describePod(pod)
 	} else if s.job != nil {
 		if event := s.events[s.job.UID]; event != nil {
-			state.Reason, state.Message = event.Reason, event.Message
+			state.Reason, state.Message = event.Reason, createError(event.Message)
 		}
 	}
 	if state.Phase.Final() {
@@ -218,6 +218,23 @@ func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state St
 	return state
 }
 
+// schedulingError is why no node fits, without what the scheduler says of making room by force.
+func schedulingError(message string) string {
+	for _, more := range []string{" no new claims to deallocate", " preemption: "} {
+		message, _, _ = strings.Cut(message, more)
+	}
+	return strings.TrimSuffix(message, ",")
+}
+
+// createError is why a pod can't be created, without the name it would have had, which is another one
+// each time.
+func createError(message string) string {
+	if _, why, ok := strings.Cut(message, `" is forbidden: `); ok && strings.HasPrefix(message, "Error creating: pods ") {
+		return why
+	}
+	return message
+}
+
 // startError is what runc says, without what containerd wraps around it.
 func startError(message string) string {
 	if _, inner, ok := strings.Cut(message, "unable to start container process: "); ok {
@@ -245,7 +262,7 @@ func (s *seen) describeUnstarted(pod *corev1.Pod, state State) State {
 	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
-			state.Reason, state.Message = condition.Reason, condition.Message
+			state.Reason, state.Message = condition.Reason, schedulingError(condition.Message)
 			return state
 		}
 	}

@@ -21,6 +21,10 @@ import (
 // eventsAfter is how long a job may take to start before its events are asked for why it doesn't.
 const eventsAfter = 500 * time.Millisecond
 
+// refusalPatience is how long the user must have been refused what was allowed before, until it is
+// believed: an API server that starts refuses everything until it has read the RBAC objects.
+const refusalPatience = 30 * time.Second
+
 // watchBackoff is the pause between attempts to reach the API server.
 func watchBackoff() wait.Backoff {
 	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6, Cap: 2 * time.Second}
@@ -50,13 +54,17 @@ type change struct {
 // what was deleted meanwhile is noticed.
 func (c *Client) observe(ctx context.Context, o objects, each func(change)) error {
 	backoff := watchBackoff()
+	var allowed time.Time // when the API server last answered with objects
 	for {
 		started := time.Now()
-		err := c.observeOnce(ctx, o, each)
+		err := c.observeOnce(ctx, o, func(change change) {
+			allowed = time.Now()
+			each(change)
+		})
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		case (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && time.Since(allowed) > refusalPatience:
 			return err
 		case err != nil:
 			each(change{trouble: err})

@@ -165,7 +165,7 @@ func describe(state jobs.State) string {
 }
 
 func describeFailure(state jobs.State) string {
-	if state.ExitCode < 0 {
+	if state.ExitCode <= 0 { // it ended well when it was told to end
 		return orReason(state)
 	}
 	text := fmt.Sprintf("exit code %d", state.ExitCode)
