@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"k8s.io/klog/v2"
 )
 
 // options are one run's.
@@ -38,6 +40,7 @@ func main() {
 	flag.IntVar(&o.pairs, "pairs", 11, "measurements of each command")
 	flag.IntVar(&o.slowPairs, "slow-pairs", 5, "measurements of each command that runs a container")
 	flag.Parse()
+	klog.SetLogger(klog.Logger{}) // what fails is returned
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once

@@ -136,7 +136,7 @@ func formatSpread(s spread, f formatter) string {
 	if math.IsNaN(s.median) {
 		return nothing
 	}
-	if s.low == s.high {
+	if f(s.low) == f(s.high) {
 		return f(s.median)
 	}
 	return fmt.Sprintf("%s (%s to %s)", f(s.median), f(s.low), f(s.high))
@@ -202,14 +202,14 @@ func describeMachine(ctx context.Context, r *runner) (machine, error) {
 		return nil, err
 	}
 	m := machine{{"processor", fmt.Sprintf("%s, %d cores", processor(), runtime.NumCPU())}}
-	if memory := field("/proc/meminfo", "MemTotal"); memory != "" {
-		m = append(m, row{"memory", memory})
+	if kilobytes, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
+		m = append(m, row{"memory", fmt.Sprintf("%.0f GiB", kilobytes/(1<<20))})
 	}
 	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		m = append(m, row{"kernel", runtime.GOOS + " " + strings.TrimSpace(string(kernel)) + ", " + runtime.GOARCH})
 	}
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m = append(m, row{"load before the run", strings.Join(strings.Fields(string(load))[:3], ", ")})
+		m = append(m, row{"load average before the run", strings.Join(strings.Fields(string(load))[:3], ", ")})
 	}
 	return append(m,
 		row{"this product", product},

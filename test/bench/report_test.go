@@ -22,6 +22,7 @@ func TestFormat(t *testing.T) {
 		{formatCount(3), "3"},
 		{formatSpread(spread{0.06, 0.05, 0.07}, formatTime), "60 ms (50 ms to 70 ms)"},
 		{formatSpread(spread{3, 3, 3}, formatCount), "3"},
+		{formatSpread(spread{42510, 42500, 42520}, formatBytes), "42.5 kB"},
 		{formatSpread(spread{math.NaN(), 0, 0}, formatCount), "–"},
 		{signed(0.002, formatTime), "+2.0 ms"},
 		{signed(-0.002, formatTime), "−2.0 ms"},
