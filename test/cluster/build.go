@@ -91,6 +91,8 @@ func requiredVersion(goMod []byte, module string) string {
 	return string(match[1])
 }
 
+const unfinishedPrefix = ".unfinished-"
+
 func (r *recipe) dir() string { return filepath.Join(r.cache, r.key) }
 
 // ldflags stamps the version that kubectl version and the node show.
@@ -129,9 +131,20 @@ func (m *manager) buildBinaries(ctx context.Context, r *recipe) error {
 	if err != nil {
 		return fmt.Errorf("build the binaries: %w", err)
 	}
-	temporary := filepath.Join(r.cache, "."+r.key+".unfinished")
-	if err := os.RemoveAll(temporary); err != nil {
-		return fmt.Errorf("remove an unfinished build: %w", err)
+	unfinished, err := filepath.Glob(filepath.Join(r.cache, unfinishedPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("find unfinished builds: %w", err)
+	}
+	for _, dir := range unfinished {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove an unfinished build: %w", err)
+		}
+	}
+	// The name is a new one each time: the compiler of a run that was killed
+	// may still be writing to its own.
+	temporary, err := os.MkdirTemp(r.cache, unfinishedPrefix)
+	if err != nil {
+		return fmt.Errorf("make a folder to build in: %w", err)
 	}
 	m.say("building Kubernetes %s and etcd %s from their Go modules (several minutes, once)", r.kubernetesVersion, r.etcdVersion)
 	for _, b := range r.binaries {
@@ -147,6 +160,9 @@ func (m *manager) buildBinaries(ctx context.Context, r *recipe) error {
 			return fmt.Errorf("build %s: %w: %s", b.name, err, lastWords(out.String(), 5))
 		}
 		m.say("built %s in %s", b.name, time.Since(start).Round(time.Second))
+	}
+	if err := os.Chmod(temporary, 0o755); err != nil {
+		return fmt.Errorf("keep the binaries: %w", err)
 	}
 	if err := os.Rename(temporary, r.dir()); err != nil {
 		return fmt.Errorf("keep the binaries: %w", err)

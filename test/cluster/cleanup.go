@@ -63,7 +63,7 @@ func (m *manager) wipe(ctx context.Context) error {
 	if err := traces.endProcesses(ctx); err != nil {
 		return err
 	}
-	if err := removeShimSockets(m.dir); err != nil {
+	if err := removeShimSockets(m.dir, shimSockets); err != nil {
 		return err
 	}
 	if err := unmountBelow(m.dir); err != nil {
@@ -130,7 +130,7 @@ func (c *cluster) endProcesses(ctx context.Context) error {
 // kubelet leave files, and which no configuration can move.
 const (
 	defaultParent  = "/var/lib/apolo-cluster"
-	shimSocketRoot = "/run/containerd/s"
+	shimSockets    = "/run/containerd/s"
 	cniResults     = "/var/lib/cni/results"
 	containerLogs  = "/var/log/containers"
 	kubeletFolder  = "/var/lib/kubelet"
@@ -174,20 +174,33 @@ func releaseKubeletFolder(dir string) error {
 	return nil
 }
 
-// removeShimSockets removes the sockets of shims that were killed. Each shim
-// noted the address of its own in the folder of its container.
-func removeShimSockets(dir string) error {
-	notes, err := filepath.Glob(filepath.Join(dir, "containerd/state/io.containerd.runtime.v2.task/*/*/address"))
-	if err != nil {
-		return fmt.Errorf("find the shims' sockets: %w", err)
+// removeShimSockets removes the sockets of shims that were killed. Each shim's
+// address is noted in the folder of its container: by containerd 1 in a file
+// of its own, by containerd 2 among other things.
+func removeShimSockets(dir, sockets string) error {
+	bundle := filepath.Join(dir, "containerd/state/io.containerd.runtime.v2.task/*/*")
+	var notes []string
+	for _, name := range []string{"address", "bootstrap.json"} {
+		found, err := filepath.Glob(filepath.Join(bundle, name))
+		if err != nil {
+			return fmt.Errorf("find the shims' sockets: %w", err)
+		}
+		notes = append(notes, found...)
 	}
 	for _, note := range notes {
-		address, err := os.ReadFile(note)
+		data, err := os.ReadFile(note)
 		if err != nil {
 			continue
 		}
-		socket := strings.TrimPrefix(strings.TrimSpace(string(address)), "unix://")
-		if filepath.Dir(socket) != shimSocketRoot {
+		address := string(data)
+		var bootstrap struct {
+			Address string `json:"address"`
+		}
+		if json.Unmarshal(data, &bootstrap) == nil {
+			address = bootstrap.Address
+		}
+		socket := strings.TrimPrefix(strings.TrimSpace(address), "unix://")
+		if filepath.Dir(socket) != sockets {
 			continue
 		}
 		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -195,8 +208,8 @@ func removeShimSockets(dir string) error {
 		}
 	}
 	// Only if they are empty, that is, if there is no other containerd.
-	_ = os.Remove(shimSocketRoot)
-	_ = os.Remove(filepath.Dir(shimSocketRoot))
+	_ = os.Remove(sockets)
+	_ = os.Remove(filepath.Dir(sockets))
 	return nil
 }
 

@@ -44,6 +44,34 @@ func TestPortRules(t *testing.T) {
 	}
 }
 
+func TestRemoveShimSockets(t *testing.T) {
+	dir, sockets := t.TempDir(), filepath.Join(t.TempDir(), "containerd", "s")
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	bundles := filepath.Join(dir, "containerd/state/io.containerd.runtime.v2.task/k8s.io")
+	for name, content := range map[string]string{
+		filepath.Join(sockets, "one"):               "",
+		filepath.Join(sockets, "two"):               "",
+		filepath.Join(sockets, "another cluster's"): "",
+		elsewhere:                                  "",
+		filepath.Join(bundles, "1/address"):        "unix://" + sockets + "/one",
+		filepath.Join(bundles, "2/bootstrap.json"): `{"version":3,"address":"unix://` + sockets + `/two","protocol":"ttrpc"}`,
+		filepath.Join(bundles, "3/address"):        "unix://" + elsewhere,
+		filepath.Join(bundles, "4/address"):        "unix://" + sockets + "/gone",
+		filepath.Join(bundles, "5/config.json"):    "unix://" + sockets + "/another cluster's",
+		filepath.Join(bundles, "6/bootstrap.json"): "{",
+	} {
+		if err := writeFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := removeShimSockets(dir, sockets); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, sockets); !slices.Equal(got, []string{"another cluster's"}) || !isFile(elsewhere) {
+		t.Errorf("left: %q", got)
+	}
+}
+
 func TestRemoveCNITraces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cni", "results")
 	for name, content := range map[string]string{
