@@ -129,11 +129,11 @@ func (c *cluster) endProcesses(ctx context.Context) error {
 // The places outside of its folder where containerd, the CNI library and the
 // kubelet leave files, and which no configuration can move.
 const (
-	defaultParent  = "/var/lib/apolo-cluster"
-	shimSockets    = "/run/containerd/s"
-	cniResults     = "/var/lib/cni/results"
-	containerLogs  = "/var/log/containers"
-	kubeletFolder  = "/var/lib/kubelet"
+	defaultParent = "/var/lib/apolo-cluster"
+	shimSockets   = "/run/containerd/s"
+	cniResults    = "/var/lib/cni/results"
+	containerLogs = "/var/log/containers"
+	kubeletFolder = "/var/lib/kubelet"
 )
 
 // claimKubeletFolder marks the folder in which every kubelet makes the socket

@@ -196,7 +196,7 @@ func spawn(dir, logFile, noteFile string, argv []string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = daemonEnvironment(dir)
+	cmd.Env = daemonEnvironment(dir, argv[0])
 	cmd.SysProcAttr = ownSession()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", argv[0], err)
@@ -218,9 +218,11 @@ func spawn(dir, logFile, noteFile string, argv []string) error {
 	return nil
 }
 
-func daemonEnvironment(dir string) []string {
+// daemonEnvironment has the program's own folder first in PATH, so that a
+// containerd that is not the machine's uses the shim that came with it.
+func daemonEnvironment(dir, program string) []string {
 	return []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH=" + filepath.Dir(program) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/",
 		"LANG=C.UTF-8",
 		ownerVariable + "=" + dir,
