@@ -43,7 +43,9 @@ func topics(r *runner) []topic {
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+
-				"namespace after namespace: %d are measured, and time, CPU, bytes and requests multiplied by %d.", r.namespaces, askedNamespaces, r.namespaces/askedNamespaces),
+				"namespace after namespace: %d are measured, and time, CPU, bytes and requests multiplied by %d.\n\n"+
+				"Of `acl grant` up to 100 ms are the API server's: it checks who creates a Role and who creates a RoleBinding against all of their rights, "+
+				"and between two such reads right behind writes its watch cache waits that long. kubectl's second process starts meanwhile.", r.namespaces, askedNamespaces, r.namespaces/askedNamespaces),
 		},
 	}
 }
