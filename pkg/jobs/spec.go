@@ -112,7 +112,7 @@ type Plan struct {
 
 // secretCopy is another's secret, copied for one job.
 type secretCopy struct {
-	from   uri.Secret // with its namespace
+	from   uri.Secret // as it was typed
 	object string     // the name of the Secret that holds the copy
 	value  []byte     // what Client.Check has read
 }
@@ -149,10 +149,10 @@ func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 		}
 		if full.Namespace == namespace {
 			object = secrets.ObjectName(full.Key)
-			plan.own = append(plan.own, uri.Secret{Key: full.Key})
+			plan.own = append(plan.own, secret) // as it was typed, for errors
 		} else {
 			object = copyPrefix + strconv.Itoa(len(plan.copies)+1)
-			plan.copies = append(plan.copies, secretCopy{from: full, object: object})
+			plan.copies = append(plan.copies, secretCopy{from: secret, object: object})
 		}
 		objects[full] = object
 		used = append(used, full.String())

@@ -47,8 +47,14 @@ type options struct {
 
 // New builds the plugin's command.
 func New(s *cmdline.Session) *cli.App {
+	app, _ := newApp(s)
+	return app
+}
+
+// newApp returns the options too, so that tests can look at them.
+func newApp(s *cmdline.Session) (*cli.App, *options) {
 	o := &options{Session: s, lookup: os.LookupEnv, spec: jobs.NewSpec(), output: cmdline.NewOutput("name", "json", "yaml")}
-	return &cli.App{
+	app := &cli.App{
 		Usage:     "Run a command in a container of the cluster, with secrets, and show its log",
 		ArgsUsage: "IMAGE [-- COMMAND [ARGUMENT...]]",
 		Description: `The exit code is the container's. Ctrl-C deletes the job; --detach leaves it running. A job that has
@@ -89,6 +95,7 @@ Examples:
 			return o.run(c.Context)
 		},
 	}
+	return app, o
 }
 
 func list(name, short, usage string, values *cmdline.Strings) cli.Flag {

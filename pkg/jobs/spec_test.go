@@ -1,0 +1,203 @@
+package jobs
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+func specOf(image string) *Spec {
+	spec := NewSpec()
+	spec.Image = image
+	return &spec
+}
+
+func TestPlanIsTheContract(t *testing.T) {
+	spec := specOf("busybox:1")
+	spec.Name = "train"
+	spec.Entrypoint, spec.Args, spec.WorkDir = []string{"sh", "-c"}, []string{"echo $HOME $$ $(X)"}, "/tmp"
+	spec.Variables = []Variable{
+		{Name: "PLAIN", Value: "p@$$w0rd $(X)"},
+		{Name: "OWN", Secret: &uri.Secret{Key: "My_Key"}},
+		{Name: "SAME", Secret: &uri.Secret{Cluster: "default", Namespace: "alice", Key: "My_Key"}},
+		{Name: "SHARED", Secret: &uri.Secret{Namespace: "bob", Key: "token"}},
+	}
+	spec.Files = []SecretFile{
+		{uri.Secret{Cluster: "default", Namespace: "bob", Key: "token"}, "/etc/a"},
+		{uri.Secret{Key: "My_Key"}, "/etc/b"},
+		{uri.Secret{Key: "My_Key"}, "/etc/c"},
+	}
+	plan, err := newPlan(spec, "default", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := plan.Job()
+	pod := job.Spec.Template.Spec
+	container := pod.Containers[0]
+
+	if job.Name != "train" || job.Namespace != "alice" || job.Labels[LabelJob] != "true" || job.Spec.Template.Labels[LabelJob] != "true" {
+		t.Errorf("metadata %+v", job.ObjectMeta)
+	}
+	if *job.Spec.BackoffLimit != 0 || pod.RestartPolicy != corev1.RestartPolicyNever ||
+		*job.Spec.ActiveDeadlineSeconds != 86400 || *job.Spec.TTLSecondsAfterFinished != 86400 {
+		t.Errorf("spec %+v", job.Spec)
+	}
+	if got := job.Annotations[AnnotationSecrets]; got != `["secret:/alice/My_Key","secret:/bob/token"]` {
+		t.Errorf("annotation %s", got)
+	}
+	if container.Name != "job" || container.WorkingDir != "/tmp" || !reflect.DeepEqual(container.Command, []string{"sh", "-c"}) ||
+		!reflect.DeepEqual(container.Args, []string{"echo $HOME $$$ $$(X)"}) {
+		t.Errorf("container %+v", container)
+	}
+	if got := container.Env[0].Value; got != "p@$$$w0rd $$(X)" {
+		t.Errorf("PLAIN is %q", got)
+	}
+
+	own := secrets.ObjectName("My_Key")
+	for i, want := range []struct{ object, key string }{1: {own, "My_Key"}, 2: {own, "My_Key"}, 3: {plan.copies[0].object, "token"}} {
+		if ref := container.Env[i].ValueFrom; want.object != "" && (ref.SecretKeyRef.Name != want.object || ref.SecretKeyRef.Key != want.key) {
+			t.Errorf("variable %d is %+v", i, ref.SecretKeyRef)
+		}
+	}
+	if len(plan.copies) != 1 || plan.copies[0].from != (uri.Secret{Namespace: "bob", Key: "token"}) || !strings.HasPrefix(plan.copies[0].object, "train-") {
+		t.Errorf("copies %+v", plan.copies)
+	}
+	if !reflect.DeepEqual(plan.own, []uri.Secret{{Key: "My_Key"}}) {
+		t.Errorf("own secrets %+v", plan.own)
+	}
+	if !*job.Spec.Suspend {
+		t.Error("a job that needs copies does not wait for them")
+	}
+
+	// A volume a secret, a mount a file, and never a whole directory.
+	if len(pod.Volumes) != 2 || len(container.VolumeMounts) != 3 {
+		t.Fatalf("%d volumes, %d mounts", len(pod.Volumes), len(container.VolumeMounts))
+	}
+	for i, mount := range container.VolumeMounts {
+		if mount.MountPath != spec.Files[i].Path || mount.SubPath == "" || !mount.ReadOnly {
+			t.Errorf("mount %+v", mount)
+		}
+	}
+	if container.VolumeMounts[1].Name != container.VolumeMounts[2].Name {
+		t.Error("one secret has two volumes")
+	}
+}
+
+func TestPlanWithoutCopiesIsNotSuspended(t *testing.T) {
+	plan, err := newPlan(specOf("busybox:1"), "default", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(plan.Job())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"suspend", "annotations", "env", "volume", "command", "args"} {
+		if strings.Contains(string(text), `"`+word) {
+			t.Errorf("%q in %s", word, text)
+		}
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Spec)
+		want   string
+	}{
+		"another cluster": {func(s *Spec) {
+			s.Variables = []Variable{{Name: "A", Secret: &uri.Secret{Cluster: "prod", Namespace: "alice", Key: "k"}}}
+		}, `secret://prod/alice/k: a job can only use secrets of the cluster it runs on, which is "default"`},
+		"another cluster's file": {func(s *Spec) {
+			s.Files = []SecretFile{{uri.Secret{Cluster: "prod", Namespace: "alice", Key: "k"}, "/a"}}
+		}, "the cluster it runs on"},
+		"image in capitals":     {func(s *Spec) { s.Image = "Busybox" }, "must be lowercase"},
+		"no image":              {func(s *Spec) { s.Image = "" }, `image ""`},
+		"name":                  {func(s *Spec) { s.Name = "Bad_Name" }, `"Bad_Name" can't be the name`},
+		"long name":             {func(s *Spec) { s.Name = strings.Repeat("a", 64) }, "up to 63"},
+		"relative directory":    {func(s *Spec) { s.WorkDir = "src" }, "must be absolute"},
+		"binary argument":       {func(s *Spec) { s.Args = []string{"a\xff"} }, "is not UTF-8"},
+		"two files at one path": {func(s *Spec) { s.Files = []SecretFile{{uri.Secret{Key: "a"}, "/a"}, {uri.Secret{Key: "b"}, "/a"}} }, "same path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := specOf("busybox:1")
+			test.change(spec)
+			if _, err := newPlan(spec, "default", "alice"); !matches(err, test.want) {
+				t.Errorf("%v; want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestGeneratedNames(t *testing.T) {
+	for image, prefix := range map[string]string{
+		"busybox:1":                              "busybox",
+		"ghcr.io/Org/My.Tool_x:v1":               "job", // not a reference
+		"ghcr.io/org/my.tool_x:v1":               "my-tool-x",
+		"localhost:5000/a/b@sha256:" + hex64:     "b",
+		"registry/" + strings.Repeat("long", 30): strings.Repeat("long", 30)[:57],
+	} {
+		name := newName(image)
+		if !regexp.MustCompile("^" + prefix + "-[a-z2-7]{5}$").MatchString(name) {
+			t.Errorf("%s became %s", image, name)
+		}
+		if why := validation.IsDNS1123Label(name); len(why) > 0 {
+			t.Errorf("%s: %v", name, why)
+		}
+		if newName(image) == name {
+			t.Errorf("%s twice", name)
+		}
+	}
+}
+
+var hex64 = strings.Repeat("0123456789abcdef", 4)
+
+func TestSplitEntrypoint(t *testing.T) {
+	for in, want := range map[string][]string{
+		"python":                {"python"},
+		" sh  -c ":              {"sh", "-c"},
+		`sh -c 'echo "a b"'`:    {"sh", "-c", `echo "a b"`},
+		`a\ b "" '#c' $HOME #d`: {"a b", "", "#c", "$HOME", "#d"},
+	} {
+		if got, err := SplitEntrypoint(in); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("SplitEntrypoint(%q) = %q, %v", in, got, err)
+		}
+	}
+	for in, want := range map[string]string{"": "is empty", "  ": "is empty", `""`: "is empty", "'a": "unterminated single-quoted", `a\`: "unterminated backslash"} {
+		if _, err := SplitEntrypoint(in); !matches(err, want) {
+			t.Errorf("SplitEntrypoint(%q): %v", in, err)
+		}
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for in, want := range map[time.Duration]int64{time.Millisecond: 1, time.Second: 1, 90 * time.Second: 90} {
+		if got := seconds(in); *got != want {
+			t.Errorf("%v is %d s", in, *got)
+		}
+	}
+	if seconds(0) != nil {
+		t.Error("0 is a limit")
+	}
+	if got := seconds32(200 * 365 * 24 * time.Hour); *got != 1<<31-1 {
+		t.Errorf("200 years are %d s", *got)
+	}
+}
+
+// The paths that are refused must be clean themselves, or the check would never match.
+func TestReservedPaths(t *testing.T) {
+	for _, path := range reservedPaths {
+		if filepath.ToSlash(filepath.Clean(path)) != path {
+			t.Errorf("%q", path)
+		}
+	}
+}
