@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
@@ -92,18 +93,19 @@ func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string)
 	if err != nil {
 		t.Fatalf("namespace %s is not usable by %s: %v", name, user, err)
 	}
-	data, err := os.ReadFile(c.kubeconfig(user))
+	config, err := clientcmd.LoadFromFile(c.kubeconfig(user))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig = filepath.Join(t.TempDir(), user)
-	if err := os.WriteFile(kubeconfig, data, 0o600); err != nil {
-		t.Fatal(err)
+	for context := range config.Contexts {
+		if context != config.CurrentContext {
+			delete(config.Contexts, context) // tests that share no namespace must not find each other's
+		}
 	}
-	command := exec.Command(filepath.Join(c.BinDir, "kubectl"), "config", "set-context", "--current", "--namespace="+name)
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("kubectl config: %v\n%s", err, out)
+	config.Contexts[config.CurrentContext].Namespace = name
+	kubeconfig = filepath.Join(t.TempDir(), user)
+	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
+		t.Fatal(err)
 	}
 	return name, kubeconfig
 }
