@@ -1,0 +1,142 @@
+package grants
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+)
+
+var token = secrets.Secret{Namespace: "alice", Key: "token", Object: "token", UID: types.UID("0f3a9c21-aaaa-bbbb-cccc-dddddddddddd")}
+
+func TestLevelsIncludeThoseBelow(t *testing.T) {
+	for _, test := range []struct {
+		level, other Level
+		want         bool
+	}{
+		{Read, Read, true}, {Write, Read, true}, {Manage, Read, true}, {Manage, Write, true},
+		{Read, Write, false}, {Write, Manage, false}, {"", Read, false}, {Read, "", true},
+	} {
+		if got := test.level.Includes(test.other); got != test.want {
+			t.Errorf("%q includes %q = %v", test.level, test.other, got)
+		}
+	}
+}
+
+func TestRulesGiveExactlyTheLevel(t *testing.T) {
+	onSecret := func(verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"token"}, Verbs: verbs}
+	}
+	for level, want := range map[Level][]rbacv1.PolicyRule{
+		Read:  {onSecret("get")},
+		Write: {onSecret("get", "update", "patch", "delete")},
+		Manage: {onSecret("get", "update", "patch", "delete"), {
+			APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"rolebindings"},
+			ResourceNames: []string{"apolo:secret:token:read:0f3a9c21", "apolo:secret:token:write:0f3a9c21", "apolo:secret:token:manage:0f3a9c21"},
+			Verbs:         []string{"get", "update", "patch"},
+		}},
+	} {
+		if got := Rules(token, level); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s gives %+v, want %+v", level, got, want)
+		}
+	}
+}
+
+func TestParseGrantee(t *testing.T) {
+	for text, want := range map[string]Grantee{
+		"bob":                               {Kind: "User", Name: "bob"},
+		"oidc:bob@example.com":              {Kind: "User", Name: "oidc:bob@example.com"},
+		"group:devs":                        {Kind: "Group", Name: "devs"},
+		"group:oidc:devs":                   {Kind: "Group", Name: "oidc:devs"},
+		"sa:ci:runner":                      {Kind: "ServiceAccount", Namespace: "ci", Name: "runner"},
+		"system:serviceaccount:ci:runner":   {Kind: "ServiceAccount", Namespace: "ci", Name: "runner"},
+		"system:serviceaccount:ci:runner.x": {Kind: "ServiceAccount", Namespace: "ci", Name: "runner.x"},
+	} {
+		got, err := ParseGrantee(text)
+		if err != nil || got != want {
+			t.Errorf("ParseGrantee(%q) = %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", " ", "bob ", "group:", "sa:", "sa:ci", "sa:ci:", "sa::runner", "sa:CI:runner", "sa:ci:a:b", "system:serviceaccount:ci"} {
+		if got, err := ParseGrantee(text); err == nil {
+			t.Errorf("ParseGrantee(%q) = %+v, want an error", text, got)
+		}
+	}
+}
+
+func FuzzParseGrantee(f *testing.F) {
+	for _, seed := range []string{"bob", "group:devs", "sa:a:b", "system:serviceaccount:a:b", "sa:::"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, err := ParseGrantee(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseGrantee(parsed.String())
+		if err != nil || again != parsed {
+			t.Errorf("ParseGrantee(%q) = %+v, but its own form %q is %+v, %v", text, parsed, parsed.String(), again, err)
+		}
+		if granteeOf(parsed.subject()) != parsed {
+			t.Errorf("%+v is not what is written to RBAC: %+v", parsed, parsed.subject())
+		}
+	})
+}
+
+func FuzzParseObjectName(f *testing.F) {
+	f.Add("apolo:secret:token:read:0f3a9c21")
+	f.Add("apolo:secret::read:0f3a9c21")
+	f.Add("apolo:secret:a:b:c")
+	f.Fuzz(func(t *testing.T, name string) {
+		object, level, uid, ok := parseObjectName(name)
+		if !ok {
+			return
+		}
+		if made := objectName(secrets.Secret{Object: object, UID: types.UID(uid)}, level); made != name {
+			t.Errorf("parseObjectName(%q) is of %q", name, made)
+		}
+	})
+}
+
+func TestRowsFromRules(t *testing.T) {
+	rule := func(group, resource, names, verbs string) authorizationv1.ResourceRule {
+		r := authorizationv1.ResourceRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: strings.Fields(verbs)}
+		r.ResourceNames = strings.Fields(names)
+		return r
+	}
+	const rbac = rbacv1.GroupName
+	for name, test := range map[string]struct {
+		rules []authorizationv1.ResourceRule
+		want  map[string]Level // by object, "" for the namespace
+	}{
+		"nothing about secrets":  {[]authorizationv1.ResourceRule{rule("", "pods", "", "get")}, map[string]Level{}},
+		"one by name":            {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get")}, map[string]Level{"a": Read}},
+		"list alone is not read": {[]authorizationv1.ResourceRule{rule("", "secrets", "", "list")}, map[string]Level{}},
+		"other group":            {[]authorizationv1.ResourceRule{rule("example.com", "secrets", "a", "get")}, map[string]Level{}},
+		"write by several rules": {[]authorizationv1.ResourceRule{rule("", "secrets", "a b", "get"), rule("", "secrets", "a", "update"), rule("", "secrets", "a", "delete")}, map[string]Level{"a": Write, "b": Read}},
+		"update without delete":  {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update")}, map[string]Level{"a": Read}},
+		"manage": {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update patch delete"),
+			rule(rbac, "rolebindings", "apolo:secret:a:read:00000000 apolo:secret:a:manage:00000000", "get update patch")}, map[string]Level{"a": Manage}},
+		"another's manage":     {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update delete"), rule(rbac, "rolebindings", "apolo:secret:b:manage:00000000", "update")}, map[string]Level{"a": Write}},
+		"wildcards everywhere": {[]authorizationv1.ResourceRule{rule("*", "*", "", "*")}, map[string]Level{"": Manage}},
+		"whole namespace":      {[]authorizationv1.ResourceRule{rule("", "secrets", "", "get")}, map[string]Level{"": Read}},
+		"edit":                 {[]authorizationv1.ResourceRule{rule("", "secrets", "", "get list update delete create")}, map[string]Level{"": Write}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]Level{}
+			for _, row := range rows(access.NewRules("ns", test.rules)) {
+				got[row.Object] = row.Level
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
