@@ -73,6 +73,8 @@ type comparison struct {
 	slow         bool // not to be repeated often
 	offline      bool // speaks with no server
 	pairs        int  // 0: as the options say
+	// pause comes before each run, where the server still has to do with the one before.
+	pause time.Duration
 	// setup prepares that many runs of each side.
 	setup   func(ctx context.Context, runs int) error
 	targets map[quantity]target
@@ -157,6 +159,7 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 					return err
 				}
 			}
+			time.Sleep(c.pause)
 			var output bytes.Buffer
 			err := r.once(ctx, s.side, n, file, s.samples, &output)
 			if err == nil && each != nil {

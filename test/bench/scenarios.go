@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
@@ -202,6 +203,11 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 	return nil
 }
 
+// watchCachePeriod is how long the API server's watch cache waits from one question to etcd, how far it
+// is, to the next (progressRequestPeriod in k8s.io/apiserver). A command that follows another at once
+// would pay for that one's question.
+const watchCachePeriod = 100 * time.Millisecond
+
 // askedNamespaces is how many namespaces kubectl is asked about.
 const askedNamespaces = 20
 
@@ -215,6 +221,7 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 		return err
 	}
 	err = each(comparison{
+		pause: 2 * watchCachePeriod,
 		setup: func(ctx context.Context, runs int) error {
 			if err := r.fill(ctx, alice.namespace, runs, "shared-ours-%d"); err != nil {
 				return err
