@@ -1,0 +1,244 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+)
+
+// grantObjects are what shares the attempt's secret.
+type grantObjects struct {
+	roles    []*rbacv1.Role
+	bindings []*rbacv1.RoleBinding
+}
+
+func (g grantObjects) String() string {
+	var names []string
+	for _, role := range g.roles {
+		names = append(names, "role "+role.Name)
+	}
+	for _, binding := range g.bindings {
+		names = append(names, "rolebinding "+binding.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// grants finds them by name: labels may be what is wrong with one.
+func (a *attempt) grants() (found grantObjects) {
+	a.Helper()
+	for _, role := range a.list(a, roleResource, "") {
+		if strings.HasPrefix(role.GetName(), "apolo:secret:"+a.key+":") {
+			found.roles = append(found.roles, as[rbacv1.Role](a, &role))
+		}
+	}
+	for _, binding := range a.list(a, bindingResource, "") {
+		if strings.HasPrefix(binding.GetName(), "apolo:secret:"+a.key+":") {
+			found.bindings = append(found.bindings, as[rbacv1.RoleBinding](a, &binding))
+		}
+	}
+	return found
+}
+
+// wantAccess checks that bob has one of the levels on the secret, and nobody more than that; and that
+// whatever gives it is owned by the Secret. It returns the level.
+func (a *attempt) wantAccess(levels ...string) (level string) {
+	a.Helper()
+	stored := a.grants()
+	level = "none"
+	roles := map[string]bool{}
+	for _, role := range stored.roles {
+		roles[role.Name] = true
+		a.wantOwned(role.ObjectMeta)
+	}
+	for _, l := range grants.Levels() {
+		for _, binding := range stored.bindings {
+			if binding.Name != binding.RoleRef.Name {
+				a.Errorf("%s is for the role %s", binding.Name, binding.RoleRef.Name)
+			}
+			if strings.Contains(binding.Name, ":"+string(l)+":") && roles[binding.Name] && len(binding.Subjects) > 0 {
+				level = string(l)
+			}
+		}
+	}
+	for _, binding := range stored.bindings {
+		a.wantOwned(binding.ObjectMeta)
+		for _, subject := range binding.Subjects {
+			if subject.Name != "bob" {
+				a.Errorf("%s is for %s", binding.Name, subject.Name)
+			}
+		}
+	}
+	if !slices.Contains(levels, level) {
+		a.Errorf("bob has %s, and not %s; there are %s; sent were\n%s", level, strings.Join(levels, " or "), stored, strings.Join(a.proxy.requests(), "\n"))
+	}
+	// The API server's authorizer learns of it in a moment.
+	var answer string
+	eventually(a, "the API server gives bob "+level, func() bool {
+		answer = a.access("bob")
+		return answer == level
+	})
+	if answer != level {
+		a.Errorf("the API server gives bob %s", answer)
+	}
+	if a.may(a, "carol", "get", secretResource, a.key) {
+		a.Error("carol can read it")
+	}
+	if a.may(a, "bob", "get", secretResource, bystander) {
+		a.Error("bob can read another secret")
+	}
+	return level
+}
+
+// access is the level that a user has, in the API server's opinion.
+func (a *attempt) access(user string) string {
+	a.Helper()
+	var rights []string
+	for _, verb := range []string{"get", "update", "patch", "delete"} {
+		if a.may(a, user, verb, secretResource, a.key) {
+			rights = append(rights, verb)
+		}
+	}
+	binding := a.text("apolo:secret:KEY:read:UID")
+	manages := a.may(a, user, "update", bindingResource, binding)
+	switch all := strings.Join(rights, ","); {
+	case all == "" && !manages:
+		return "none"
+	case all == "get" && !manages:
+		return "read"
+	case all == "get,update,patch,delete" && !manages:
+		return "write"
+	case all == "get,update,patch,delete":
+		return "manage"
+	default:
+		return fmt.Sprintf("a mixture: %s (bindings: %v)", all, manages)
+	}
+}
+
+func (a *attempt) wantOwned(object metav1.ObjectMeta) {
+	a.Helper()
+	owners := object.OwnerReferences
+	if len(owners) != 1 || owners[0].Kind != "Secret" || owners[0].Name != a.key || !strings.HasPrefix(string(owners[0].UID), a.uid) {
+		a.Errorf("%s is owned by %v", object.Name, owners)
+	}
+	if object.Labels[secrets.LabelGrant] != secrets.LabelTrue || object.Labels[secrets.LabelObject] != secrets.ObjectHash(a.key) {
+		a.Errorf("%s has the labels %v", object.Name, object.Labels)
+	}
+}
+
+// changesAccess is the check of a command after which bob has another level. It is changed by the
+// only request of a kind, or by one of several that are sent at the same time.
+func changesAccess(from, to, by string, of int) func(*attempt) {
+	return func(a *attempt) {
+		switch sent := a.sent(by); {
+		case sent == 0:
+			a.wantAccess(from)
+		case sent < of:
+			a.wantAccess(from, to)
+		default:
+			a.wantAccess(to)
+		}
+		a.wantSecret(a.oldValue)
+	}
+}
+
+func grantAgain(level string) func(*attempt) {
+	return func(a *attempt) {
+		a.succeeds(a.command, "secret/KEY ")
+		a.wantAccess(level)
+		stored := a.grants()
+		for _, binding := range stored.bindings {
+			if len(binding.Subjects) > 0 && !strings.Contains(binding.Name, ":"+level+":") {
+				a.Errorf("bob still has %s too", binding.Name)
+			}
+		}
+		// A manager can't make what is missing of them.
+		if level == "manage" && (len(stored.roles) != 3 || len(stored.bindings) != 3) {
+			a.Errorf("there are only %s", stored)
+		}
+	}
+}
+
+func revokeAgain(by string) func(*attempt) {
+	return func(a *attempt) {
+		if a.sent(by) > 0 {
+			a.fails(a.command, "has no grant")
+		} else {
+			a.succeeds(a.command, "secret/KEY revoked")
+		}
+		a.wantAccess("none")
+	}
+}
+
+func TestFaultsOfAcl(t *testing.T) {
+	t.Parallel()
+	const (
+		makeRole    = "POST NS/roles"
+		makeBinding = "POST NS/rolebindings"
+		getRead     = "GET NS/rolebindings/apolo:secret:KEY:read:UID"
+		getWrite    = "GET NS/rolebindings/apolo:secret:KEY:write:UID"
+		getManage   = "GET NS/rolebindings/apolo:secret:KEY:manage:UID"
+		putRead     = "PUT NS/rolebindings/apolo:secret:KEY:read:UID"
+		putWrite    = "PUT NS/rolebindings/apolo:secret:KEY:write:UID"
+		putManage   = "PUT NS/rolebindings/apolo:secret:KEY:manage:UID"
+	)
+	after := func(requests ...string) []string { // what every command begins with
+		return slices.Concat([]string{"GET NS/secrets/KEY", getRead, getWrite, getManage}, requests)
+	}
+	testFaults(t, newPlace(t), []faultCase{
+		{
+			name:     "grant read",
+			command:  "kubectl-apolo_acl grant secret:KEY bob read",
+			requests: after(makeRole, makeBinding),
+			prepare:  addKey,
+			check:    changesAccess("none", "read", makeBinding, 1),
+			again:    grantAgain("read"),
+		},
+		{
+			name:     "grant write over read",
+			command:  "kubectl-apolo_acl grant secret:KEY bob write",
+			requests: after(makeRole, makeBinding, getRead, putRead),
+			prepare:  shareKey(grants.Read),
+			check:    changesAccess("read", "write", makeBinding, 1),
+			again:    grantAgain("write"),
+		},
+		{
+			name:     "grant manage",
+			command:  "kubectl-apolo_acl grant secret:KEY bob manage",
+			requests: after(makeRole, makeRole, makeRole, makeBinding, makeBinding, makeBinding),
+			prepare:  addKey,
+			check:    changesAccess("none", "manage", makeBinding, 3),
+			again:    grantAgain("manage"),
+		},
+		{
+			name:     "grant manage over write",
+			command:  "kubectl-apolo_acl grant secret:KEY bob manage",
+			requests: after(makeRole, makeRole, makeBinding, makeBinding, getWrite, putWrite),
+			prepare:  shareKey(grants.Write),
+			check:    changesAccess("write", "manage", makeBinding, 2),
+			again:    grantAgain("manage"),
+		},
+		{
+			name:     "revoke read",
+			command:  "kubectl-apolo_acl revoke secret:KEY bob",
+			requests: after(getRead, putRead),
+			prepare:  shareKey(grants.Read),
+			check:    changesAccess("read", "none", putRead, 1),
+			again:    revokeAgain(putRead),
+		},
+		{
+			name:     "revoke manage",
+			command:  "kubectl-apolo_acl revoke secret:KEY bob",
+			requests: after(getManage, putManage),
+			prepare:  shareKey(grants.Manage),
+			check:    changesAccess("manage", "none", putManage, 1),
+			again:    revokeAgain(putManage),
+		},
+	})
+}

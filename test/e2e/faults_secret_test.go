@@ -1,0 +1,392 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+)
+
+// wantSecret checks that the key has exactly one of the values, in a whole Secret; with nil that
+// there is no Secret.
+func (a *attempt) wantSecret(value []byte) {
+	a.Helper()
+	found := a.find(a, secretResource, a.namespace, a.key)
+	if (found != nil) != (value != nil) {
+		a.Errorf("the Secret exists: %v, and the requests were\n%s", found != nil, strings.Join(a.proxy.requests(), "\n"))
+	}
+	if found == nil || value == nil {
+		return
+	}
+	secret := as[corev1.Secret](a, found)
+	switch {
+	case secret.Labels[secrets.LabelSecret] != secrets.LabelTrue, len(secret.Labels) != 1:
+		a.Errorf("labels %v", secret.Labels)
+	case secret.Annotations[secrets.AnnotationKey] != a.key, len(secret.Annotations) != 1:
+		a.Errorf("annotations %v", secret.Annotations)
+	case secret.Type != corev1.SecretTypeOpaque:
+		a.Errorf("type %s", secret.Type)
+	case len(secret.Data) != 1, !bytes.Equal(secret.Data[a.key], value):
+		a.Errorf("holds %d keys, and %d bytes that are not the value's %d", len(secret.Data), len(secret.Data[a.key]), len(value))
+	}
+}
+
+// addKey prepares a secret with the old value.
+func addKey(a *attempt) {
+	a.Helper()
+	a.add(a, a.key, a.oldValue)
+	found, err := a.store.Lookup(a.Context(), a.key)
+	if err != nil {
+		a.Fatal(err)
+	}
+	a.uid = string(found.UID)[:8]
+	a.Cleanup(func() { // and with it the grants, or every listing of them gets longer
+		err := a.admin.Resource(secretResource).Namespace(a.namespace).Delete(context.Background(), a.key, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			a.Error(err)
+		}
+	})
+}
+
+// shareKey prepares a secret that bob has.
+func shareKey(level grants.Level) func(*attempt) {
+	return func(a *attempt) {
+		a.Helper()
+		addKey(a)
+		if _, err := a.granter.Grant(a.Context(), a.key, bob, level); err != nil {
+			a.Fatal(err)
+		}
+	}
+}
+
+var bob = grants.Grantee{Kind: "User", Name: "bob"}
+
+func checkAdded(a *attempt) {
+	if a.sent("POST NS/secrets") > 0 {
+		a.wantSecret(a.newValue)
+	} else {
+		a.wantSecret(nil)
+	}
+}
+
+func addAgain(a *attempt) {
+	switch added := a.sent("POST NS/secrets") > 0; {
+	case added && !strings.Contains(a.command, "--overwrite"):
+		a.fails(a.command, "exists already")
+		a.succeeds(a.command+" --overwrite", "secret/KEY replaced")
+	case added:
+		a.succeeds(a.command, "secret/KEY replaced")
+	default:
+		a.succeeds(a.command, "secret/KEY created")
+	}
+	a.wantSecret(a.newValue)
+}
+
+// staleGrant is what is left of the grant for a Secret that was removed by other means, after somebody
+// stripped its ownerReferences.
+const staleGrant = "apolo:secret:KEY:read:0123abcd"
+
+func prepareStaleGrant(a *attempt) {
+	labels := `"labels": {"apolo.us/grant": "true", "apolo.us/object": ` + quoted(secrets.ObjectHash(a.key)) + `}`
+	a.create(roleResource, `{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "`+staleGrant+`", `+labels+`},
+		"rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["KEY"], "verbs": ["get"]}]}`)
+	a.create(bindingResource, `{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "`+staleGrant+`", `+labels+`},
+		"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "`+staleGrant+`"},
+		"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "bob"}]}`)
+}
+
+func TestFaultsOfSecret(t *testing.T) {
+	t.Parallel()
+	testFaults(t, newPlace(t), []faultCase{
+		{
+			name:     "add",
+			command:  "kubectl-apolo_secret add KEY @NEW",
+			requests: []string{"GET NS/roles", "POST NS/secrets"},
+			check:    checkAdded,
+			again:    addAgain,
+		},
+		{
+			name:     "add --overwrite of a new key",
+			command:  "kubectl-apolo_secret add KEY @NEW --overwrite",
+			requests: []string{"GET NS/roles", "GET NS/secrets/KEY", "POST NS/secrets"},
+			check:    checkAdded,
+			again:    addAgain,
+		},
+		{
+			name:     "add where an old grant is left",
+			command:  "kubectl-apolo_secret add KEY @NEW",
+			requests: []string{"GET NS/roles", "GET NS/secrets/KEY", "DELETE NS/roles", "POST NS/secrets"},
+			prepare:  prepareStaleGrant,
+			check: func(a *attempt) {
+				checkAdded(a)
+				left := a.find(a, roleResource, a.namespace, a.text(staleGrant)) != nil
+				if left == (a.sent("DELETE NS/roles") > 0) {
+					a.Errorf("the old Role is there: %v", left)
+				}
+				if left && a.find(a, secretResource, a.namespace, a.key) != nil {
+					a.Error("the new secret can be read by whom the old one was shared with")
+				}
+			},
+			again: func(a *attempt) {
+				addAgain(a)
+				eventually(a, "bob can't read it", func() bool { return !a.may(a, "bob", "get", secretResource, a.key) })
+			},
+		},
+		{
+			name:     "add --overwrite",
+			command:  "kubectl-apolo_secret add KEY @NEW --overwrite",
+			requests: []string{"GET NS/secrets/KEY", "PATCH NS/secrets/KEY"},
+			prepare:  shareKey(grants.Read),
+			check: func(a *attempt) {
+				if a.sent("PATCH NS/secrets/KEY") > 0 {
+					a.wantSecret(a.newValue)
+				} else {
+					a.wantSecret(a.oldValue)
+				}
+				a.wantAccess("read")
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "secret/KEY replaced")
+				a.wantSecret(a.newValue)
+			},
+		},
+		{
+			name:     "rm",
+			command:  "kubectl-apolo_secret rm KEY",
+			requests: []string{"GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			prepare:  shareKey(grants.Manage),
+			check: func(a *attempt) {
+				if a.sent("DELETE NS/secrets/KEY") > 0 {
+					a.wantSecret(nil)
+				} else {
+					a.wantSecret(a.oldValue)
+				}
+				if a.sent("DELETE NS/roles") > 0 {
+					a.wantAccess("none")
+				} else {
+					a.wantAccess("manage")
+				}
+			},
+			again: func(a *attempt) {
+				if a.sent("DELETE NS/secrets/KEY") > 0 {
+					a.fails(a.command, "does not exist")
+					a.succeeds(a.command+" --ignore-not-found", "")
+				} else {
+					a.succeeds(a.command, "secret/KEY deleted")
+				}
+				a.wantSecret(nil)
+				if left := a.grants(); len(left.roles)+len(left.bindings) > 0 {
+					a.Errorf("the secret is gone, and its grants are left: %v", left)
+				}
+			},
+		},
+		{
+			name:     "rm, and then not rm again",
+			command:  "kubectl-apolo_secret rm KEY",
+			requests: []string{"GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			prepare:  shareKey(grants.Read),
+			check:    func(*attempt) {},
+			again: func(a *attempt) {
+				if a.sent("DELETE NS/secrets/KEY") > 0 {
+					a.fails("kubectl-apolo_acl grant secret:KEY bob read", "does not exist")
+					return
+				}
+				a.succeeds("kubectl-apolo_acl grant secret:KEY bob read", "secret/KEY ")
+				a.wantAccess("read")
+			},
+		},
+		{
+			name:     "get -f",
+			command:  "kubectl-apolo_secret get KEY -f FILE",
+			requests: []string{"GET NS/secrets/KEY"},
+			prepare:  addKey,
+			check: func(a *attempt) {
+				want := 0
+				if a.ended.code == 0 {
+					want = 1
+				}
+				if files := a.files(); len(files) != want {
+					a.Errorf("the files are %q", files)
+				} else if want == 1 {
+					wantFile(a, filepath.Join(a.folder, "file"), a.oldValue)
+				}
+				a.wantSecret(a.oldValue)
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "written")
+				wantFile(a, filepath.Join(a.folder, "file"), a.oldValue)
+				if files := a.files(); len(files) != 1 {
+					a.Errorf("the files are %q", files)
+				}
+			},
+		},
+	})
+}
+
+// files are the names in the attempt's own folder.
+func (a *attempt) files() (names []string) {
+	a.Helper()
+	entries, err := os.ReadDir(a.folder)
+	if err != nil {
+		a.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func wantFile(t testing.TB, path string, value []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, value) || info.Mode() != 0o600 {
+		t.Errorf("%s: mode %s, %d bytes, and %d are the value's", path, info.Mode(), len(got), len(value))
+	}
+}
+
+// TestKillWhileAFileIsWritten kills secret get -f where no request is under way: as soon as the
+// system reports a step of it in the folder.
+func TestKillWhileAFileIsWritten(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.add(t, "file", p.newValue)
+	left := 0
+	for _, step := range []struct {
+		name  string
+		event uint32
+	}{{"create", unix.IN_CREATE}, {"write", unix.IN_MODIFY}, {"close", unix.IN_CLOSE_WRITE}, {"rename", unix.IN_MOVED_TO}} {
+		for _, before := range [][]byte{nil, p.oldValue} {
+			folder := t.TempDir()
+			path := filepath.Join(folder, "file")
+			if before != nil {
+				if err := os.WriteFile(path, before, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			killed := killAt(t, p, folder, step.event, "kubectl-apolo_secret", "get", "file", "-f", path)
+			entries, err := os.ReadDir(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			temporary := 0
+			for _, entry := range entries {
+				info, err := entry.Info()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if entry.Name() == "file" {
+					continue
+				}
+				temporary++
+				if !strings.HasPrefix(entry.Name(), ".apolo-") || info.Mode() != 0o600 {
+					t.Errorf("killed at %s: %s with mode %s is left", step.name, entry.Name(), info.Mode())
+				}
+			}
+			left += temporary
+			if temporary > 1 || (killed.code != -1 && temporary > 0) {
+				t.Errorf("killed at %s: %d files are left besides the target: %s", step.name, temporary, killed)
+			}
+			got, err := os.ReadFile(path)
+			switch {
+			case os.IsNotExist(err) && before == nil && step.event != unix.IN_MOVED_TO:
+			case err != nil:
+				t.Errorf("killed at %s: %v", step.name, err)
+			case bytes.Equal(got, p.newValue):
+				wantFile(t, path, p.newValue)
+			case before == nil || !bytes.Equal(got, before) || step.event == unix.IN_MOVED_TO:
+				t.Errorf("killed at %s: the file holds %d bytes that are neither the old value nor the new one", step.name, len(got))
+			}
+			if again := runDirect(t, p.kubeconfig, "kubectl-apolo_secret", "get", "file", "-f", path); again.code != 0 {
+				t.Errorf("killed at %s, and again: %s", step.name, again)
+			}
+			wantFile(t, path, p.newValue)
+		}
+	}
+	if left == 0 {
+		t.Error("no kill came while the file was being written")
+	}
+}
+
+// killAt runs a command and kills it at the first event of a kind in a folder.
+func killAt(t *testing.T, p *place, folder string, event uint32, command ...string) outcome {
+	t.Helper()
+	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := os.NewFile(uintptr(watch), "inotify")
+	defer events.Close()
+	if _, err := unix.InotifyAddWatch(watch, folder, event); err != nil {
+		t.Fatal(err)
+	}
+	cmd, end := start(t, p.kubeconfig, command)
+	if _, err := events.Read(make([]byte, 4096)); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Process.Kill() // it may have ended meanwhile
+	return end()
+}
+
+// TestRequestsOfSecret counts what is sent by the commands that change nothing.
+func TestRequestsOfSecret(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.add(t, "mine", p.oldValue)
+	for command, want := range map[string][]string{
+		"ls":                              {"GET NS/secrets"},
+		"ls -q":                           {"GET NS/secrets"},
+		"get KEY":                         {"GET NS/secrets/KEY"},
+		"add other @NEW --dry-run=client": {},
+		"add other @NEW --dry-run=server": {"POST NS/secrets"},
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			a := p.attempt(t, "mine", fault{moment: never})
+			if got := a.proxy.run(a.words("kubectl-apolo_secret " + command)...); got.code != 0 {
+				t.Error(got)
+			}
+			a.wantRequests(want)
+		})
+	}
+	t.Run("ls of two pages", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t)
+		const count = 501 // a page has 500
+		var creations errgroup.Group
+		creations.SetLimit(8)
+		for i := 1; i < count; i++ { // with the bystander
+			creations.Go(func() error {
+				manifest := secrets.Manifest(p.namespace, fmt.Sprintf("key-%03d", i), nil)
+				_, err := p.admin.Resource(secretResource).Namespace(p.namespace).Create(context.Background(), manifest, metav1.CreateOptions{})
+				return err
+			})
+		}
+		if err := creations.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		a := p.attempt(t, "none", fault{moment: never})
+		if got := a.proxy.run("kubectl-apolo_secret", "ls", "-q"); got.code != 0 || strings.Count(got.stdout, "\n") != count {
+			t.Error(got)
+		}
+		a.wantRequests([]string{"GET NS/secrets", "GET NS/secrets"})
+	})
+}

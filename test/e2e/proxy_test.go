@@ -1,0 +1,289 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// commandTimeout is how long any command of these tests may take.
+const commandTimeout = 2 * time.Minute
+
+// moment is when a proxy strikes, relative to the request that it waits for.
+type moment string
+
+const (
+	never      moment = "no fault"
+	killBefore moment = "kill before" // SIGKILL to the command; the request never reaches the API server
+	killAfter  moment = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer goes on
+	cutBefore  moment = "cut before"  // the same two moments, but only the connection ends
+	cutAfter   moment = "cut after"
+)
+
+func (m moment) kills() bool  { return m == killBefore || m == killAfter }
+func (m moment) before() bool { return m == killBefore || m == cutBefore }
+
+// fault is what a proxy does to one command.
+type fault struct {
+	moment moment
+	nth    int                       // of the requests that match; the first is 1
+	match  func(request string) bool // nil: all requests that are answered at once
+}
+
+// proxy stands between one command and the API server. The command takes it for the server; the
+// server takes it for the user. It speaks HTTP/1.1 and HTTP/2.
+type proxy struct {
+	t          testing.TB
+	kubeconfig string // for the command
+	fault      fault
+	upstream   *httputil.ReverseProxy
+
+	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
+	// what the ones before have done.
+	turn sync.Mutex
+
+	lock      sync.Mutex // for what follows
+	command   *exec.Cmd
+	exited    chan struct{}
+	matched   int
+	struck    bool
+	forwarded []string
+	streams   []string
+}
+
+// connectionKey finds the connection of a request in its context.
+type connectionKey struct{}
+
+// newProxy starts a proxy for the user of a kubeconfig, until the test ends.
+func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := url.Parse(direct.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := rest.TransportFor(direct) // with the user's client certificate
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := log.New(io.Discard, "", 0) // of connections that end early, as they are meant to
+	p := &proxy{t: t, fault: f, upstream: &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: transport,
+		ErrorLog:  silent,
+	}}
+
+	server := httptest.NewUnstartedServer(p)
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = silent
+	server.Config.ConnContext = func(ctx context.Context, connection net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, connection)
+	}
+	server.StartTLS()
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+
+	name := config.Contexts[config.CurrentContext].Cluster
+	config.Clusters[name] = &clientcmdapi.Cluster{
+		Server:                   server.URL,
+		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+	}
+	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{config.Contexts[config.CurrentContext].AuthInfo: {}}
+	p.kubeconfig = filepath.Join(t.TempDir(), "proxied")
+	if err := clientcmd.WriteToFile(*config, p.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// describeRequest is a request as the tests name it: "GET NAMESPACE/RESOURCE/NAME", with what
+// makes it a stream.
+func describeRequest(r *http.Request) (text string, stream bool) {
+	path := strings.TrimPrefix(r.URL.Path, "/api/v1/")
+	if rest, ok := strings.CutPrefix(path, "/apis/"); ok {
+		path = strings.Join(strings.Split(rest, "/")[2:], "/")
+	}
+	text = r.Method + " " + strings.TrimPrefix(path, "namespaces/")
+	switch {
+	case r.URL.Query().Get("watch") != "":
+		return text + " watch", true
+	case strings.HasSuffix(path, "/log"):
+		return text + " follow=" + r.URL.Query().Get("follow"), true
+	}
+	return text, false
+}
+
+// ServeHTTP forwards a request, or strikes.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	text, stream := describeRequest(r)
+	if !stream {
+		p.turn.Lock()
+		defer p.turn.Unlock()
+	}
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // it waited for its turn, and its connection ended meanwhile
+	}
+	hit := p.meet(text, stream)
+	if hit && p.fault.moment.before() {
+		p.strike(r)
+	}
+	p.lock.Lock()
+	if stream {
+		p.streams = append(p.streams, text)
+	} else {
+		p.forwarded = append(p.forwarded, text)
+	}
+	p.lock.Unlock()
+	switch {
+	case hit && stream:
+		w = &struckWriter{w, func() { p.strike(r) }}
+	case hit:
+		p.upstream.ServeHTTP(httptest.NewRecorder(), r) // all of the answer
+		p.strike(r)
+	}
+	p.upstream.ServeHTTP(w, r)
+}
+
+// meet counts a request and tells whether it is the one. To a command that was killed no request
+// belongs any more.
+func (p *proxy) meet(text string, stream bool) (hit bool) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.struck && p.fault.moment.kills() {
+		panic(http.ErrAbortHandler)
+	}
+	if p.struck || p.fault.moment == never || (p.fault.match == nil && stream) || (p.fault.match != nil && !p.fault.match(text)) {
+		return false
+	}
+	p.matched++
+	p.struck = p.matched == p.fault.nth
+	return p.struck
+}
+
+// strike doesn't return to its caller. Where it kills, the command is dead before its connection ends.
+func (p *proxy) strike(r *http.Request) {
+	if p.fault.moment.kills() {
+		p.lock.Lock()
+		command, exited := p.command, p.exited
+		p.lock.Unlock()
+		if err := command.Process.Kill(); err != nil {
+			p.t.Errorf("cannot kill the command: %v", err)
+		}
+		<-exited
+	}
+	if connection, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
+		connection.Close()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// struckWriter strikes at the first part of an answer.
+type struckWriter struct {
+	http.ResponseWriter
+	strike func()
+}
+
+func (w *struckWriter) Write([]byte) (int, error) {
+	w.strike()
+	return 0, nil
+}
+
+func (w *struckWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// sent tells whether the API server got such a request, and how often.
+func (p *proxy) sent(request string) int {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	count := 0
+	for _, text := range p.forwarded {
+		if text == request {
+			count++
+		}
+	}
+	return count
+}
+
+// requests are all that the API server got, streams apart.
+func (p *proxy) requests() []string {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return slices.Clone(p.forwarded)
+}
+
+// outcome is how a command ended; the code is -1 where it was killed.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("code %d\nstdout: %s\nstderr: %s", o.code, o.stdout, o.stderr)
+}
+
+// run runs one command through the proxy to its end.
+func (p *proxy) run(command ...string) outcome {
+	p.t.Helper()
+	p.lock.Lock()
+	cmd, end := start(p.t, p.kubeconfig, command)
+	p.command, p.exited = cmd, make(chan struct{})
+	p.lock.Unlock()
+	defer close(p.exited)
+	return end()
+}
+
+// runDirect runs one command without a proxy.
+func runDirect(t testing.TB, kubeconfig string, command ...string) outcome {
+	t.Helper()
+	_, end := start(t, kubeconfig, command)
+	return end()
+}
+
+func start(t testing.TB, kubeconfig string, command []string) (cmd *exec.Cmd, end func() outcome) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	cmd = exec.CommandContext(ctx, filepath.Join(binaries(t), command[0]), command[1:]...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+filepath.Dir(kubeconfig))
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	return cmd, func() outcome {
+		defer cancel()
+		_ = cmd.Wait() // the exit code says it
+		if ctx.Err() != nil {
+			t.Errorf("%v did not end within %s", command, commandTimeout)
+		}
+		return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+	}
+}
