@@ -97,6 +97,9 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 		return "", g.wrap(key, err)
 	}
 	before = existing.levelOf(grantee)
+	if err := g.restoreRoles(ctx, secret, existing); err != nil {
+		return before, g.wrap(key, err)
+	}
 	if !before.Includes(level) {
 		if err := g.add(ctx, secret, existing, grantee, level); err != nil {
 			return before, g.wrap(key, err)
@@ -170,6 +173,26 @@ func (g *Granter) bindings(ctx context.Context, secret secrets.Secret) (bindings
 		}
 	}
 	return all, nil
+}
+
+// restoreRoles makes the Roles that are missing behind RoleBindings: a secret rm that was ended
+// between its requests leaves such. A manager may not read Roles, and can't help it.
+func (g *Granter) restoreRoles(ctx context.Context, secret secrets.Secret, existing bindings) error {
+	var requests errgroup.Group
+	for level := range existing {
+		requests.Go(func() error {
+			name := objectName(secret, level)
+			err := g.rbac.Get().Namespace(g.store.Namespace()).Resource("roles").Name(name).Do(ctx).Error()
+			switch {
+			case apierrors.IsNotFound(err):
+				return g.createRole(ctx, secret, level)
+			case apierrors.IsForbidden(err):
+				return nil
+			}
+			return g.explain(err, "get", "roles", name)
+		})
+	}
+	return requests.Wait()
 }
 
 // add makes what a level needs and is missing, and then the grantee one of its subjects.

@@ -51,7 +51,7 @@ type Session struct {
 // code. The context ends with the first SIGINT or SIGTERM; a second one ends the process.
 func Main(build func(*Session) *cli.App) int {
 	// A command lives for milliseconds and often runs many times beside itself, so memory is worth
-	// more than the little time that collecting twice as often takes.
+	// more than the little time that collecting garbage twice as often takes.
 	debug.SetGCPercent(50)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -34,3 +34,38 @@ func TestTableKeepsLongCellsWholeAndEscapesHarmless(t *testing.T) {
 		t.Errorf("control characters were not made visible: %q", out.String())
 	}
 }
+
+// Rows must look as if tablewriter had laid out each of them.
+func TestTableFollowsTheLayout(t *testing.T) {
+	headings := []string{"URI", "GRANTED TO", "日本"}
+	for name, rows := range map[string][][]string{
+		"one row":        {{"a", "b", "c"}},
+		"ragged widths":  {{"a", "a long cell here", "x"}, {"a much longer cell", "b", "yy"}, {"", "", "z"}},
+		"wide letters":   {{"日本語", "b", "c"}, {"ab", "ключ", "✓"}, {"é", "x", "c"}},
+		"narrow columns": {{"1", "2", "3"}, {"4", "5", "6"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := Table(&out, headings, rows); err != nil {
+				t.Fatal(err)
+			}
+			want, err := layout(headings, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.TrimPrefix(out.String(), "\n"); got != strings.Join(want, "\n")+"\n" {
+				t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+			}
+		})
+	}
+}
+
+func TestTableWithoutRows(t *testing.T) {
+	var out bytes.Buffer
+	if err := Table(&out, []string{"KEY"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\n  KEY\n╶─────╴\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
