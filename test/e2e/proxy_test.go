@@ -67,6 +67,7 @@ type proxy struct {
 	exited    chan struct{}
 	matched   int
 	struck    bool
+	cut       any // the connection that was ended
 	forwarded []string
 	streams   []string
 }
@@ -149,10 +150,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.turn.Lock()
 		defer p.turn.Unlock()
 	}
-	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // it waited for its turn, and its connection ended meanwhile
-	}
-	hit := p.meet(text, stream)
+	hit := p.meet(r, text, stream)
 	if hit && p.fault.moment.before() {
 		p.strike(r)
 	}
@@ -173,12 +171,12 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.upstream.ServeHTTP(w, r)
 }
 
-// meet counts a request and tells whether it is the one. To a command that was killed no request
-// belongs any more.
-func (p *proxy) meet(text string, stream bool) (hit bool) {
+// meet counts a request and tells whether it is the one. One that waited for its turn while the
+// command was killed, or its connection cut, goes no further.
+func (p *proxy) meet(r *http.Request, text string, stream bool) (hit bool) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	if p.struck && p.fault.moment.kills() {
+	if p.struck && (p.fault.moment.kills() || r.Context().Value(connectionKey{}) == p.cut) {
 		panic(http.ErrAbortHandler)
 	}
 	if p.struck || p.fault.moment == never || (p.fault.match == nil && stream) || (p.fault.match != nil && !p.fault.match(text)) {
@@ -201,6 +199,9 @@ func (p *proxy) strike(r *http.Request) {
 		<-exited
 	}
 	if connection, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
+		p.lock.Lock()
+		p.cut = connection
+		p.lock.Unlock()
 		connection.Close()
 	}
 	panic(http.ErrAbortHandler)
