@@ -173,7 +173,7 @@ func (c *Client) observeJob(ctx context.Context, job Ref, each func(*batchv1.Job
 		switch {
 		case change.trouble != nil || ctx.Err() != nil:
 			return
-		case change.all != nil && len(change.all) > 0:
+		case len(change.all) > 0:
 			found, _ = change.all[0].(*batchv1.Job)
 		case change.changed != nil:
 			found, _ = change.changed.(*batchv1.Job)
