@@ -21,7 +21,12 @@ type_as() {
 }
 alice() { type_as alice "$@"; }
 bob() { type_as bob "$@"; }
-refused() { "$@" && { echo "error: this should have been refused" >&2; exit 1; } || true; }
+refused() {
+  if "$@"; then
+    echo "error: this should have been refused" >&2
+    exit 1
+  fi
+}
 
 KUBECONFIG=$kubeconfigs/alice apolo secret rm -q --ignore-not-found secret-password gcp-key aws-key
 KUBECONFIG=$kubeconfigs/alice kubectl delete jobs -l apolo.us/job=true >/dev/null
