@@ -38,7 +38,7 @@ test-unit: ## run the tests that need no cluster
 .PHONY: test-e2e
 test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
 	@echo "== end-to-end tests on the local cluster"
-	@eval "$$($(cluster) env)"; go test -count=1 -timeout 40m ./test/...
+	@eval "$$($(cluster) env)"; go test -count=1 -timeout 40m -parallel 8 ./test/...
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)

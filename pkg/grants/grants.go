@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -112,7 +111,7 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	}
 	for _, lower := range Levels() {
 		if lower != highest && existing.has(lower, grantee) {
-			if err := g.change(ctx, secret, lower, without(grantee)); err != nil {
+			if err := g.change(ctx, secret, lower, existing[lower], without(grantee)); err != nil {
 				return before, g.wrap(key, err)
 			}
 		}
@@ -135,9 +134,9 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (befo
 	if before == "" {
 		return "", g.wrap(key, fmt.Errorf("%s %w", grantee, ErrNotGranted))
 	}
-	for _, level := range slices.Backward(Levels()) {
+	for _, level := range Levels() { // the lowest first, so that an ended call leaves the old level or none
 		if existing.has(level, grantee) {
-			if err := g.change(ctx, secret, level, without(grantee)); err != nil {
+			if err := g.change(ctx, secret, level, existing[level], without(grantee)); err != nil {
 				return before, g.wrap(key, err)
 			}
 		}
@@ -210,25 +209,27 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 	if err := roles.Wait(); err != nil {
 		return err
 	}
-	var done atomic.Bool
+	// The grantee's own binding comes last: whoever has manage then has all three to work with, also
+	// where this call is ended in between.
 	var bindings errgroup.Group
 	for _, l := range missing {
-		bindings.Go(func() error {
-			var subjects []rbacv1.Subject
-			if l == level {
-				subjects = []rbacv1.Subject{grantee.subject()}
-			}
-			created, err := g.createBinding(ctx, secret, l, subjects)
-			if created && l == level {
-				done.Store(true)
-			}
-			return err
-		})
+		if l != level {
+			bindings.Go(func() error {
+				_, err := g.createBinding(ctx, secret, l, nil)
+				return err
+			})
+		}
 	}
-	if err := bindings.Wait(); err != nil || done.Load() {
+	if err := bindings.Wait(); err != nil {
 		return err
 	}
-	return g.change(ctx, secret, level, with(grantee))
+	if existing[level] == nil {
+		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{grantee.subject()})
+		if err != nil || created {
+			return err
+		}
+	}
+	return g.change(ctx, secret, level, existing[level], with(grantee))
 }
 
 // createRole makes the Role of a level. One that another process made at the same time is as good;
@@ -290,13 +291,16 @@ func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, leve
 }
 
 // change applies a change to the subjects of a binding, again and again until no other process
-// came in between.
-func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level, change func([]rbacv1.Subject) []rbacv1.Subject) error {
+// came in between. It begins with the binding as it was known, or nil.
+func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level, known *rbacv1.RoleBinding, change func([]rbacv1.Subject) []rbacv1.Subject) error {
 	name := objectName(secret, level)
-	return retry.OnError(manyWriters, apierrors.IsConflict, func() error {
-		binding, err := g.get(ctx, name)
-		if err != nil {
-			return g.explain(err, "get", "rolebindings", name)
+	return retry.OnError(manyWriters, apierrors.IsConflict, func() (err error) {
+		binding := known
+		known = nil
+		if binding == nil {
+			if binding, err = g.get(ctx, name); err != nil {
+				return g.explain(err, "get", "rolebindings", name)
+			}
 		}
 		if binding.RoleRef != roleRef(secret, level) {
 			return fmt.Errorf("the rolebinding %s points to another role; remove it with kubectl", name)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -47,6 +48,9 @@ type Session struct {
 	showVersion bool
 }
 
+// secondSignal is how much later than the first a signal must come to end the process at once.
+const secondSignal = 500 * time.Millisecond
+
 // Main runs the plugin that build makes, with the process's own streams, and returns its exit
 // code. The context ends with the first SIGINT or SIGTERM; a second one ends the process.
 func Main(build func(*Session) *cli.App) int {
@@ -55,7 +59,9 @@ func Main(build func(*Session) *cli.App) int {
 	debug.SetGCPercent(50)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	// timeout(1) and supervisors send a signal to a process and then to its group: the same one twice,
+	// in no time. Only one that comes later is a second wish.
+	context.AfterFunc(ctx, func() { time.AfterFunc(secondSignal, stop) })
 	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, build)
 }
 
@@ -131,6 +137,10 @@ func (s *Session) begin() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(flags)
+	if s.verbosity == 0 {
+		// client-go logs some of the errors that it returns, at any level; they are reported once.
+		klog.SetLogger(klog.Logger{})
+	}
 	return flags.Set("v", strconv.Itoa(min(s.verbosity, maxVerbosity)))
 }
 
