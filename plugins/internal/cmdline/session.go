@@ -137,6 +137,7 @@ func (s *Session) begin() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(flags)
+	klog.ClearLogger()
 	if s.verbosity == 0 {
 		// client-go logs some of the errors that it returns, at any level; they are reported once.
 		klog.SetLogger(klog.Logger{})
