@@ -84,7 +84,7 @@ type podLog struct {
 }
 
 // Open is part of LogSource.
-func (l *podLog) Open(ctx context.Context, since time.Time, follow bool) (io.ReadCloser, error) {
+func (l *podLog) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) {
 	request := l.client.streamingCore.Get().
 		Namespace(l.namespace).
 		Resource(podsResource).
@@ -92,9 +92,12 @@ func (l *podLog) Open(ctx context.Context, since time.Time, follow bool) (io.Rea
 		SubResource("log").
 		Param("container", ContainerName).
 		Param("timestamps", "true").
-		Param("follow", strconv.FormatBool(follow))
-	if !since.IsZero() {
-		request = request.Param("sinceTime", since.UTC().Format(time.RFC3339))
+		Param("follow", strconv.FormatBool(part.Follow))
+	if !part.Since.IsZero() {
+		request = request.Param("sinceTime", part.Since.UTC().Format(time.RFC3339))
+	}
+	if part.Last > 0 {
+		request = request.Param("tailLines", strconv.Itoa(part.Last))
 	}
 	stream, err := request.Stream(ctx)
 	if err != nil {

@@ -16,15 +16,32 @@ import (
 // LogSource opens the log of one container. Every line begins with the time at which it was
 // written (RFC 3339 with nanoseconds) and a space, as the API gives it for timestamps=true.
 type LogSource interface {
-	// Open starts at the lines written at or after since, of which only whole seconds count; the
-	// zero time is the beginning. With follow the stream goes on until the container ends.
-	Open(ctx context.Context, since time.Time, follow bool) (io.ReadCloser, error)
+	Open(ctx context.Context, part LogPart) (io.ReadCloser, error)
+}
+
+// LogPart says which part of a log to open; the zero value is all that there is.
+type LogPart struct {
+	Since  time.Time // lines written at this time or later; only whole seconds count
+	Follow bool      // and those that are written until the container ends
+	Last   int       // only so many lines before the end; 0: all
 }
 
 const (
 	// quietTime is how long a log must say nothing, once its container has ended, until its end
 	// is looked for.
 	quietTime = 50 * time.Millisecond
+
+	// idleTime is how long a log may say nothing until it is asked, with a request for its last line,
+	// whether there is nothing. A kubelet looks for rotated files only once it has read the first to
+	// its end; what is rotated before, it goes on to wait at the end of, and leaves out the new file.
+	// It rotates a file every ten seconds at most, so that looking earlier finds the next one.
+	idleTime = 2 * time.Second
+	// idleTimeSmall is the same for a log that is too small to be rotated, as far as one can expect.
+	idleTimeSmall = 30 * time.Second
+	smallLog      = 512 << 10 // bytes; the kubelet's default for containerLogMaxSize is 10 MiB
+
+	// stalledTime is how much longer an idle stream has to bring what is known to be there.
+	stalledTime = time.Second
 
 	// sinceMargin is how much earlier than its last line a cut log is opened again. The API takes
 	// whole seconds, and lines of stdout and stderr may stand in the log a little out of order.
@@ -70,6 +87,9 @@ type logCopy struct {
 	out    io.Writer
 	notice func(string)
 	at     position
+	size   int64 // bytes written
+	readUp bool  // the file with the position was read to its end: nothing is missing where it is gone
+
 	opened bool // the user may read the log: an API server that starts refuses it for a moment
 }
 
@@ -88,6 +108,7 @@ func (l *logCopy) run(ctx context.Context) error {
 			return firstOf(ctx.Err(), err)
 		}
 		complete = err == nil || complete && apierrors.IsNotFound(err)
+		l.readUp = l.readUp || err == nil
 		if l.at != before {
 			backoff = logBackoff()
 		}
@@ -102,7 +123,8 @@ func (l *logCopy) run(ctx context.Context) error {
 	backoff = logBackoff()
 	giveUp := time.Now().Add(endPatience)
 	for {
-		err := l.finish(ctx, false)
+		// A stream that ended by itself had read an older file to its end, if there was one.
+		err := l.finish(ctx, ending{afterRotation: l.readUp})
 		switch {
 		case err == nil, errors.As(err, &outError{}), ctx.Err() != nil:
 			return firstOf(ctx.Err(), err)
@@ -148,20 +170,25 @@ func pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
 // follow reads one stream until it ends, with its error. It returns done once the container has
 // ended and all of its log was written.
 func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
-	stream, err := l.source.Open(ctx, l.at.since(), true)
+	stream, err := l.source.Open(ctx, LogPart{Since: l.at.since(), Follow: true})
 	if err != nil {
 		return false, err
 	}
 	l.opened = true
-	scanner := newLogScanner(&l.at, l.out, l.notice)
+	scanner := l.newScanner(ending{afterRotation: l.readUp})
 	chunks, stop := readChunks(stream)
 	defer stop()
 
 	ended := l.ended
 	var quiet <-chan time.Time // set once the container has ended
+	idle := time.NewTimer(l.idleTime())
+	defer idle.Stop()
+	suspect := false // there is more in the log than in the stream
 	for {
 		select {
 		case chunk := <-chunks:
+			suspect = false
+			idle.Reset(l.idleTime())
 			if _, err := scanner.Write(chunk.data); err != nil {
 				return false, err
 			}
@@ -182,12 +209,22 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 			// the log was rotated meanwhile must this stream, which knows the older file, be read on.
 			quiet = nil
 			before := l.at
-			err := l.finish(ctx, true)
+			err := l.finish(ctx, ending{onlyAnchored: true})
 			switch {
 			case err == nil:
 				return true, nil
 			case l.at != before, errors.As(err, &outError{}):
 				return false, err // this stream is behind now
+			}
+		case <-idle.C:
+			if suspect {
+				l.readUp = true
+				return false, nil
+			}
+			idle.Reset(l.idleTime())
+			// A stream in which the position was not found is of a newer file, which may be empty.
+			if suspect = l.goesOn(ctx, !scanner.searching); suspect {
+				idle.Reset(stalledTime)
 			}
 		case <-ctx.Done():
 			return false, ctx.Err()
@@ -195,20 +232,54 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 	}
 }
 
+func (l *logCopy) idleTime() time.Duration {
+	if l.size < smallLog {
+		return idleTimeSmall
+	}
+	return idleTime
+}
+
+// goesOn tells whether the log goes on behind the position, judging by its last line. That there is
+// none at all is only strange in a file that held the position.
+func (l *logCopy) goesOn(ctx context.Context, sameFile bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, idleTime)
+	defer cancel()
+	stream, err := l.source.Open(ctx, LogPart{Last: 1})
+	if err != nil {
+		return false // next time, then
+	}
+	defer stream.Close()
+	head, err := io.ReadAll(io.LimitReader(stream, longestTime))
+	if err != nil {
+		return false
+	}
+	if len(head) == 0 {
+		return l.at.started && sameFile
+	}
+	text, _, _ := bytes.Cut(head, []byte(" "))
+	written, err := time.Parse(time.RFC3339Nano, string(text))
+	return err == nil && (!l.at.started || written.UnixNano() != l.at.lastTime())
+}
+
 // errNoAnchor says that what was written last is not in the log any more.
 var errNoAnchor = errors.New("the log was rotated")
 
-// finish reads what is in the log now, from the position on, to its end. With onlyAnchored it writes
-// nothing and returns errNoAnchor where the log doesn't hold the position any more.
-func (l *logCopy) finish(ctx context.Context, onlyAnchored bool) error {
-	stream, err := l.source.Open(ctx, l.at.since(), false)
+// ending is what finish does where the log doesn't hold the position any more. By default it goes on
+// with the first later line, and gives notice that lines may be missing.
+type ending struct {
+	onlyAnchored  bool // write nothing and return errNoAnchor
+	afterRotation bool // no notice: the file with the position was read to its end
+}
+
+// finish reads what is in the log now, from the position on, to its end.
+func (l *logCopy) finish(ctx context.Context, how ending) error {
+	stream, err := l.source.Open(ctx, LogPart{Since: l.at.since()})
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
 	l.opened = true
-	scanner := newLogScanner(&l.at, l.out, l.notice)
-	scanner.onlyAnchored = onlyAnchored
+	scanner := l.newScanner(how)
 	// A plain loop: io.Copy would hand the stream's own errors and the writer's back alike.
 	buffer := make([]byte, logChunk)
 	for {
@@ -217,7 +288,7 @@ func (l *logCopy) finish(ctx context.Context, onlyAnchored bool) error {
 			return err
 		}
 		if err == io.EOF {
-			if onlyAnchored && scanner.searching {
+			if how.onlyAnchored && scanner.searching {
 				return errNoAnchor
 			}
 			scanner.endMessage()
@@ -319,11 +390,9 @@ var errStepBack = errors.New("the times of the log step back")
 
 // logScanner writes what is new in one stream. It keeps no more than a line's time in memory.
 type logScanner struct {
-	at     *position
-	out    *bufio.Writer
-	notice func(string)
-
-	onlyAnchored bool // write nothing before the position was found
+	*logCopy
+	ending // how to go on without the position
+	buffer *bufio.Writer
 
 	searching bool  // for the position
 	missing   int64 // lines with the position's time that are still to come
@@ -342,10 +411,10 @@ const (
 	readMessage                 // in a line without a time
 )
 
-func newLogScanner(at *position, out io.Writer, notice func(string)) *logScanner {
+func (l *logCopy) newScanner(how ending) *logScanner {
 	return &logScanner{
-		at: at, out: bufio.NewWriterSize(out, 2*logChunk), notice: notice,
-		searching: at.started, missing: at.linesAt(), fresh: true,
+		logCopy: l, ending: how, buffer: bufio.NewWriterSize(l.out, 2*logChunk),
+		searching: l.at.started, missing: l.at.linesAt(), fresh: true,
 	}
 }
 
@@ -356,14 +425,14 @@ func (s *logScanner) Write(data []byte) (int, error) {
 	for len(data) > 0 {
 		rest, err := s.step(data)
 		if err != nil {
-			if flushErr := s.out.Flush(); flushErr != nil {
+			if flushErr := s.buffer.Flush(); flushErr != nil {
 				return 0, outError{flushErr}
 			}
 			return 0, err
 		}
 		data = rest
 	}
-	if err := s.out.Flush(); err != nil {
+	if err := s.buffer.Flush(); err != nil {
 		return 0, outError{err}
 	}
 	return size, nil
@@ -383,10 +452,11 @@ func (s *logScanner) step(data []byte) (rest []byte, err error) {
 		dropped := min(s.skip, int64(len(line)))
 		s.skip -= dropped
 		fresh := line[dropped:]
-		if _, err := s.out.Write(fresh); err != nil {
+		if _, err := s.buffer.Write(fresh); err != nil {
 			return nil, outError{err}
 		}
 		s.at.written += int64(len(fresh))
+		s.size += int64(len(fresh))
 	case readMessage:
 		if room := longNotice - len(s.head); room > 0 {
 			s.head = append(s.head, line[:min(room, len(line))]...)
@@ -446,7 +516,9 @@ func (s *logScanner) beginLine(time int64) error {
 			return nil
 		case time > s.at.latest && !s.onlyAnchored:
 			s.searching = false
-			s.notice("the log was rotated while the connection was cut: lines may be missing here")
+			if !s.afterRotation {
+				s.notice("the log was rotated while the connection was cut: lines may be missing here")
+			}
 		default:
 			return nil
 		}
@@ -455,7 +527,7 @@ func (s *logScanner) beginLine(time int64) error {
 		s.at.from = time
 		return errStepBack
 	}
-	s.fresh = false
+	s.fresh, s.readUp = false, false
 	s.mode, s.skip = writeLine, 0
 	s.at.begin(time)
 	return nil

@@ -44,7 +44,7 @@ type cut struct {
 	err   error
 }
 
-func (n *node) Open(ctx context.Context, since time.Time, follow bool) (io.ReadCloser, error) {
+func (n *node) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
 	if n.onOpen != nil {
@@ -55,14 +55,21 @@ func (n *node) Open(ctx context.Context, since time.Time, follow bool) (io.ReadC
 			return nil, err
 		}
 	}
-	n.opened = append(n.opened, since)
-	stream := &nodeStream{data: n.render(since), closed: make(chan struct{}), err: io.EOF}
+	if part.Last > 0 {
+		if len(n.entries) == n.first {
+			return io.NopCloser(strings.NewReader("")), nil
+		}
+		last := &node{entries: n.entries[len(n.entries)-1:]}
+		return io.NopCloser(bytes.NewReader(last.render(time.Time{}))), nil
+	}
+	n.opened = append(n.opened, part.Since)
+	stream := &nodeStream{data: n.render(part.Since), closed: make(chan struct{}), err: io.EOF}
 	switch {
 	case len(n.cuts) > 0:
 		stream.data = stream.data[:min(n.cuts[0].bytes, len(stream.data))]
 		stream.err = n.cuts[0].err
 		n.cuts = n.cuts[1:]
-	case follow:
+	case part.Follow:
 		stream.until = n.ended
 	}
 	return stream, nil
@@ -263,7 +270,7 @@ func TestCopyLogOfALongLineInConstantMemory(t *testing.T) {
 	out := &counter{}
 	allocated := testing.AllocsPerRun(1, func() {
 		*out = counter{}
-		source := sourceFunc(func(time.Time, bool) (io.ReadCloser, error) { return io.NopCloser(data), nil })
+		source := sourceFunc(func(LogPart) (io.ReadCloser, error) { return io.NopCloser(data), nil })
 		if err := CopyLog(t.Context(), source, ended, out, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -274,11 +281,9 @@ func TestCopyLogOfALongLineInConstantMemory(t *testing.T) {
 	}
 }
 
-type sourceFunc func(since time.Time, follow bool) (io.ReadCloser, error)
+type sourceFunc func(LogPart) (io.ReadCloser, error)
 
-func (f sourceFunc) Open(_ context.Context, since time.Time, follow bool) (io.ReadCloser, error) {
-	return f(since, follow)
-}
+func (f sourceFunc) Open(_ context.Context, part LogPart) (io.ReadCloser, error) { return f(part) }
 
 type zeros struct{}
 
@@ -337,12 +342,12 @@ func TestCopyLogGivenTwiceInOneStream(t *testing.T) {
 		}
 		twice := append(n.render(time.Time{}), n.render(time.Time{})...)
 		first := true
-		source := sourceFunc(func(since time.Time, follow bool) (io.ReadCloser, error) {
+		source := sourceFunc(func(part LogPart) (io.ReadCloser, error) {
 			if first {
 				first = false
 				return &nodeStream{data: twice, err: io.EOF, until: ended, closed: make(chan struct{})}, nil
 			}
-			return n.Open(t.Context(), since, follow)
+			return n.Open(t.Context(), part)
 		})
 		time.AfterFunc(time.Minute, func() { close(ended) })
 		var out bytes.Buffer
@@ -371,8 +376,8 @@ func TestCopyLogReadsOnWhatWasRotatedAtTheEnd(t *testing.T) {
 			writer.Close()
 		}()
 		time.AfterFunc(time.Millisecond, func() { close(ended) })
-		source := sourceFunc(func(_ time.Time, follow bool) (io.ReadCloser, error) {
-			if follow {
+		source := sourceFunc(func(part LogPart) (io.ReadCloser, error) {
+			if part.Follow {
 				return reader, nil
 			}
 			return io.NopCloser(strings.NewReader(line(3) + line(4))), nil
@@ -385,6 +390,52 @@ func TestCopyLogReadsOnWhatWasRotatedAtTheEnd(t *testing.T) {
 			t.Errorf("got %q, want %q", out.String(), want)
 		}
 	})
+}
+
+// A kubelet may wait at the end of a file that was rotated away, and never see the new one.
+func TestCopyLogLeavesAStreamThatStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		n := &node{ended: ended}
+		add := func(from, to int64) {
+			n.mutex.Lock()
+			defer n.mutex.Unlock()
+			for i := from; i < to; i++ {
+				n.entries = append(n.entries, entry{time: begin + i*int64(time.Second), text: fmt.Sprint(i)})
+			}
+		}
+		n.entries = []entry{{time: begin - 1, text: strings.Repeat("much ", smallLog)}}
+		add(0, 10)
+		time.AfterFunc(20*time.Second, func() { n.mutex.Lock(); n.first = 11; n.mutex.Unlock() })
+		time.AfterFunc(40*time.Second, func() { add(10, 20) })
+		time.AfterFunc(time.Hour, func() { close(ended) })
+		var when time.Duration
+		start := time.Now()
+		out := writerFunc(func(p []byte) {
+			if bytes.Contains(p, []byte("19\n")) {
+				when = time.Since(start)
+			}
+		})
+		var text bytes.Buffer
+		var notices []string
+		err := CopyLog(t.Context(), n, ended, io.MultiWriter(out, &text), func(s string) { notices = append(notices, s) })
+		if err != nil || text.String() != n.text() || len(notices) > 0 {
+			t.Errorf("%v, notices %q, got %.200q", err, notices, text.String())
+		}
+		if when > 40*time.Second+idleTime+2*stalledTime {
+			t.Errorf("the new file was seen after %v", when)
+		}
+		if len(n.opened) > 5 {
+			t.Errorf("opened %d times", len(n.opened))
+		}
+	})
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }
 
 func TestCopyLogEndsAtOnceWithTheContainer(t *testing.T) {
@@ -469,7 +520,7 @@ func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 func TestCopyLogTellsMessagesOfTheNode(t *testing.T) {
 	ended := make(chan struct{})
 	close(ended)
-	source := sourceFunc(func(time.Time, bool) (io.ReadCloser, error) {
+	source := sourceFunc(func(LogPart) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("2026-01-02T03:04:05.000000000Z out\nunable to retrieve container logs for containerd://123")), nil
 	})
 	var out bytes.Buffer

@@ -215,7 +215,17 @@ func (m *manager) stopComponent(ctx context.Context, c *cluster, comp component,
 		grace = 0
 	}
 	m.say("stopping %s", comp.name)
-	return hostProc().end(ctx, id, grace)
+	if err := hostProc().end(ctx, id, grace); err != nil || comp.port == 0 {
+		return err
+	}
+	// A killed process is a zombie while its last threads still hold its sockets.
+	return poll(ctx, 10*time.Second, "stop "+comp.name, func(context.Context) (bool, string, error) {
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(comp.port)))
+		if err != nil {
+			return false, "its port is still in use", nil
+		}
+		return true, "", listener.Close()
+	})
 }
 
 // waitReady waits until a component that was started answers. A component
