@@ -99,11 +99,11 @@ func TestOwned(t *testing.T) {
 
 func TestSpawnAndEnd(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Skip("there is no /proc")
+		t.Fatal("there is no /proc")
 	}
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	log, note := filepath.Join(dir, "log", "x.log"), filepath.Join(dir, "pid", "x.json")
@@ -145,12 +145,12 @@ func TestSpawnAndEnd(t *testing.T) {
 func TestSignalSparesOthers(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	id, err := hostProc().identify(cmd.Process.Pid)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	other := id
 	other.Start--
