@@ -87,13 +87,9 @@ func (b bindings) has(level Level, grantee Grantee) bool {
 // It returns secrets.ErrNotFound where there is no such secret, and an error that names the
 // missing right where the user may not share it or has less than he wants to give.
 func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level Level) (before Level, err error) {
-	secret, err := g.store.Lookup(ctx, key)
+	secret, existing, err := g.read(ctx, key)
 	if err != nil {
 		return "", err
-	}
-	existing, err := g.bindings(ctx, secret)
-	if err != nil {
-		return "", g.wrap(key, err)
 	}
 	before = existing.levelOf(grantee)
 	if err := g.restoreRoles(ctx, secret, existing); err != nil {
@@ -122,13 +118,9 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 // Revoke takes every level from a grantee and returns the highest he had. It returns ErrNotGranted
 // where he had none.
 func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (before Level, err error) {
-	secret, err := g.store.Lookup(ctx, key)
+	secret, existing, err := g.read(ctx, key)
 	if err != nil {
 		return "", err
-	}
-	existing, err := g.bindings(ctx, secret)
-	if err != nil {
-		return "", g.wrap(key, err)
 	}
 	before = existing.levelOf(grantee)
 	if before == "" {
@@ -142,6 +134,19 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (befo
 		}
 	}
 	return before, nil
+}
+
+// read looks up a secret and its bindings.
+func (g *Granter) read(ctx context.Context, key string) (secrets.Secret, bindings, error) {
+	secret, err := g.store.Lookup(ctx, key)
+	if err != nil {
+		return secrets.Secret{}, nil, err
+	}
+	existing, err := g.bindings(ctx, secret)
+	if err != nil {
+		return secrets.Secret{}, nil, g.wrap(key, err)
+	}
+	return secret, existing, nil
 }
 
 // bindings reads by name, because a manager may not list.

@@ -208,13 +208,9 @@ func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Acces
 // Who lists who may use one secret through grants. It needs no right to list, so a manager may
 // ask too.
 func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
-	secret, err := g.store.Lookup(ctx, key)
+	secret, existing, err := g.read(ctx, key)
 	if err != nil {
 		return nil, err
-	}
-	existing, err := g.bindings(ctx, secret)
-	if err != nil {
-		return nil, g.wrap(key, err)
 	}
 	var who []Access
 	for level, binding := range existing {

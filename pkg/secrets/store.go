@@ -43,12 +43,11 @@ const partialObjectMetadata = "application/vnd.kubernetes.protobuf;as=PartialObj
 
 // Secret is what can be known of a secret without its value.
 type Secret struct {
-	Namespace       string
-	Key             string
-	Object          string // the name of the Kubernetes Secret
-	UID             types.UID
-	ResourceVersion string
-	Created         time.Time
+	Namespace string
+	Key       string
+	Object    string // the name of the Kubernetes Secret
+	UID       types.UID
+	Created   time.Time
 }
 
 // Store is the secrets of one namespace. It is safe for use by several goroutines.
@@ -293,12 +292,11 @@ func ours(object metav1.Object, key string) error {
 
 func describe(object metav1.Object) Secret {
 	return Secret{
-		Namespace:       object.GetNamespace(),
-		Key:             keyOf(object),
-		Object:          object.GetName(),
-		UID:             object.GetUID(),
-		ResourceVersion: object.GetResourceVersion(),
-		Created:         object.GetCreationTimestamp().Time,
+		Namespace: object.GetNamespace(),
+		Key:       keyOf(object),
+		Object:    object.GetName(),
+		UID:       object.GetUID(),
+		Created:   object.GetCreationTimestamp().Time,
 	}
 }
 

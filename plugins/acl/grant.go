@@ -97,11 +97,7 @@ func (o *grantOptions) complete(args []string) (err error) {
 }
 
 func (o *grantOptions) run(ctx context.Context) error {
-	client, err := kube.NewClientFor(&o.Kube, o.where.Cluster)
-	if err != nil {
-		return err
-	}
-	granter, err := grants.NewGranter(client, o.where)
+	client, granter, err := openGranter(&o.Kube, o.where)
 	if err != nil {
 		return err
 	}
@@ -126,6 +122,16 @@ func (o *grantOptions) run(ctx context.Context) error {
 	}
 	o.Hint("tell them: kubectl apolo run --env X=%s …", complete(client, o.where))
 	return nil
+}
+
+// openGranter opens the place of a secret, in the cluster that its URI names.
+func openGranter(options *kube.Options, where uri.Secret) (*kube.Client, *grants.Granter, error) {
+	client, err := kube.NewClientFor(options, where.Cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	granter, err := grants.NewGranter(client, where)
+	return client, granter, err
 }
 
 // describe says exactly which subject was written, because Kubernetes takes any name.

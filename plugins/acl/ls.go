@@ -126,7 +126,7 @@ func (o *lsOptions) ask(ctx context.Context, client *kube.Client) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	done := o.progress("asking about %d namespaces …", len(found.Names))
+	done := o.progress("asking about %s …", count(len(found.Names), "namespace"))
 	defer done()
 	list, err := grants.List{}, error(nil)
 	if o.user != "" {
@@ -181,6 +181,13 @@ func (o *lsOptions) expand(client *kube.Client) string {
 		return uri.Scheme + "//" + client.Cluster + rest
 	}
 	return uri.Scheme + "//" + client.Cluster + "/" + client.Namespace + "/" + rest
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // progress tells a person at a terminal what takes long, until the function that it returns is

@@ -6,7 +6,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
-	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -55,11 +54,7 @@ func (o *revokeOptions) complete(args []string) (err error) {
 }
 
 func (o *revokeOptions) run(ctx context.Context) error {
-	client, err := kube.NewClientFor(&o.Kube, o.where.Cluster)
-	if err != nil {
-		return err
-	}
-	granter, err := grants.NewGranter(client, o.where)
+	_, granter, err := openGranter(&o.Kube, o.where)
 	if err != nil {
 		return err
 	}

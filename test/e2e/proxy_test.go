@@ -57,6 +57,7 @@ type proxy struct {
 	kubeconfig string // for the command
 	fault      fault
 	upstream   *httputil.ReverseProxy
+	hold       func(request string) // nil, or returns once the request may go on
 
 	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
 	// what the ones before have done.
@@ -149,6 +150,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !stream {
 		p.turn.Lock()
 		defer p.turn.Unlock()
+	}
+	if p.hold != nil {
+		p.hold(text)
 	}
 	hit := p.meet(r, text, stream)
 	if hit && p.fault.moment.before() {
