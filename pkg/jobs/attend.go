@@ -9,47 +9,198 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// Attend follows a job to its end: its states go to observer, its log to out, from the first line
-// to the last. It returns the final state once all of the log was written, or the error of Watch or
-// CopyLog. Where only the log could not be read to its end, both the final state and the error are
-// there.
-func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.Writer) (State, error) {
+// Attend follows a job to its end: its states go to observer, its log to out, from the first line of
+// its first attempt to the last line of its last. It returns the final state once all of the log was
+// written, or the error of Watch or CopyLog. Where only the log of the last attempt could not be read
+// to its end, both the final state and the error are there; of an earlier attempt, that is a notice.
+func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.Writer, options LogOptions) (State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	observer = oneAtATime(observer)
-
-	ended := make(chan struct{})
-	var log chan error // nil: there is none yet
-	watched := observer
-	watched.State = func(state State) {
-		observer.State(state)
-		if log != nil || !state.Started {
-			return
-		}
-		log = make(chan error, 1)
-		go func() {
-			err := CopyLog(ctx, c.Log(job.Namespace, state.Pod), ended, out, observer.Notice)
-			if errors.As(err, &outError{}) {
-				cancel(err) // nobody reads what the job says
-			}
-			log <- err
-		}()
+	a := &attendance{
+		client: c, job: job, observer: oneAtATime(observer), out: out, options: options,
+		known: map[types.UID]*attemptLog{}, news: make(chan struct{}, 1), done: make(chan error, 1),
 	}
-	state, err := c.Watch(ctx, job, watched)
+	go func() {
+		err := a.copyLogs(ctx)
+		if errors.As(err, &outError{}) {
+			cancel(err) // nobody reads what the job says
+		}
+		a.done <- err
+	}()
+
+	watched := a.observer
+	watched.State = a.state
+	w := newJobWatch(c, job, watched)
+	w.attempts = a.update
+	state, err := w.run(ctx)
 	if err != nil {
 		if cause := context.Cause(ctx); errors.As(cause, &outError{}) {
 			return State{}, cause
 		}
 		return State{}, err
 	}
-	if log != nil {
-		close(ended)
-		err = <-log
+	a.end()
+	return state, <-a.done
+}
+
+// attendance is one call of Attend: the watch says which attempts there are, and a goroutine of its
+// own copies their logs, one after the other.
+type attendance struct {
+	client   *Client
+	job      Ref
+	observer Observer
+	out      io.Writer
+	options  LogOptions
+	news     chan struct{} // something below has changed
+	done     chan error
+
+	mutex    sync.Mutex
+	known    map[types.UID]*attemptLog
+	attempts []*attemptLog // that have started, or ended without that, in order
+	final    bool          // there will be no more
+	read     int           // how many of them have nothing left to copy
+	held     []State       // to be told once more is read
+}
+
+type attemptLog struct {
+	pod     string
+	started bool
+	ended   chan struct{}
+	isEnded bool
+}
+
+func (a *attemptLog) end() {
+	if !a.isEnded {
+		a.isEnded = true
+		close(a.ended)
 	}
-	return state, err
+}
+
+// update takes what the watch knows of the pods, in order.
+func (a *attendance) update(pods []*corev1.Pod) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	for i, pod := range pods {
+		attempt := a.known[pod.UID]
+		if attempt == nil {
+			// The one after it says that an attempt is over, also where its own end was not seen.
+			if !hasRun(pod) && !hasEnded(pod) && i == len(pods)-1 {
+				break
+			}
+			attempt = &attemptLog{pod: pod.Name, started: hasRun(pod), ended: make(chan struct{})}
+			a.known[pod.UID] = attempt
+			a.attempts = append(a.attempts, attempt)
+		}
+		if hasEnded(pod) || i < len(pods)-1 {
+			attempt.end()
+		}
+	}
+	a.changed()
+}
+
+// end says that the job is final.
+func (a *attendance) end() {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.final = true
+	for _, attempt := range a.attempts {
+		attempt.end()
+	}
+	a.changed()
+}
+
+// changed wakes copyLogs up.
+func (a *attendance) changed() {
+	select {
+	case a.news <- struct{}{}:
+	default:
+	}
+}
+
+// state is an Observer's. What comes after the end of an attempt is told after the end of its log.
+func (a *attendance) state(state State) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if a.early(state) || len(a.held) > 0 && !state.Phase.Final() {
+		a.held = append(a.held, state)
+		return
+	}
+	a.observer.State(state)
+}
+
+// early tells whether a state is of a time that the log has not come to.
+func (a *attendance) early(state State) bool {
+	if state.Phase == Restarting {
+		return state.Attempt > a.read
+	}
+	return state.Attempt > a.read+1 && !state.Phase.Final()
+}
+
+// hasRead notes that one more attempt has nothing left to copy.
+func (a *attendance) hasRead(number int) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.read = number
+	for len(a.held) > 0 && !a.early(a.held[0]) {
+		if !a.final { // the final state says more
+			a.observer.State(a.held[0])
+		}
+		a.held = a.held[1:]
+	}
+}
+
+// copyLogs copies the logs of all attempts until there are no more.
+func (a *attendance) copyLogs(ctx context.Context) error {
+	var last error
+	for number := 1; ; number++ {
+		attempt := a.next(ctx, number)
+		if attempt == nil {
+			return last
+		}
+		if last != nil {
+			a.observer.Notice(fmt.Sprintf("attempt %d: %s", number-1, last))
+			last = nil
+		}
+		if !attempt.started {
+			a.hasRead(number)
+			continue
+		}
+		if number > 1 {
+			a.observer.Attempt(number)
+		}
+		last = copyLog(ctx, a.client.Log(a.job.Namespace, attempt.pod), attempt.ended, a.out, a.observer.Notice, a.options)
+		if errors.As(last, &outError{}) || ctx.Err() != nil {
+			return last
+		}
+		a.hasRead(number)
+	}
+}
+
+// next waits for an attempt and returns it, or nil where it will not come.
+func (a *attendance) next(ctx context.Context, number int) *attemptLog {
+	for {
+		a.mutex.Lock()
+		if len(a.attempts) >= number {
+			defer a.mutex.Unlock()
+			return a.attempts[number-1]
+		}
+		final := a.final
+		a.mutex.Unlock()
+		if final {
+			return nil
+		}
+		select {
+		case <-a.news:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // oneAtATime returns an observer whose functions are all there, and never run at the same time.
@@ -59,6 +210,7 @@ func oneAtATime(o Observer) Observer {
 		State:   locked(&mutex, o.State),
 		Trouble: locked(&mutex, o.Trouble),
 		Notice:  locked(&mutex, o.Notice),
+		Attempt: locked(&mutex, o.Attempt),
 	}
 }
 
@@ -72,6 +224,44 @@ func locked[T any](mutex *sync.Mutex, f func(T)) func(T) {
 		f(value)
 	}
 }
+
+// Logs writes what there is now of the logs of a job's attempts, in their order. Pods are the job's,
+// as PodsOf returns them. It returns ErrNotStarted where none has run, and else what CopyLog returns;
+// that an earlier log is not there any more is a notice.
+func (c *Client) Logs(ctx context.Context, pods []corev1.Pod, observer Observer, out io.Writer, options LogOptions) error {
+	observer = oneAtATime(observer)
+	all := seen{pods: map[types.UID]*corev1.Pod{}}
+	for i := range pods {
+		all.pods[pods[i].UID] = &pods[i]
+	}
+	ended := make(chan struct{})
+	close(ended) // so that a log is read to its present end
+	started := false
+	var last error
+	for i, pod := range all.attempts() {
+		if !hasRun(pod) {
+			continue
+		}
+		if last != nil {
+			observer.Notice(fmt.Sprintf("attempt %d: %s", i, last))
+		}
+		if i > 0 {
+			observer.Attempt(i + 1)
+		}
+		started = true
+		last = copyLog(ctx, c.Log(pod.Namespace, pod.Name), ended, out, observer.Notice, options)
+		if errors.As(last, &outError{}) || ctx.Err() != nil {
+			return last
+		}
+	}
+	if !started {
+		return ErrNotStarted
+	}
+	return last
+}
+
+// ErrNotStarted says that a job has no log yet.
+var ErrNotStarted = errors.New("the job has not started, so there is no log yet")
 
 // Log is the log of a job's container, for CopyLog.
 func (c *Client) Log(namespace, pod string) LogSource {

@@ -26,6 +26,14 @@ type LogPart struct {
 	Last   int       // only so many lines before the end; 0: all
 }
 
+// LogOptions say what of a log to copy, and how; the zero value is all of it, as it was written.
+type LogOptions struct {
+	// Since leaves out what was written before that second; zero leaves out nothing.
+	Since time.Time
+	// Timestamps puts the time at which a line was written, and a space, before the line.
+	Timestamps bool
+}
+
 const (
 	// quietTime is how long a log must say nothing, once its container has ended, until its end
 	// is looked for.
@@ -74,10 +82,15 @@ func logBackoff() wait.Backoff {
 // CopyLog returns the error of out, the context's, or one that says why the end of the log could not
 // be read.
 func CopyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out io.Writer, notice func(string)) error {
+	return copyLog(ctx, source, ended, out, notice, LogOptions{})
+}
+
+// copyLog is CopyLog with options.
+func copyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out io.Writer, notice func(string), options LogOptions) error {
 	if notice == nil {
 		notice = func(string) {}
 	}
-	l := &logCopy{source: source, ended: ended, out: out, notice: notice}
+	l := &logCopy{source: source, ended: ended, out: out, notice: notice, options: options}
 	return l.run(ctx)
 }
 
@@ -86,9 +99,11 @@ type logCopy struct {
 	ended  <-chan struct{}
 	out    io.Writer
 	notice func(string)
-	at     position
-	size   int64 // bytes written
-	readUp bool  // the file with the position was read to its end: nothing is missing where it is gone
+
+	options LogOptions
+	at      position
+	size    int64 // bytes written
+	readUp  bool  // the file with the position was read to its end: nothing is missing where it is gone
 
 	opened bool // the user may read the log: an API server that starts refuses it for a moment
 }
@@ -170,7 +185,7 @@ func pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
 // follow reads one stream until it ends, with its error. It returns done once the container has
 // ended and all of its log was written.
 func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
-	stream, err := l.source.Open(ctx, LogPart{Since: l.at.since(), Follow: true})
+	stream, err := l.source.Open(ctx, LogPart{Since: l.since(), Follow: true})
 	if err != nil {
 		return false, err
 	}
@@ -273,7 +288,7 @@ type ending struct {
 
 // finish reads what is in the log now, from the position on, to its end.
 func (l *logCopy) finish(ctx context.Context, how ending) error {
-	stream, err := l.source.Open(ctx, LogPart{Since: l.at.since()})
+	stream, err := l.source.Open(ctx, LogPart{Since: l.since()})
 	if err != nil {
 		return err
 	}
@@ -381,6 +396,14 @@ func (p *position) since() time.Time {
 		from = min(from, p.from)
 	}
 	return time.Unix(0, from).Add(-sinceMargin).Truncate(time.Second)
+}
+
+// since is where the next stream must begin.
+func (l *logCopy) since() time.Time {
+	if from := l.at.since(); from.After(l.options.Since) {
+		return from
+	}
+	return l.options.Since
 }
 
 // errStepBack says that a line is much older than the one above it: the clock was set back, or a
@@ -530,5 +553,9 @@ func (s *logScanner) beginLine(time int64) error {
 	s.fresh, s.readUp = false, false
 	s.mode, s.skip = writeLine, 0
 	s.at.begin(time)
+	if s.options.Timestamps {
+		s.buffer.Write(s.head) // bufio keeps errors for the next write
+		s.buffer.WriteByte(' ')
+	}
 	return nil
 }

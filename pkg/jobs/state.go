@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,11 +18,13 @@ type Phase string
 
 // The phases. The last three are final.
 const (
-	Pending   Phase = "pending"
-	Pulling   Phase = "pulling" // the node fetches the image
-	Running   Phase = "running"
-	Succeeded Phase = "succeeded"
-	Failed    Phase = "failed"
+	Pending Phase = "pending"
+	Pulling Phase = "pulling" // the node fetches the image
+	Running Phase = "running"
+	// Restarting is a job whose attempt has ended, and that will make another one.
+	Restarting Phase = "restarting"
+	Succeeded  Phase = "succeeded"
+	Failed     Phase = "failed"
 	// Stuck is a job whose container never started, and never will: its image can't be pulled, or
 	// what it needs is not there.
 	Stuck Phase = "stuck"
@@ -49,9 +52,13 @@ type State struct {
 	Message string
 	// Pod is the name of the pod that runs the job; empty before there is one.
 	Pod string
+	// Attempt counts the pods that the job has had, Pod included: 1 is the first, 0 before that. With
+	// RestartNever there is only one. Pods that were gone before the job was looked at don't count.
+	Attempt int
 	// Started tells whether the container has run, so that there is a log.
 	Started bool
-	// ExitCode is the container's, once it has ended; else UnknownExitCode.
+	// ExitCode is the container's, once it has ended; else UnknownExitCode. Of several attempts it is
+	// the last one's.
 	ExitCode int
 }
 
@@ -82,6 +89,10 @@ func (s *seen) describe() State {
 	state := State{Phase: Pending, ExitCode: UnknownExitCode}
 	if pod != nil {
 		state = s.describePod(pod)
+		state.Attempt = 1 + slices.Index(s.attempts(), pod)
+		if (state.Phase == Succeeded || state.Phase == Failed) && s.restarts() {
+			state.Phase = Restarting // unless the job itself has ended
+		}
 	} else if s.job != nil {
 		if event := s.events[s.job.UID]; event != nil {
 			state.Reason, state.Message = event.Reason, createError(event.Message)
@@ -91,6 +102,13 @@ func (s *seen) describe() State {
 		return state
 	}
 	return s.describeJob(pod, state)
+}
+
+// restarts tells whether the end of an attempt may be followed by another one: by a new pod, or by a
+// new container in the same pod. Whether it is, is for the job's controller to decide.
+func (s *seen) restarts() bool {
+	return s.job != nil && (deref(s.job.Spec.BackoffLimit) > 0 || deref(s.job.Spec.Completions) > 1 ||
+		s.job.Spec.Template.Spec.RestartPolicy == corev1.RestartPolicyOnFailure)
 }
 
 // describeJob adds what befalls the job as a whole. A pod that is being deleted has no say of its
@@ -126,6 +144,9 @@ func (s *seen) describeJob(pod *corev1.Pod, state State) State {
 					time.Duration(deref(s.job.Spec.ActiveDeadlineSeconds))*time.Second))
 			case pod != nil && (pod.DeletionTimestamp != nil || s.gone[pod.UID]):
 				return end(ReasonPodDeleted, cmp.Or(disruption(pod), "the job's pod was deleted by someone else"))
+			case state.Phase == Restarting && condition.Type == batchv1.JobFailed:
+				state.Phase = Failed // for the reason of its last attempt
+				return state
 			case condition.Type == batchv1.JobFailed:
 				return end(condition.Reason, condition.Message)
 			}
@@ -141,17 +162,20 @@ func deref[T any](p *T) (v T) {
 	return v
 }
 
-// pod is the latest one, and one that lives rather than one that is being deleted.
+// attempts are the pods in the order in which they were made. There is one at a time, and the
+// controller lets about a second pass between two.
+func (s *seen) attempts() []*corev1.Pod { return slices.SortedFunc(maps.Values(s.pods), s.comparePods) }
+
+// pod is the latest one.
 func (s *seen) pod() *corev1.Pod {
-	var latest *corev1.Pod
-	for _, pod := range s.pods {
-		if latest == nil || s.comparePods(pod, latest) > 0 {
-			latest = pod
-		}
+	if attempts := s.attempts(); len(attempts) > 0 {
+		return attempts[len(attempts)-1]
 	}
-	return latest
+	return nil
 }
 
+// comparePods is for sorting pods by age. Of two that are equally old, the one that lives is the
+// younger.
 func (s *seen) comparePods(a, b *corev1.Pod) int {
 	alive := func(p *corev1.Pod) int {
 		switch {
@@ -163,22 +187,28 @@ func (s *seen) comparePods(a, b *corev1.Pod) int {
 		return 2
 	}
 	return cmp.Or(
-		cmp.Compare(alive(a), alive(b)),
 		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		startOf(a).Compare(startOf(b)),
+		cmp.Compare(alive(a), alive(b)),
 		strings.Compare(a.Name, b.Name),
 	)
+}
+
+func startOf(pod *corev1.Pod) time.Time {
+	if pod.Status.StartTime == nil {
+		return pod.CreationTimestamp.Time
+	}
+	return pod.Status.StartTime.Time
 }
 
 // describePod tells what one pod says of its job. While a pod is being deleted its end is not the
 // job's.
 func (s *seen) describePod(pod *corev1.Pod) State {
 	state := State{Phase: Pending, Pod: pod.Name, ExitCode: UnknownExitCode}
-	i := slices.IndexFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == ContainerName })
-	if i < 0 {
-		return s.describeUnstarted(pod, state)
-	}
-	container := &pod.Status.ContainerStatuses[i]
+	container := jobContainer(pod)
 	switch {
+	case container == nil:
+		return s.describeUnstarted(pod, state)
 	case container.State.Running != nil:
 		state.Phase, state.Started = Running, true
 		return state
@@ -189,6 +219,33 @@ func (s *seen) describePod(pod *corev1.Pod) State {
 		return s.describeWaiting(pod, container.State.Waiting, state)
 	}
 	return s.describeUnstarted(pod, state)
+}
+
+// hasRun tells whether the container of a pod runs or ran, so that there is a log.
+func hasRun(pod *corev1.Pod) bool {
+	container := jobContainer(pod)
+	if container == nil {
+		return false
+	}
+	end := container.State.Terminated
+	return container.State.Running != nil || container.LastTerminationState.Terminated != nil || end != nil && end.StartedAt.Unix() > 0
+}
+
+// hasEnded tells whether the container of a pod has ended and will not be started again.
+func hasEnded(pod *corev1.Pod) bool {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return true
+	}
+	container := jobContainer(pod)
+	return container != nil && container.State.Terminated != nil && pod.Spec.RestartPolicy != corev1.RestartPolicyOnFailure
+}
+
+func jobContainer(pod *corev1.Pod) *corev1.ContainerStatus {
+	i := slices.IndexFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == ContainerName })
+	if i < 0 {
+		return nil
+	}
+	return &pod.Status.ContainerStatuses[i]
 }
 
 func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state State) State {

@@ -34,6 +34,13 @@ func newScene() *scene {
 	return s
 }
 
+// second is the scene with another pod, which the functions change from now on.
+func (s *scene) second() *scene {
+	s.pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "j-2", UID: "pod 2", CreationTimestamp: metav1.Now()}}
+	s.pods["pod 2"] = s.pod
+	return s
+}
+
 func (s *scene) container(state corev1.ContainerState) {
 	s.pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar"}, {Name: ContainerName, State: state}}
 }
@@ -169,6 +176,52 @@ func TestDescribeTakesTheLivingPod(t *testing.T) {
 	}
 }
 
+func TestDescribeAttempts(t *testing.T) {
+	for name, test := range map[string]struct {
+		scene func(*scene)
+		want  State
+	}{
+		"failed, and goes on": {func(s *scene) { s.ended(3, "Error") },
+			State{Phase: Restarting, Reason: "Error", Pod: "j-1", Attempt: 1, Started: true, ExitCode: 3}},
+		"succeeded, and goes on": {func(s *scene) { s.ended(0, "Completed"); s.job.Spec.Completions = ptr.To[int32](9) },
+			State{Phase: Restarting, Pod: "j-1", Attempt: 1, Started: true}},
+		"the second one runs": {func(s *scene) { s.ended(3, "Error"); s.second().running() },
+			State{Phase: Running, Pod: "j-2", Attempt: 2, Started: true, ExitCode: UnknownExitCode}},
+		"the second one has ended": {func(s *scene) { s.second().ended(4, "Error") },
+			State{Phase: Restarting, Reason: "Error", Pod: "j-2", Attempt: 2, Started: true, ExitCode: 4}},
+		"the second one was the last": {func(s *scene) {
+			s.second().ended(4, "Error")
+			s.condition(batchv1.JobFailureTarget, "BackoffLimitExceeded")
+			s.condition(batchv1.JobFailed, "BackoffLimitExceeded")
+		}, State{Phase: Failed, Reason: "Error", Pod: "j-2", Attempt: 2, Started: true, ExitCode: 4}},
+		"about to be the last": {func(s *scene) { s.ended(4, "Error"); s.condition(batchv1.JobFailureTarget, "BackoffLimitExceeded") },
+			State{Phase: Restarting, Reason: "Error", Pod: "j-1", Attempt: 1, Started: true, ExitCode: 4}},
+		"complete": {func(s *scene) { s.second().ended(0, "Completed"); s.condition(batchv1.JobComplete, "") },
+			State{Phase: Succeeded, Pod: "j-2", Attempt: 2, Started: true}},
+		"too long, between two": {func(s *scene) { s.ended(3, "Error"); s.condition(batchv1.JobFailed, "DeadlineExceeded") },
+			State{Phase: Failed, Reason: "DeadlineExceeded", Message: "the job ran longer than its life span of 1m30s", Pod: "j-1", Attempt: 1, Started: true, ExitCode: 3}},
+		"too long, in the second": {func(s *scene) {
+			s.second().running()
+			s.deleting()
+			s.condition(batchv1.JobFailureTarget, "DeadlineExceeded")
+		}, State{Phase: Running, Reason: "DeadlineExceeded", Message: "the job ran longer than its life span of 1m30s", Pod: "j-2", Attempt: 2, Started: true, ExitCode: UnknownExitCode}},
+		"a container that starts again": {func(s *scene) {
+			s.job.Spec.BackoffLimit = ptr.To[int32](0)
+			s.job.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
+			s.ended(3, "Error")
+		}, State{Phase: Restarting, Reason: "Error", Pod: "j-1", Attempt: 1, Started: true, ExitCode: 3}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene()
+			s.job.Spec.BackoffLimit = ptr.To[int32](1)
+			test.scene(s)
+			if got := s.describe(); got != test.want {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
 func TestSignal(t *testing.T) {
 	for code, want := range map[int]string{0: "", 1: "", 128: "", 130: "SIGINT", 137: "SIGKILL", 143: "SIGTERM", 255: ""} {
 		if got := (State{ExitCode: code}).Signal(); got != want {
@@ -206,7 +259,7 @@ func TestWatchCountsPullsAndKeepsTheLatestEvent(t *testing.T) {
 
 func TestWatchNoticesWhatANewListLeavesOut(t *testing.T) {
 	s := newScene()
-	w := &jobWatch{job: Ref{Name: "j", UID: "job"}, seen: s.seen}
+	w := &jobWatch{job: Ref{Name: "j", UID: "job"}, seen: s.seen, listed: map[string]bool{}}
 	w.apply(change{resource: podsResource})
 	if !w.seen.gone["pod"] {
 		t.Error("the pod is still there")

@@ -197,13 +197,19 @@ type Observer struct {
 	Trouble func(error)
 	// Notice gets what CopyLog has to say besides the log. It may be nil. Watch doesn't call it.
 	Notice func(string)
+	// Attempt gets the number of an attempt after the first, right before its log. It may be nil.
+	// Watch doesn't call it.
+	Attempt func(int)
 }
 
 // Watch follows a job to its end and returns the final state. Errors are the context's, and those
 // of a user who may not watch jobs and pods.
 func (c *Client) Watch(ctx context.Context, job Ref, observer Observer) (State, error) {
-	w := &jobWatch{client: c, job: job, observer: observer, changes: make(chan change), failed: make(chan error, 2)}
-	return w.run(ctx)
+	return newJobWatch(c, job, observer).run(ctx)
+}
+
+func newJobWatch(c *Client, job Ref, observer Observer) *jobWatch {
+	return &jobWatch{client: c, job: job, observer: observer, changes: make(chan change), failed: make(chan error, 2)}
 }
 
 type jobWatch struct {
@@ -214,7 +220,10 @@ type jobWatch struct {
 	failed   chan error
 	seen     seen
 	asked    map[types.UID]bool // whose events are observed
+	listed   map[string]bool    // resources of which all objects were seen
 	troubled bool               // the last attempt to reach the cluster failed
+
+	attempts func([]*corev1.Pod) // where not nil: gets the pods, in order, after each state
 }
 
 func (w *jobWatch) run(ctx context.Context) (State, error) {
@@ -226,7 +235,7 @@ func (w *jobWatch) run(ctx context.Context) (State, error) {
 		events:   map[types.UID]*corev1.Event{},
 		failures: map[types.UID]int{},
 	}
-	w.asked = map[types.UID]bool{}
+	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}
 	for _, o := range []objects{w.client.podObjects(w.job), w.client.jobObjects(w.job)} {
 		w.observe(ctx, o, true)
 	}
@@ -247,11 +256,18 @@ func (w *jobWatch) run(ctx context.Context) (State, error) {
 			return State{}, ctx.Err()
 		}
 		state := w.seen.describe()
+		final := state.Phase.Final() && w.listed[podsResource] && w.listed[jobsResource]
+		if state.Phase.Final() && !final {
+			continue // half of the story
+		}
 		if state != last && w.observer.State != nil {
 			w.observer.State(state)
 		}
 		last = state
-		if state.Phase.Final() {
+		if w.attempts != nil {
+			w.attempts(w.seen.attempts())
+		}
+		if final {
 			return state, nil
 		}
 		if isSlow && !state.Started {
@@ -315,6 +331,7 @@ func (w *jobWatch) apply(change change) {
 
 // replace takes what a new list says; what is not in it any more is gone.
 func (w *jobWatch) replace(change change) {
+	w.listed[change.resource] = true
 	listed := map[types.UID]bool{}
 	for _, object := range change.all {
 		w.set(object)

@@ -28,12 +28,20 @@ type apiServer struct {
 	lists   map[string][]answer // by resource; the last one is repeated
 	watches map[string][]answer // then watches stay open
 	seen    []string            // the requests
+	logs    func(pod string) string
 }
 
 type answer func(http.ResponseWriter)
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resource := filepath.Base(r.URL.Path)
+	if resource == "log" {
+		s.mutex.Lock()
+		s.seen = append(s.seen, "log since="+r.URL.Query().Get("sinceTime"))
+		s.mutex.Unlock()
+		fmt.Fprint(w, s.logs(filepath.Base(filepath.Dir(r.URL.Path))))
+		return
+	}
 	watching := r.URL.Query().Get("watch") == "true"
 	s.mutex.Lock()
 	s.seen = append(s.seen, fmt.Sprintf("%s watch=%v from=%s", resource, watching, r.URL.Query().Get("resourceVersion")))

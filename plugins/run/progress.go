@@ -72,6 +72,7 @@ func (p *progress) state(state jobs.State) {
 	}
 	switch {
 	case state.Phase.Final(), state.Phase == jobs.Running && state.Reason == "":
+	case p.logging && state.Phase == jobs.Pending && state.Message == "": // attempt says it soon enough
 	case p.logging:
 		p.line("job/%s %s", p.job.Name, describe(state))
 	case p.terminal || state.Phase != jobs.Pending || state.Message != "":
@@ -100,6 +101,9 @@ func (p *progress) outOfReach(err error) {
 
 // notice is an Observer's.
 func (p *progress) notice(text string) { p.line("job/%s: %s", p.job.Name, text) }
+
+// attempt is an Observer's.
+func (p *progress) attempt(number int) { p.line("job/%s attempt %d", p.job.Name, number) }
 
 // passing shows a text until the next one replaces it.
 func (p *progress) passing(format string, args ...any) {
@@ -155,6 +159,11 @@ func describe(state jobs.State) string {
 			return "its image can't be pulled: " + orReason(state)
 		}
 		return orReason(state)
+	case jobs.Restarting:
+		if state.ExitCode == 0 {
+			return fmt.Sprintf("attempt %d succeeded, and the next one follows", state.Attempt)
+		}
+		return fmt.Sprintf("attempt %d failed, and the next one follows: %s", state.Attempt, describeFailure(state))
 	case jobs.Failed:
 		return describeFailure(state)
 	}

@@ -220,7 +220,7 @@ func (o *options) run(ctx context.Context) error {
 func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
 	show := newProgress(o.Session, job)
 	show.created()
-	state, err := api.Attend(ctx, job, jobs.Observer{State: show.state, Trouble: show.outOfReach, Notice: show.notice}, o.Out)
+	state, err := api.Attend(ctx, job, jobs.Observer{State: show.state, Trouble: show.outOfReach, Notice: show.notice, Attempt: show.attempt}, o.Out, jobs.LogOptions{})
 	show.erase()
 	switch {
 	case ctx.Err() != nil:
