@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -34,8 +36,21 @@ const (
 	annotationPreparing = "apolo.us/preparing"
 	labelTrue           = "true"
 
+	// What a Job says of itself besides. LabelTag and a tag make a label, "true", for selectors,
+	// where the tag is one that a label's key can hold; AnnotationTags holds all, as a JSON list.
+	LabelTag              = "tag.apolo.us/"
+	AnnotationTags        = "apolo.us/tags"
+	AnnotationDescription = "apolo.us/description"
+	AnnotationPreset      = "apolo.us/preset"
+	// AnnotationScheduleTimeout is a duration as ParseDuration reads it. Nothing in the cluster acts
+	// on it: the command that waits for the start does.
+	AnnotationScheduleTimeout = "apolo.us/schedule-timeout"
+
 	// ContainerName is the name of a job's only container.
 	ContainerName = "job"
+
+	// HTTPPortName is what the port of Spec.HTTPPort is called.
+	HTTPPortName = "http"
 
 	// secretFileName is how a volume calls the only file that is in it.
 	secretFileName = "value"
@@ -59,15 +74,46 @@ type Spec struct {
 	WorkDir    string     // absolute; empty: what the image says
 	Variables  []Variable // of several with one name, the last counts
 	Files      []SecretFile
+	Mounts     []Mount
+	// ExtShm makes /dev/shm as large as the job's memory allows; container runtimes give 64 MB.
+	// A mount at /dev/shm takes its place.
+	ExtShm bool
+
+	// Preset names a set of resources. It is no more than a word until ApplyPreset has filled in
+	// what the fields below leave open.
+	Preset string
+	Resources
+
+	Restart          RestartPolicy
+	Priority         string // the name of a PriorityClass; empty: the cluster's default
+	Privileged       bool   // the container may do to its node what root may
+	ServiceAccount   string // empty: the namespace's default
+	ImagePullSecrets []string
+	Pull             PullPolicy
+	NodeSelector     map[string]string
+	Tolerations      []corev1.Toleration
+
+	HTTPPort    int32    // where the job serves HTTP; 0: nowhere
+	Tags        []string // texts to find the job by; each counts once
+	Description string
+	Stdin, TTY  bool // the container has an open standard input, a terminal
 
 	// LifeSpan ends the job that long after its start, TTL deletes it that long after its end.
-	// Both count in seconds; 0 means never.
-	LifeSpan time.Duration
-	TTL      time.Duration
+	// ScheduleTimeout is how long it may take to start. All count in seconds; 0 means no limit.
+	LifeSpan        time.Duration
+	TTL             time.Duration
+	ScheduleTimeout time.Duration
+	// Remove has the cluster delete the job as soon as it has ended, whatever TTL says. Whoever
+	// wants its log or exit code must not set it.
+	Remove bool
 }
 
 // NewSpec returns a Spec with nothing but the defaults.
-func NewSpec() Spec { return Spec{LifeSpan: DefaultLifeSpan, TTL: DefaultTTL} }
+func NewSpec() Spec {
+	return Spec{ExtShm: true, Restart: RestartNever, LifeSpan: DefaultLifeSpan, TTL: DefaultTTL}
+}
+
+var errEmptyEntrypoint = errors.New("the entrypoint is empty: leave it out for the image's own")
 
 // SplitEntrypoint splits one text into words as a shell does, without any of its expansions.
 func SplitEntrypoint(s string) ([]string, error) {
@@ -76,7 +122,7 @@ func SplitEntrypoint(s string) ([]string, error) {
 		return nil, fmt.Errorf("entrypoint %q: %s", s, strings.ToLower(err.Error()))
 	}
 	if len(words) == 0 || words[0] == "" {
-		return nil, errors.New("the entrypoint is empty: leave it out for the image's own")
+		return nil, errEmptyEntrypoint
 	}
 	return words, nil
 }
@@ -99,7 +145,84 @@ func (s *Spec) Validate() error {
 			return fmt.Errorf("%q of the command %w", word, err)
 		}
 	}
-	return checkFiles(s.Files)
+	if len(s.Entrypoint) > 0 && s.Entrypoint[0] == "" {
+		return errEmptyEntrypoint
+	}
+	for _, check := range []func() error{s.Resources.validate, s.validatePlacement, s.validateDescription, s.validateTimes} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return checkPaths(s.Files, s.Mounts)
+}
+
+// validatePlacement checks what says where and as what the job runs.
+func (s *Spec) validatePlacement() error {
+	for _, object := range []struct{ what, name string }{
+		{"preset", s.Preset}, {"priority class", s.Priority}, {"service account", s.ServiceAccount},
+	} {
+		if object.name != "" {
+			if err := checkObjectName(object.what, object.name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range s.ImagePullSecrets {
+		if err := checkObjectName("image pull secret", name); err != nil {
+			return err
+		}
+	}
+	if err := s.Restart.validate(); err != nil {
+		return err
+	}
+	if err := s.Pull.validate(); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.NodeSelector)) {
+		if err := checkNodeLabel(key, s.NodeSelector[key]); err != nil {
+			return err
+		}
+	}
+	for _, toleration := range s.Tolerations {
+		if err := checkToleration(toleration); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkObjectName refuses what can't be the name of an object of the cluster.
+func checkObjectName(what, name string) error {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return fmt.Errorf("%s %q: use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit", what, name)
+	}
+	return nil
+}
+
+// validateDescription checks what says what the job is for.
+func (s *Spec) validateDescription() error {
+	if s.HTTPPort < 0 || s.HTTPPort > math.MaxUint16 {
+		return fmt.Errorf("the HTTP port %d must be 1 to %d", s.HTTPPort, math.MaxUint16)
+	}
+	for _, tag := range s.Tags {
+		if tag == "" {
+			return errors.New("a tag is empty")
+		}
+		if err := storable(tag); err != nil {
+			return fmt.Errorf("the tag %q %w", tag, err)
+		}
+	}
+	if err := storable(s.Description); err != nil {
+		return fmt.Errorf("the description %w", err)
+	}
+	return nil
+}
+
+func (s *Spec) validateTimes() error {
+	if shortest := min(s.LifeSpan, s.TTL, s.ScheduleTimeout); shortest < 0 {
+		return fmt.Errorf("a time of %s is negative", FormatDuration(shortest))
+	}
+	return nil
 }
 
 // Plan is all that is to be created for one job.
@@ -165,6 +288,19 @@ func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 		Command:    allVerbatim(spec.Entrypoint),
 		Args:       allVerbatim(spec.Args),
 		WorkingDir: spec.WorkDir,
+		Resources:  spec.Resources.requirements(),
+		Stdin:      spec.Stdin,
+		// Without a terminal the end of the input must reach the command; with one its user may
+		// leave and come back.
+		StdinOnce:       spec.Stdin && !spec.TTY,
+		TTY:             spec.TTY,
+		ImagePullPolicy: spec.Pull.of(spec.Image),
+	}
+	if spec.HTTPPort > 0 {
+		container.Ports = []corev1.ContainerPort{{Name: HTTPPortName, ContainerPort: spec.HTTPPort, Protocol: corev1.ProtocolTCP}}
+	}
+	if spec.Privileged {
+		container.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
 	}
 	for _, v := range lastWins(spec.Variables) {
 		if v.Secret == nil {
@@ -209,28 +345,46 @@ func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 		})
 	}
 
-	labels := map[string]string{LabelJob: labelTrue}
+	disks, mounts := planMounts(spec)
+	volumes = append(volumes, disks...)
+	container.VolumeMounts = append(container.VolumeMounts, mounts...)
+
+	labels, annotations, err := spec.describe()
+	if err != nil {
+		return nil, err
+	}
+	restart := spec.Restart.jobSpec()
 	plan.job = &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name:        name,
 			Namespace:   namespace,
 			Labels:      labels,
-			Annotations: map[string]string{},
+			Annotations: annotations,
 		},
 		Spec: batchv1.JobSpec{
-			BackoffLimit:            ptr.To[int32](0), // the command runs once
+			BackoffLimit:            restart.BackoffLimit,
+			Completions:             restart.Completions,
+			Parallelism:             restart.Parallelism,
 			ActiveDeadlineSeconds:   seconds(spec.LifeSpan),
 			TTLSecondsAfterFinished: seconds32(spec.TTL),
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{LabelJob: labelTrue}},
 				Spec: corev1.PodSpec{
-					RestartPolicy: corev1.RestartPolicyNever,
-					Containers:    []corev1.Container{container},
-					Volumes:       volumes,
+					RestartPolicy:      corev1.RestartPolicyNever, // see docs/decisions/0005
+					Containers:         []corev1.Container{container},
+					Volumes:            volumes,
+					PriorityClassName:  spec.Priority,
+					ServiceAccountName: spec.ServiceAccount,
+					ImagePullSecrets:   references(spec.ImagePullSecrets),
+					NodeSelector:       maps.Clone(spec.NodeSelector),
+					Tolerations:        slices.Clone(spec.Tolerations),
 				},
 			},
 		},
+	}
+	if spec.Remove {
+		plan.job.Spec.TTLSecondsAfterFinished = ptr.To[int32](0)
 	}
 	if len(used) > 0 {
 		list, err := json.Marshal(used)
@@ -244,6 +398,51 @@ func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 		plan.job.Spec.Suspend = ptr.To(true)
 	}
 	return plan, nil
+}
+
+// describe makes the labels and annotations of the Job.
+func (s *Spec) describe() (labels, annotations map[string]string, err error) {
+	labels, annotations = map[string]string{LabelJob: labelTrue}, map[string]string{}
+	for key, value := range map[string]string{AnnotationDescription: s.Description, AnnotationPreset: s.Preset} {
+		if value != "" {
+			annotations[key] = value
+		}
+	}
+	if timeout := seconds(s.ScheduleTimeout); timeout != nil {
+		annotations[AnnotationScheduleTimeout] = FormatDuration(time.Duration(*timeout) * time.Second)
+	}
+	if tags := withoutRepeats(s.Tags); len(tags) > 0 {
+		list, err := json.Marshal(tags)
+		if err != nil {
+			return nil, nil, err
+		}
+		annotations[AnnotationTags] = string(list)
+		for _, tag := range tags {
+			if key := LabelTag + tag; len(validation.IsQualifiedName(key)) == 0 {
+				labels[key] = labelTrue
+			}
+		}
+	}
+	return labels, annotations, nil
+}
+
+// withoutRepeats keeps the first of each text.
+func withoutRepeats(texts []string) []string {
+	var kept []string
+	for _, text := range texts {
+		if !slices.Contains(kept, text) {
+			kept = append(kept, text)
+		}
+	}
+	return kept
+}
+
+func references(names []string) []corev1.LocalObjectReference {
+	var all []corev1.LocalObjectReference
+	for _, name := range withoutRepeats(names) {
+		all = append(all, corev1.LocalObjectReference{Name: name})
+	}
+	return all
 }
 
 func seconds(d time.Duration) *int64 {

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"encoding/json"
+	"math"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -80,10 +83,10 @@ func TestPlanIsTheContract(t *testing.T) {
 	}
 
 	// A volume a secret, a mount a file, and never a whole directory.
-	if len(pod.Volumes) != 2 || len(container.VolumeMounts) != 3 {
+	if len(pod.Volumes) != 3 || len(container.VolumeMounts) != 4 {
 		t.Fatalf("%d volumes, %d mounts", len(pod.Volumes), len(container.VolumeMounts))
 	}
-	for i, mount := range container.VolumeMounts {
+	for i, mount := range container.VolumeMounts[:3] {
 		if mount.MountPath != spec.Files[i].Path || mount.SubPath == "" || !mount.ReadOnly {
 			t.Errorf("mount %+v", mount)
 		}
@@ -94,7 +97,9 @@ func TestPlanIsTheContract(t *testing.T) {
 }
 
 func TestPlanWithoutCopiesIsNotSuspended(t *testing.T) {
-	plan, err := newPlan(specOf("busybox:1"), "default", "alice")
+	spec := specOf("busybox:1")
+	spec.ExtShm = false
+	plan, err := newPlan(spec, "default", "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,9 +107,112 @@ func TestPlanWithoutCopiesIsNotSuspended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"suspend", "annotations", "env", "volume", "command", "args"} {
+	for _, word := range []string{"suspend", "annotations", "env", "volume", "command", "args", "completions", "nodeSelector", "requests", "stdin", "ports"} {
 		if strings.Contains(string(text), `"`+word) {
 			t.Errorf("%q in %s", word, text)
+		}
+	}
+}
+
+func TestPlanOfEveryField(t *testing.T) {
+	spec := specOf("busybox:1")
+	spec.ExtShm = true
+	spec.Preset = "big"
+	spec.CPU, spec.Memory, spec.GPU = resource.MustParse("500m"), resource.MustParse("1Gi"), ptr.To[int64](2)
+	spec.Mounts = []Mount{
+		{Claim: "data", Path: "/data"},
+		{Storage: true, SubPath: "a/b", Path: "/mnt", ReadOnly: true},
+		{Claim: "data", Path: "/again", ReadOnly: true},
+		{Storage: true, Claim: "shared", Path: "/all"},
+	}
+	spec.HTTPPort = 8080
+	spec.LifeSpan, spec.TTL, spec.ScheduleTimeout = time.Hour, 0, 90*time.Second
+	spec.Priority, spec.Privileged, spec.ServiceAccount = "high", true, "robot"
+	spec.ImagePullSecrets, spec.Pull = []string{"reg", "other", "reg"}, PullNever
+	spec.NodeSelector = map[string]string{"disk": "ssd"}
+	spec.Tolerations = []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}}
+	spec.Tags, spec.Description = []string{"nightly", "with space", "nightly"}, "what it's for"
+	spec.Stdin = true
+	plan, err := newPlan(spec, "default", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := plan.Job()
+	pod := job.Spec.Template.Spec
+	container := pod.Containers[0]
+	got, err := json.Marshal(map[string]any{
+		"labels": job.Labels, "annotations": job.Annotations, "lifeSpan": job.Spec.ActiveDeadlineSeconds, "ttl": job.Spec.TTLSecondsAfterFinished,
+		"resources": container.Resources, "ports": container.Ports, "security": container.SecurityContext, "pull": container.ImagePullPolicy,
+		"input":  []bool{container.Stdin, container.StdinOnce, container.TTY},
+		"pod":    []any{pod.PriorityClassName, pod.ServiceAccountName, pod.ImagePullSecrets, pod.NodeSelector, pod.Tolerations},
+		"mounts": container.VolumeMounts, "volumes": pod.Volumes,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"annotations":{"apolo.us/description":"what it's for","apolo.us/preset":"big","apolo.us/schedule-timeout":"1m30s",` +
+		`"apolo.us/tags":"[\"nightly\",\"with space\"]"},"input":[true,true,false],` +
+		`"labels":{"apolo.us/job":"true","tag.apolo.us/nightly":"true"},"lifeSpan":3600,` +
+		`"mounts":[{"name":"disk-1","mountPath":"/data"},{"name":"storage","readOnly":true,"mountPath":"/mnt","subPath":"a/b"},` +
+		`{"name":"disk-1","readOnly":true,"mountPath":"/again"},{"name":"storage","mountPath":"/all"},{"name":"shm","mountPath":"/dev/shm"}],` +
+		`"pod":["high","robot",[{"name":"reg"},{"name":"other"}],{"disk":"ssd"},[{"key":"gpu","operator":"Exists"}]],` +
+		`"ports":[{"name":"http","containerPort":8080,"protocol":"TCP"}],"pull":"Never",` +
+		`"resources":{"limits":{"cpu":"500m","memory":"1Gi","nvidia.com/gpu":"2"},"requests":{"cpu":"500m","memory":"1Gi","nvidia.com/gpu":"2"}},` +
+		`"security":{"privileged":true},"ttl":null,"volumes":[{"name":"disk-1","persistentVolumeClaim":{"claimName":"data"}},` +
+		`{"name":"storage","persistentVolumeClaim":{"claimName":"storage"}},{"name":"shm","emptyDir":{"medium":"Memory"}}]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+
+	// A terminal may be left and entered again.
+	spec.TTY = true
+	spec.Remove = true
+	if plan, err = newPlan(spec, "default", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	container = plan.Job().Spec.Template.Spec.Containers[0]
+	if !container.TTY || container.StdinOnce || *plan.Job().Spec.TTLSecondsAfterFinished != 0 {
+		t.Errorf("terminal %+v", container)
+	}
+}
+
+// The pod never restarts by itself: each attempt has a log and an exit code of its own.
+func TestRestart(t *testing.T) {
+	for policy, want := range map[RestartPolicy][3]*int32{
+		RestartNever:     {ptr.To[int32](0)},
+		RestartOnFailure: {ptr.To[int32](math.MaxInt32)},
+		RestartAlways:    {ptr.To[int32](math.MaxInt32), ptr.To[int32](math.MaxInt32), ptr.To[int32](1)},
+	} {
+		spec := specOf("busybox:1")
+		spec.Restart = policy
+		plan, err := newPlan(spec, "default", "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := plan.Job().Spec
+		if !reflect.DeepEqual([3]*int32{got.BackoffLimit, got.Completions, got.Parallelism}, want) || got.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
+			t.Errorf("%s: %+v", policy, got)
+		}
+	}
+}
+
+func TestPull(t *testing.T) {
+	for _, test := range []struct {
+		policy PullPolicy
+		image  string
+		want   corev1.PullPolicy
+	}{
+		{PullDefault, "busybox", ""},
+		{PullMissing, "busybox:1", ""},
+		{PullMissing, "busybox", corev1.PullIfNotPresent},
+		{PullMissing, "busybox@sha256:" + hex64, ""},
+		{PullAlways, "busybox", ""},
+		{PullAlways, "busybox:latest", ""},
+		{PullAlways, "busybox:1", corev1.PullAlways},
+		{PullNever, "busybox", corev1.PullNever},
+	} {
+		if got := test.policy.of(test.image); got != test.want {
+			t.Errorf("%q of %s is %q, want %q", test.policy, test.image, got, test.want)
 		}
 	}
 }
@@ -126,6 +234,26 @@ func TestPlanRefuses(t *testing.T) {
 		"long name":             {func(s *Spec) { s.Name = strings.Repeat("a", 64) }, "up to 63"},
 		"relative directory":    {func(s *Spec) { s.WorkDir = "src" }, "must be absolute"},
 		"binary argument":       {func(s *Spec) { s.Args = []string{"a\xff"} }, "is not UTF-8"},
+		"empty entrypoint":      {func(s *Spec) { s.Entrypoint = []string{""} }, "entrypoint is empty"},
+		"preset":                {func(s *Spec) { s.Preset = "A b" }, `preset "A b": use lower-case letters`},
+		"priority class":        {func(s *Spec) { s.Priority = "A" }, `priority class "A"`},
+		"service account":       {func(s *Spec) { s.ServiceAccount = "A" }, `service account "A"`},
+		"pull secret":           {func(s *Spec) { s.ImagePullSecrets = []string{""} }, `image pull secret ""`},
+		"restart":               {func(s *Spec) { s.Restart = "Never" }, `restart "Never" is not one of never, on-failure, always`},
+		"pull":                  {func(s *Spec) { s.Pull = "Always" }, `pull "Always" is not one of always, missing, never`},
+		"node label":            {func(s *Spec) { s.NodeSelector = map[string]string{"a b": "c"} }, `"a b" can't be the key of a label`},
+		"value of a node label": {func(s *Spec) { s.NodeSelector = map[string]string{"a": "b c"} }, `"b c" can't be the value of a label`},
+		"toleration":            {func(s *Spec) { s.Tolerations = []corev1.Toleration{{Key: "a", Operator: "Equal", Effect: "x"}} }, `"x" is not one of NoSchedule`},
+		"port":                  {func(s *Spec) { s.HTTPPort = 65536 }, "the HTTP port 65536 must be 1 to 65535"},
+		"empty tag":             {func(s *Spec) { s.Tags = []string{""} }, "a tag is empty"},
+		"binary tag":            {func(s *Spec) { s.Tags = []string{"\xff"} }, "is not UTF-8"},
+		"binary description":    {func(s *Spec) { s.Description = "\xff" }, "the description is not UTF-8"},
+		"negative time":         {func(s *Spec) { s.TTL = -time.Hour }, "a time of -1h is negative"},
+		"negative amount":       {func(s *Spec) { s.CPU = resource.MustParse("-1") }, "an amount of -1 is negative"},
+		"millibytes":            {func(s *Spec) { s.Memory = resource.MustParse("512m") }, "memory 512m is less than 1Mi"},
+		"negative GPUs":         {func(s *Spec) { s.GPU = ptr.To[int64](-1) }, "-1 GPUs"},
+		"GPU resource":          {func(s *Spec) { s.GPUResource = "gpu" }, `GPU resource "gpu" must be`},
+		"mount":                 {func(s *Spec) { s.Mounts = []Mount{{Claim: "A", Path: "/a"}} }, `the claim of a volume "A"`},
 		"two files at one path": {func(s *Spec) { s.Files = []SecretFile{{uri.Secret{Key: "a"}, "/a"}, {uri.Secret{Key: "b"}, "/a"}} }, "same path"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -44,6 +44,13 @@ func checkPath(p string) error {
 		return errors.New("must be a file's, not a directory's: a secret is one file")
 	case strings.Contains(p, ":"):
 		return errors.New("must not contain ':' (a secret is always mounted read-only)")
+	}
+	return checkPlace(p)
+}
+
+// checkPlace says why nothing can be mounted at a path, or returns nil.
+func checkPlace(p string) error {
+	switch {
 	case path.Clean(p) != p:
 		return fmt.Errorf("must be written without '.', '..' and double slashes, as %q", path.Clean(p))
 	}
@@ -59,23 +66,43 @@ func checkPath(p string) error {
 // mounts something of its own into every container.
 var reservedPaths = [...]string{"/proc", "/sys", "/dev/termination-log", "/var/run/secrets/kubernetes.io", "/run/secrets/kubernetes.io"}
 
-// checkFiles finds files that can't be in one container: two at one path, or one where another
-// needs a directory.
-func checkFiles(files []SecretFile) error {
+// place is something that a job sees at a path.
+type place struct {
+	path string
+	what string // as a user would name it
+	file bool   // nothing can be below it
+}
+
+// checkPaths finds what can't be in one container: two things at one path, or one below a file.
+func checkPaths(files []SecretFile, mounts []Mount) error {
+	var places []place
+	for _, file := range files {
+		places = append(places, place{file.Path, file.Secret.String(), true})
+	}
+	for _, mount := range mounts {
+		if err := mount.validate(); err != nil {
+			return err
+		}
+		places = append(places, place{mount.Path, mount.source(), false})
+	}
 	// With "/" before all other characters, what is inside a directory follows it directly.
-	sorted := slices.SortedFunc(slices.Values(files), func(a, b SecretFile) int {
-		return slices.Compare(strings.Split(a.Path, "/"), strings.Split(b.Path, "/"))
+	slices.SortStableFunc(places, func(a, b place) int {
+		return slices.Compare(strings.Split(a.path, "/"), strings.Split(b.path, "/"))
 	})
-	for i := 1; i < len(sorted); i++ {
-		above, below := sorted[i-1], sorted[i]
-		switch {
-		case above.Path == below.Path && above.Secret == below.Secret:
-			return fmt.Errorf("the volume %s:%s is given twice", above.Secret, above.Path)
-		case above.Path == below.Path:
-			return fmt.Errorf("the volumes of %s and %s have the same path %s",
-				min(above.Secret.String(), below.Secret.String()), max(above.Secret.String(), below.Secret.String()), above.Path)
-		case strings.HasPrefix(below.Path, above.Path+"/"):
-			return fmt.Errorf("the volume %s:%s is a file, so that %s can't be below it", above.Secret, above.Path, below.Path)
+	var file place // the last one
+	for i, below := range places {
+		if i > 0 && places[i-1].path == below.path {
+			above := places[i-1]
+			if above.what == below.what {
+				return fmt.Errorf("the volume %s:%s is given twice", above.what, above.path)
+			}
+			return fmt.Errorf("the volumes of %s and %s have the same path %s", min(above.what, below.what), max(above.what, below.what), above.path)
+		}
+		if file.path != "" && strings.HasPrefix(below.path, file.path+"/") {
+			return fmt.Errorf("the volume %s:%s is a file, so that %s can't be below it", file.what, file.path, below.path)
+		}
+		if below.file {
+			file = below
 		}
 	}
 	return nil

@@ -44,20 +44,26 @@ func TestParseSecretFile(t *testing.T) {
 	}
 }
 
-func TestCheckFiles(t *testing.T) {
+func TestCheckPaths(t *testing.T) {
 	file := func(key, path string) SecretFile { return SecretFile{uri.Secret{Key: key}, path} }
 	for _, test := range []struct {
 		name, err string
 		files     []SecretFile
+		mounts    []Mount
 	}{
-		{"none", "", nil},
-		{"one directory", "", []SecretFile{file("a", "/etc/a"), file("b", "/etc/b"), file("a", "/etc/ab")}},
-		{"a name that begins alike", "", []SecretFile{file("a", "/etc/a"), file("b", "/etc/a.b"), file("c", "/etc/a-b/c")}},
-		{"same path", "the volumes of secret:a and secret:b have the same path /x", []SecretFile{file("b", "/x"), file("a", "/x")}},
-		{"twice", "given twice", []SecretFile{file("a", "/x"), file("a", "/x")}},
-		{"below a file", "/x is a file, so that /x/y/z can't be below it", []SecretFile{file("b", "/x/y/z"), file("c", "/x.y"), file("a", "/x")}},
+		{"none", "", nil, nil},
+		{"one directory", "", []SecretFile{file("a", "/etc/a"), file("b", "/etc/b"), file("a", "/etc/ab")}, nil},
+		{"a name that begins alike", "", []SecretFile{file("a", "/etc/a"), file("b", "/etc/a.b"), file("c", "/etc/a-b/c")}, nil},
+		{"same path", "the volumes of secret:a and secret:b have the same path /x", []SecretFile{file("b", "/x"), file("a", "/x")}, nil},
+		{"twice", "given twice", []SecretFile{file("a", "/x"), file("a", "/x")}, nil},
+		{"below a file", "/x is a file, so that /x/y/z can't be below it", []SecretFile{file("b", "/x/y/z"), file("c", "/x.y"), file("a", "/x")}, nil},
+		{"below a directory", "", []SecretFile{file("a", "/data/key")}, []Mount{{Claim: "c", Path: "/data"}, {Storage: true, Path: "/data/s"}}},
+		{"a directory below a file", "/x is a file, so that /x/y can't be below it", []SecretFile{file("a", "/x")}, []Mount{{Claim: "c", Path: "/x/y"}}},
+		{"below a file, not next to it", "/x is a file, so that /x/y can't", []SecretFile{file("a", "/x"), file("b", "/x.y")}, []Mount{{Claim: "c", Path: "/x/y"}}},
+		{"directory and file", "the volumes of disk:c and secret:a have the same path /x", []SecretFile{file("a", "/x")}, []Mount{{Claim: "c", Path: "/x"}}},
+		{"one mount twice", "disk:c:/x is given twice", nil, []Mount{{Claim: "c", Path: "/x"}, {Claim: "c", Path: "/x", ReadOnly: true}}},
 	} {
-		if err := checkFiles(test.files); !matches(err, test.err) {
+		if err := checkPaths(test.files, test.mounts); !matches(err, test.err) {
 			t.Errorf("%s: %v; want %q", test.name, err, test.err)
 		}
 	}

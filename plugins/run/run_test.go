@@ -62,6 +62,8 @@ func TestCommandLine(t *testing.T) {
 			{Name: "A", Value: "1,2"}, {Name: "K", Secret: secret("key")}, {Name: "SET", Value: "here"},
 		},
 		Files:    []jobs.SecretFile{{Secret: uri.Secret{Key: "key"}, Path: "/a/b"}},
+		ExtShm:   true,
+		Restart:  jobs.RestartNever,
 		LifeSpan: jobs.DefaultLifeSpan, TTL: jobs.DefaultTTL,
 	}
 	if !reflect.DeepEqual(o.spec, want) || !o.detach {
