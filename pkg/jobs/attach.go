@@ -33,7 +33,7 @@ func (e *InputError) Unwrap() error { return e.cause }
 // attempt, up to its end. All output is that of the log, so that nothing of it is lost that came
 // before the input was connected. Where the input was cut off it returns an InputError, together with
 // the final state.
-func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer) (State, error) {
+func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer, options LogOptions) (State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)
@@ -55,7 +55,7 @@ func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer
 			fed <- err
 		}()
 	}
-	state, err := c.Attend(ctx, job, watched, out)
+	state, err := c.Attend(ctx, job, watched, out, options)
 	if cause := context.Cause(ctx); err != nil && apierrors.IsForbidden(cause) {
 		return state, &InputError{cause}
 	}
