@@ -1,10 +1,12 @@
-// Package uri reads and writes the names by which users point at secrets.
+// Package uri reads and writes the names by which users point at secrets and jobs.
 //
 // There are three forms, as in Apolo:
 //
 //	secret:KEY                        a key in the current cluster and namespace
 //	secret:/NAMESPACE/KEY             a key in the current cluster
 //	secret://CLUSTER/NAMESPACE/KEY    complete
+//
+// and the same three for job:NAME.
 //
 // Nothing is ever decoded or cleaned: percent signs, dots and look-alike letters are taken as
 // they stand and refused where the name rules of Kubernetes don't allow them, so that two
@@ -45,31 +47,37 @@ func Parse(s string) (Secret, error) {
 	if !ok {
 		return Secret{}, fmt.Errorf("%q is not a secret: it must begin with %q", s, Scheme)
 	}
-	var parsed Secret
-	switch {
-	case strings.HasPrefix(rest, "//"):
-		rest, parsed.Key = cutLast(rest[2:])
-		parsed.Cluster, parsed.Namespace = cutLast(rest)
-		if parsed.Cluster == "" || parsed.Namespace == "" || parsed.Key == "" {
-			return Secret{}, fmt.Errorf("%q is not complete: it must be secret://CLUSTER/NAMESPACE/KEY", s)
-		}
-	case strings.HasPrefix(rest, "/"):
-		parsed.Namespace, parsed.Key = cutLast(rest[1:])
-		if parsed.Namespace == "" || parsed.Key == "" {
-			return Secret{}, fmt.Errorf("%q is not complete: it must be secret:/NAMESPACE/KEY", s)
-		}
-	default:
-		parsed.Key = rest
+	cluster, namespace, key, err := split(s, Scheme, rest, "KEY")
+	if err != nil {
+		return Secret{}, err
 	}
-	if parsed.Namespace != "" {
-		if why := validation.IsDNS1123Label(parsed.Namespace); len(why) > 0 {
-			return Secret{}, fmt.Errorf("%q: %q is not the name of a namespace", s, parsed.Namespace)
-		}
-	}
-	if err := ValidateKey(parsed.Key); err != nil {
+	if err := ValidateKey(key); err != nil {
 		return Secret{}, fmt.Errorf("%q: %w", s, err)
 	}
-	return parsed, nil
+	return Secret{Cluster: cluster, Namespace: namespace, Key: key}, nil
+}
+
+// split takes apart what stands behind the scheme of a URI. what says what a URI's last part is.
+func split(s, scheme, rest, what string) (cluster, namespace, last string, err error) {
+	switch {
+	case strings.HasPrefix(rest, "//"):
+		rest, last = cutLast(rest[2:])
+		cluster, namespace = cutLast(rest)
+		if cluster == "" || namespace == "" || last == "" {
+			return "", "", "", fmt.Errorf("%q is not complete: it must be %s//CLUSTER/NAMESPACE/%s", s, scheme, what)
+		}
+	case strings.HasPrefix(rest, "/"):
+		namespace, last = cutLast(rest[1:])
+		if namespace == "" || last == "" {
+			return "", "", "", fmt.Errorf("%q is not complete: it must be %s/NAMESPACE/%s", s, scheme, what)
+		}
+	default:
+		last = rest
+	}
+	if namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0 {
+		return "", "", "", fmt.Errorf("%q: %q is not the name of a namespace", s, namespace)
+	}
+	return cluster, namespace, last, nil
 }
 
 // ParseKeyOrURI reads a plain KEY too, which stands for secret:KEY.
