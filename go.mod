@@ -3,6 +3,7 @@ module github.com/neuro-inc/kubectl-apolo
 go 1.26.0
 
 require (
+	github.com/cli/browser v1.3.0
 	github.com/clipperhouse/displaywidth v0.10.0
 	github.com/creack/pty v1.1.24
 	github.com/distribution/reference v0.6.0

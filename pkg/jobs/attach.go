@@ -96,9 +96,11 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 
 // Interact connects a terminal to a job's container, and to that of each further attempt, until the
 // job ends. What the container wrote before is read from its log, as far as the log has whole lines.
+// These lines go to earlier: other than what comes from a terminal, they end with a line feed alone.
+//
 // A connection that is cut is made again while the container runs, and notice given. The final state
 // is returned once all was shown; errors are those of Watch and Attach, and the cause of the end of ctx.
-func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, streams Streams) (State, error) {
+func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, streams Streams, earlier io.Writer) (State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)
@@ -113,7 +115,7 @@ func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, strea
 		if state.Started && (current == nil || state.Pod != current.pod) {
 			before := current
 			current = &session{
-				client: c, namespace: job.Namespace, pod: state.Pod, streams: streams, in: in, notice: observer.Notice,
+				client: c, namespace: job.Namespace, pod: state.Pod, streams: streams, earlier: earlier, in: in, notice: observer.Notice,
 				ended: make(chan struct{}), done: make(chan struct{}),
 			}
 			if state.Phase.Final() || state.ExitCode != UnknownExitCode {
@@ -142,6 +144,7 @@ type session struct {
 	client         *Client
 	namespace, pod string
 	streams        Streams
+	earlier        io.Writer
 	in             *input
 	notice         func(string)
 	ended          chan struct{} // the container has ended
@@ -167,7 +170,7 @@ func (s *session) run(ctx context.Context, before *session, fail context.CancelC
 
 // show returns nil once the container has ended and all was shown.
 func (s *session) show(ctx context.Context) error {
-	log := &logCopy{source: s.client.Log(s.namespace, s.pod), ended: s.ended, out: s.streams.Out, notice: func(string) {}}
+	log := &logCopy{source: s.client.Log(s.namespace, s.pod), ended: s.ended, out: s.earlier, notice: func(string) {}}
 	if !log.hasEnded() {
 		// An error here is one of the attachment too, or else no loss.
 		if err := log.finish(ctx, ending{}); errors.As(err, &outError{}) {

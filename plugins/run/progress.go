@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,7 @@ type progress struct {
 	now      func() time.Time
 
 	job     jobs.Ref
+	banner  string    // what one sees from now on, and what Ctrl-C does; empty: the log, and it deletes
 	pending bool      // a line is to be written over
 	logging bool      // the log has begun
 	said    string    // the last text, so that none is repeated
@@ -64,7 +66,7 @@ func (p *progress) state(state jobs.State) {
 		p.logging = true
 		p.said = ""
 		if p.terminal && !state.Phase.Final() {
-			p.line("job/%s runs, and this is its log; Ctrl-C deletes it", p.job.Name)
+			p.line("job/%s %s", p.job.Name, cmp.Or(p.banner, "runs, and this is its log; Ctrl-C deletes it"))
 		} else if !state.Phase.Final() {
 			p.line("job/%s running", p.job.Name)
 		}

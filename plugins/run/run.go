@@ -43,6 +43,7 @@ type options struct {
 	detach     bool
 	dryRun     string
 	output     *cmdline.Output
+	attached
 }
 
 // New builds the plugin's command.
@@ -73,7 +74,7 @@ Examples:
   ` + s.Typed + ` --env PASSWORD=secret:db-password --env STAGE=test ubuntu:24.04 -- bash -c 'echo $STAGE'
   ` + s.Typed + ` --volume secret:gcp-key:/etc/gcp/key.json --env GOOGLE_APPLICATION_CREDENTIALS=/etc/gcp/key.json IMAGE
   ` + s.Typed + ` --env-file settings.env --name training --detach IMAGE`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			list("env", "e", "variable `NAME=VALUE`, NAME=SECRET, or NAME with the value that it has here; may be given several times", &o.env),
 			list("env-file", "", "`FILE` with a NAME=VALUE, NAME=SECRET or NAME a line, taken as it is: no quotes, no expansion; --env goes over it", &o.envFiles),
 			list("volume", "", "secret as a file, `SECRET:/PATH/TO/FILE`; may be given several times", &o.volumes),
@@ -87,7 +88,7 @@ Examples:
 				Destination: &o.dryRun},
 			o.output.Flag(),
 			s.QuietFlag("print nothing but the job's log, or its name with --detach"),
-		},
+		}, o.attached.flags()...),
 		Action: func(c *cli.Context) error {
 			if err := o.complete(c.Args().Slice()); err != nil {
 				return err
@@ -145,6 +146,9 @@ func (o *options) complete(args []string) (err error) {
 			return usage(err)
 		}
 		o.spec.Files = append(o.spec.Files, file)
+	}
+	if err := o.completeAttached(); err != nil {
+		return err
 	}
 	return usage(o.spec.Validate())
 }
@@ -206,6 +210,10 @@ func (o *options) run(ctx context.Context) error {
 		}
 		return o.print(job)
 	}
+	if err := o.openPorts(); err != nil {
+		return err
+	}
+	defer o.forwarder.Close()
 	job, err := api.Create(ctx, plan)
 	if err != nil {
 		return o.interrupted(ctx, err)
@@ -220,9 +228,11 @@ func (o *options) run(ctx context.Context) error {
 func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
 	show := newProgress(o.Session, job)
 	show.created()
-	state, err := api.Attend(ctx, job, jobs.Observer{State: show.state, Trouble: show.outOfReach, Notice: show.notice, Attempt: show.attempt}, o.Out, jobs.LogOptions{})
+	state, err := o.follow(ctx, api, job, show)
 	show.erase()
 	switch {
+	case isLeft(err):
+		return o.left(err, job, show)
 	case ctx.Err() != nil:
 		if err := o.delete(ctx, api, job); err != nil {
 			return o.interrupted(ctx, fmt.Errorf("job %s is still there: %w; remove it with: %s", job.Name, err, job.DeleteCommand()))
@@ -231,6 +241,8 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 		return o.interrupted(ctx, ctx.Err())
 	case err != nil && !state.Phase.Final():
 		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
+	case isInputError(err):
+		return failed(state.ExitCode, fmt.Errorf("job %s: %w", job.Name, err))
 	case err != nil:
 		show.line("%s", err)
 	}

@@ -34,6 +34,8 @@ var (
 type Terminal struct {
 	in, out *os.File
 
+	end context.CancelCauseFunc // of Begin's context
+
 	lock   sync.Mutex
 	before *term.State // nil: it is not lent
 	outWas *term.State
@@ -50,34 +52,43 @@ func Of(in io.Reader, out io.Writer) *Terminal {
 	return &Terminal{in: input, out: output}
 }
 
-// Lend hands every key to whoever reads the input, Ctrl-C included, until Restore is called. It
-// returns a context that ends, with ErrDetached or ErrHangup as its cause, when the user has pressed
-// the detach keys or the terminal is gone; signals that end the process restore the terminal first.
-func (t *Terminal) Lend(ctx context.Context) (lent context.Context, input io.Reader, err error) {
+// Begin returns a context that ends, with ErrDetached or ErrHangup as its cause, when the user has
+// pressed the detach keys or the terminal is gone; and what is typed, for a process that reads it
+// until then. The terminal is given back when the context ends.
+func (t *Terminal) Begin(ctx context.Context) (context.Context, io.Reader) {
+	ctx, t.end = context.WithCancelCause(ctx)
+	context.AfterFunc(ctx, t.Restore)
+	return ctx, &keys{from: term.NewEscapeProxy(t.in, detachKeys), end: t.end, gone: ctx.Done()}
+}
+
+// Lend hands every key to the reader, Ctrl-C included, until Restore is called or ctx, which is
+// Begin's, ends. Signals that end the command restore the terminal first.
+func (t *Terminal) Lend(ctx context.Context) (err error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
+	if t.before != nil || ctx.Err() != nil {
+		return nil
+	}
 	if t.before, err = term.SetRawTerminal(t.in.Fd()); err != nil {
-		return nil, nil, fmt.Errorf("the terminal can't be used: %w", err)
+		return fmt.Errorf("the terminal can't be used: %w", err)
 	}
 	t.outWas, _ = term.SetRawTerminalOutput(t.out.Fd()) // only Windows has it, and not all of them
 	t.raw.Store(true)
 
-	lent, end := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
-		defer signal.Stop(signals) // whoever else waits for it decides; a second one ends the process
+		defer signal.Stop(signals) // whoever else waits for them decides; a second one ends the process
 		select {
 		case got := <-signals:
 			t.Restore()
 			if got == syscall.SIGHUP {
-				end(ErrHangup)
+				t.end(ErrHangup)
 			}
-		case <-lent.Done():
+		case <-ctx.Done():
 		}
 	}()
-	context.AfterFunc(lent, t.Restore)
-	return lent, &keys{from: term.NewEscapeProxy(t.in, detachKeys), end: end, gone: lent.Done()}, nil
+	return nil
 }
 
 // Restore gives the terminal back. It may be called at any time, and more than once.

@@ -1,0 +1,80 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
+)
+
+// exitHangup is the exit code after SIGHUP, as shells report it.
+const exitHangup = 128 + 1
+
+// follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
+// terminal as the job's.
+func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) (jobs.State, error) {
+	o.forwarder.Line = show.line
+	defer o.forwarder.Close()
+	observer := jobs.Observer{Trouble: show.outOfReach, Notice: show.notice, Attempt: show.attempt}
+	observer.State = func(state jobs.State) {
+		show.state(state)
+		o.forwarder.Follow(ctx, api, job, state)
+	}
+	switch {
+	case o.spec.TTY:
+		return o.interact(ctx, api, job, show, observer)
+	case o.spec.Stdin:
+		show.banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
+		return api.AttendWithInput(ctx, job, observer, o.In, o.Out, jobs.LogOptions{})
+	}
+	return api.Attend(ctx, job, observer, o.Out, jobs.LogOptions{})
+}
+
+func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress, observer jobs.Observer) (jobs.State, error) {
+	user := terminal.Of(o.In, o.Out)
+	show.w = user.Lines(show.w)
+	show.banner = "runs, and you are attached to it: Ctrl-C goes to it, " + terminal.DetachKeys +
+		" leaves it running. If you see no prompt, press Enter"
+	o.forwarder.Hide = true
+	lent, keys := user.Begin(ctx)
+	defer user.Restore()
+	lent, cancel := context.WithCancelCause(lent)
+	defer cancel(nil)
+	showState, begun := observer.State, false
+	observer.State = func(state jobs.State) {
+		showState(state)
+		if begun || !state.Started || state.Phase.Final() {
+			return
+		}
+		begun = true
+		if err := user.Lend(lent); err != nil {
+			cancel(err)
+		}
+	}
+	state, err := api.Interact(lent, job, observer, jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}, user.Lines(o.Out))
+	if user.Restore(); err != nil && begun {
+		fmt.Fprintln(o.ErrOut) // the job has left the cursor anywhere
+	}
+	return state, err
+}
+
+// isLeft tells whether the user has left a job that goes on.
+func isLeft(err error) bool {
+	return errors.Is(err, terminal.ErrDetached) || errors.Is(err, terminal.ErrHangup)
+}
+
+func (o *options) left(err error, job jobs.Ref, show *progress) error {
+	show.line("%s: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
+	if errors.Is(err, terminal.ErrHangup) {
+		return &cmdline.ExitError{Code: exitHangup}
+	}
+	return nil
+}
+
+func isInputError(err error) bool {
+	var input *jobs.InputError
+	return errors.As(err, &input)
+}
