@@ -1,9 +1,12 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -68,46 +72,40 @@ type ListOptions struct {
 	Tags          []string // jobs that have all of them
 }
 
+// selectors of what List reads.
+const (
+	jobSelector = LabelJob + "=" + labelTrue
+	// livingPods leaves out the pods of jobs that have ended, which are most.
+	livingPods = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=" + string(corev1.PodFailed)
+)
+
 // List lists the jobs of the client's namespace, or of all, the oldest first. It takes two requests at
 // the same time, for jobs and for the pods of those that have not ended, and more where there are
 // over 500. Who may not list pods gets what the Jobs tell.
 func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error) {
-	namespace := c.kube.Namespace
-	if options.AllNamespaces {
-		namespace = ""
-	}
-	selector := LabelJob + "=" + labelTrue
+	namespace := c.listNamespace(options)
 	var (
-		group   sync.WaitGroup
-		found   []Listed
-		jobsErr error
-		pods    = map[types.UID][]*corev1.Pod{}
-		podsErr error
+		group            sync.WaitGroup
+		jobs             []*batchv1.Job
+		pods             []*corev1.Pod
+		jobsErr, podsErr error
 	)
 	group.Go(func() {
-		jobsErr = pages(func(page metav1.ListOptions) (string, error) {
-			page.LabelSelector = selector
+		jobsErr = pages(metav1.ListOptions{LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
 			list := &batchv1.JobList{}
-			err := c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(&page, metav1.ParameterCodec).Do(ctx).Into(list)
+			err := c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec).Do(ctx).Into(list)
 			for i := range list.Items {
-				if hasTags(&list.Items[i], options.Tags) {
-					found = append(found, Listed{Job: &list.Items[i]})
-				}
+				jobs = append(jobs, &list.Items[i])
 			}
 			return list.Continue, err
 		})
 	})
 	group.Go(func() {
-		podsErr = pages(func(page metav1.ListOptions) (string, error) {
-			page.LabelSelector = selector
-			page.FieldSelector = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=" + string(corev1.PodFailed)
+		podsErr = pages(metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: livingPods}, func(page *metav1.ListOptions) (string, error) {
 			list := &corev1.PodList{}
-			err := c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&page, metav1.ParameterCodec).Do(ctx).Into(list)
+			err := c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec).Do(ctx).Into(list)
 			for i := range list.Items {
-				pod := &list.Items[i]
-				if owner := metav1.GetControllerOf(pod); owner != nil {
-					pods[owner.UID] = append(pods[owner.UID], pod)
-				}
+				pods = append(pods, &list.Items[i])
 			}
 			return list.Continue, err
 		})
@@ -119,20 +117,117 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 	if podsErr != nil && !apierrors.IsForbidden(podsErr) {
 		return nil, c.kube.Explain(podsErr, kube.Request{Verb: "list", Resource: podsResource, Namespace: namespace})
 	}
-	for i := range found {
-		found[i].State = StateOf(found[i].Job, pods[found[i].UID], nil)
+	return listed(options, slices.Values(jobs), slices.Values(pods)), nil
+}
+
+func (c *Client) listNamespace(options ListOptions) string {
+	if options.AllNamespaces {
+		return ""
 	}
-	slices.SortStableFunc(found, func(a, b Listed) int {
-		return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+	return c.kube.Namespace
+}
+
+// listed joins jobs and their pods.
+func listed(options ListOptions, jobs iter.Seq[*batchv1.Job], pods iter.Seq[*corev1.Pod]) []Listed {
+	owned := map[types.UID][]*corev1.Pod{}
+	for pod := range pods {
+		if owner := metav1.GetControllerOf(pod); owner != nil {
+			owned[owner.UID] = append(owned[owner.UID], pod)
+		}
+	}
+	found := []Listed{}
+	for job := range jobs {
+		if hasTags(job, options.Tags) {
+			found = append(found, Listed{Job: job, State: StateOf(job, owned[job.UID], nil)})
+		}
+	}
+	slices.SortFunc(found, func(a, b Listed) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
-	return found, nil
+	return found
+}
+
+// gathering is how long Follow waits for more, once something has changed: a job that starts or ends
+// changes several times in a row.
+const gathering = 100 * time.Millisecond
+
+// Follow gives each what List would return, now and after every change, until the context ends, whose
+// error it returns, or the user may not list or watch jobs any more. Where the API server can't be
+// reached for a while it goes on by itself.
+func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Listed)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	namespace := c.listNamespace(options)
+	changes := make(chan change)
+	observe := func(o objects) {
+		err := c.observe(ctx, o, func(change change) {
+			select {
+			case changes <- change:
+			case <-ctx.Done():
+			}
+		})
+		if o.resource == jobsResource && ctx.Err() == nil {
+			cancel(err)
+		}
+	}
+	go observe(objects{
+		unary: c.batch, streaming: c.streamingBatch, resource: jobsResource, namespace: namespace,
+		options: metav1.ListOptions{LabelSelector: jobSelector},
+		newList: func() runtime.Object { return &batchv1.JobList{} },
+	})
+	go observe(objects{
+		unary: c.core, streaming: c.streamingCore, resource: podsResource, namespace: namespace,
+		options: metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: livingPods},
+		newList: func() runtime.Object { return &corev1.PodList{} },
+	})
+
+	jobs, pods := map[types.UID]*batchv1.Job{}, map[types.UID]*corev1.Pod{}
+	complete := false // the jobs were listed
+	timer := time.NewTimer(gathering)
+	timer.Stop()
+	for {
+		select {
+		case change := <-changes:
+			if change.trouble != nil {
+				continue
+			}
+			if change.resource == jobsResource {
+				complete = true
+				clear(jobs)
+			}
+			if change.resource == podsResource {
+				clear(pods)
+			}
+			for _, object := range append(change.all, change.changed) {
+				switch object := object.(type) {
+				case *batchv1.Job:
+					jobs[object.UID] = object
+				case *corev1.Pod:
+					pods[object.UID] = object
+				}
+			}
+			switch object := change.deleted.(type) {
+			case *batchv1.Job:
+				delete(jobs, object.UID)
+			case *corev1.Pod:
+				delete(pods, object.UID)
+			}
+			if complete {
+				timer.Reset(gathering)
+			}
+		case <-timer.C:
+			each(listed(options, maps.Values(jobs), maps.Values(pods)))
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // pages calls read for a page after the other.
-func pages(read func(metav1.ListOptions) (next string, err error)) error {
-	page := metav1.ListOptions{Limit: listPage}
+func pages(page metav1.ListOptions, read func(*metav1.ListOptions) (next string, err error)) error {
+	page.Limit = listPage
 	for {
-		next, err := read(page)
+		next, err := read(&page)
 		if err != nil || next == "" {
 			return err
 		}
@@ -230,14 +325,24 @@ func (c *Client) Events(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 	}
 	group.Wait()
 	events := slices.Concat(found...)
-	slices.SortStableFunc(events, func(a, b *corev1.Event) int { return EventTime(a).Compare(EventTime(b)) })
+	// Some parts of Kubernetes note whole seconds only; what happened in one is told in the order in
+	// which it was stored.
+	slices.SortStableFunc(events, func(a, b *corev1.Event) int {
+		return cmp.Or(cmp.Compare(EventTime(a).Unix(), EventTime(b).Unix()), compareVersions(a.ResourceVersion, b.ResourceVersion))
+	})
 	return events, inOneLine(ctx, problems)
+}
+
+// compareVersions compares numbers of any length (KEP-5504 has resource versions compared so).
+func compareVersions(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
 // EventTime is when an event happened, or happened last.
 func EventTime(event *corev1.Event) time.Time { return eventTime(event) }
 
-// StateOf is what can be said of a job from what was read of it at one moment.
+// StateOf is what can be said of a job from what was read of it at one moment. The job may be nil;
+// then it is what its pods say.
 func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State {
 	s := &seen{
 		job: job, pods: map[types.UID]*corev1.Pod{}, gone: map[types.UID]bool{},
@@ -252,8 +357,15 @@ func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State
 		}
 	}
 	state := s.describe()
-	if len(pods) == 0 && state.Phase == Pending && deref(job.Status.Ready) > 0 {
-		state.Phase, state.Started = Running, true // its pods were not read
+	if len(pods) > 0 || job == nil {
+		return state
+	}
+	// Its pods were not read.
+	switch {
+	case state.Phase == Pending && deref(job.Status.Ready) > 0:
+		state.Phase, state.Started = Running, true
+	case state.Reason == batchv1.JobReasonBackoffLimitExceeded: // says no more than that it failed
+		state.Reason, state.Message = "", ""
 	}
 	return state
 }
@@ -330,16 +442,57 @@ func (l *Listed) When() time.Time {
 	return l.CreationTimestamp.Time
 }
 
-// Command is what a job runs, in one line as it could be typed: the image's own where it is empty.
-func Command(job *batchv1.Job) []string {
-	for _, container := range job.Spec.Template.Spec.Containers {
-		if container.Name == ContainerName {
-			words := slices.Concat(container.Command, container.Args)
-			for i, word := range words {
-				words[i] = strings.ReplaceAll(word, "$$", "$") // as Plan wrote it
-			}
-			return words
-		}
+// Image is what a job's container is made of.
+func Image(job *batchv1.Job) string {
+	if container := containerOf(job); container != nil {
+		return container.Image
 	}
-	return nil
+	return ""
+}
+
+// Command is what a job runs: the image's own where it is empty.
+func Command(job *batchv1.Job) []string {
+	container := containerOf(job)
+	if container == nil {
+		return nil
+	}
+	words := slices.Concat(container.Command, container.Args)
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, "$$", "$") // as the kubelet reads it
+	}
+	return words
+}
+
+func containerOf(job *batchv1.Job) *corev1.Container {
+	containers := job.Spec.Template.Spec.Containers
+	i := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == ContainerName })
+	if i < 0 {
+		return nil
+	}
+	return &containers[i]
+}
+
+// ResourcesOf is what a job's container asks for, and what it may use at most.
+func ResourcesOf(job *batchv1.Job) corev1.ResourceRequirements {
+	if container := containerOf(job); container != nil {
+		return container.Resources
+	}
+	return corev1.ResourceRequirements{}
+}
+
+// Attempt is one pod of a job, with its state.
+type Attempt struct {
+	*corev1.Pod
+	State State
+}
+
+// Attempts are the pods of a job, the oldest first, each with the state that it alone would give.
+func Attempts(pods []*corev1.Pod) []Attempt {
+	attempts := make([]Attempt, 0, len(pods))
+	for i, pod := range pods {
+		state := StateOf(nil, []*corev1.Pod{pod}, nil)
+		state.Attempt = i + 1
+		attempts = append(attempts, Attempt{Pod: pod, State: state})
+	}
+	return attempts
 }

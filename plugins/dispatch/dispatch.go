@@ -43,6 +43,16 @@ func summary(name string) string {
 	return ""
 }
 
+// shortForm is a command that stands for a verb of the plugin job. A plugin of that name goes before it.
+type shortForm struct{ name, verb string }
+
+func shortForms() []shortForm {
+	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"kill", "kill"}}
+}
+
+// jobPlugin has the verbs behind the short forms.
+const jobPlugin = "job"
+
 // Dispatcher is one call.
 type Dispatcher struct {
 	Args        []string // the process's, with its own name first
@@ -92,9 +102,14 @@ func (d *Dispatcher) Run() int {
 		return d.fail(exitUsage, "flags must stand behind the command: %s COMMAND %s", d.typed(), name)
 	}
 	path, ok := d.find(name)
+	if i := slices.IndexFunc(shortForms(), func(s shortForm) bool { return s.name == name }); !ok && i >= 0 {
+		name = jobPlugin
+		args = append([]string{name, shortForms()[i].verb}, args[1:]...)
+		path, ok = d.find(name)
+	}
 	if !ok {
 		text := fmt.Sprintf("unknown command %q", name)
-		if near := nearest.To(name, d.names()); near != "" {
+		if near := nearest.To(name, d.known()); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return d.fail(exitUsage, "%s; see '%s --help'", text, d.typed())
@@ -154,6 +169,17 @@ func (d *Dispatcher) names() []string {
 	return slices.Compact(names)
 }
 
+// known lists all commands that can be typed.
+func (d *Dispatcher) known() []string {
+	names := d.names()
+	if slices.Contains(names, jobPlugin) {
+		for _, short := range shortForms() {
+			names = append(names, short.name)
+		}
+	}
+	return names
+}
+
 func (d *Dispatcher) folders() []string {
 	var folders []string
 	if d.Executable != "" {
@@ -188,6 +214,12 @@ func (d *Dispatcher) help() int {
 	}
 	if len(names) == 0 {
 		fmt.Fprintf(&b, "  (none: put %s* beside %s or on PATH)\n", pluginPrefix, filepath.Base(d.Executable))
+	}
+	if slices.Contains(names, jobPlugin) {
+		b.WriteString("\nShort forms:\n")
+		for _, short := range shortForms() {
+			fmt.Fprintf(&b, "  %-*s  %s %s\n", width, short.name, jobPlugin, short.verb)
+		}
 	}
 	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", d.typed())
 	if _, err := io.WriteString(d.Out, b.String()); err != nil {

@@ -69,6 +69,32 @@ func TestIsCalledAsTyped(t *testing.T) {
 	}
 }
 
+func TestShortFormsAreVerbsOfJob(t *testing.T) {
+	beside := plugins(t, "kubectl-apolo_job")
+	for typed, verb := range map[string]string{"ps": "ls", "logs": "logs", "status": "status", "exec": "exec", "attach": "attach", "kill": "kill"} {
+		c := run(beside, "", "apolo", typed, "-n", "team")
+		if want := []string{"apolo job", verb, "-n", "team"}; !slices.Equal(c.args, want) || filepath.Base(c.path) != "kubectl-apolo_job" {
+			t.Errorf("%s runs %s %q, want %q", typed, c.path, c.args, want)
+		}
+	}
+	if c := run(beside, "", "apolo", "help", "logs"); !slices.Equal(c.args, []string{"apolo job", "logs", "--help"}) {
+		t.Errorf("help of a short form was asked as %q", c.args)
+	}
+	if c := run(beside, "", "apolo"); !strings.Contains(c.out, "\n  ps   job ls\n") {
+		t.Errorf("the help lacks the short forms:\n%s", c.out)
+	}
+	if c := run(beside, "", "apolo", "log"); !strings.Contains(c.err, `did you mean "logs"?`) {
+		t.Errorf("stderr %q", c.err)
+	}
+	own := plugins(t, "kubectl-apolo_job", "kubectl-apolo_logs")
+	if c := run(own, "", "apolo", "logs", "x"); !slices.Equal(c.args, []string{"apolo logs", "x"}) {
+		t.Errorf("a plugin named logs was called as %q", c.args)
+	}
+	if c := run(plugins(t, "kubectl-apolo_secret"), "", "apolo", "ps"); c.code != 2 || c.path != "" {
+		t.Errorf("without the plugin job: code %d, ran %q", c.code, c.path)
+	}
+}
+
 func TestHelpListsEveryPlugin(t *testing.T) {
 	beside, elsewhere := plugins(t, "kubectl-apolo", "kubectl-apolo_secret", "kubectl-apolo_run"), plugins(t, "kubectl-apolo_extra", "kubectl-other")
 	if err := os.WriteFile(filepath.Join(beside, "kubectl-apolo_text"), nil, 0o644); err != nil {

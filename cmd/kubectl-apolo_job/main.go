@@ -1,0 +1,10 @@
+// Command kubectl-apolo_job is the plugin behind kubectl apolo-job.
+package main
+
+import (
+	"os"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/job"
+)
+
+func main() { os.Exit(job.Main()) }

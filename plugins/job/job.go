@@ -1,0 +1,64 @@
+// Package job is the plugin kubectl-apolo_job: what becomes of the jobs that run started.
+package job
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+	batchv1 "k8s.io/api/batch/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// naming says in help how a job is named on the command line.
+const naming = `JOB is its name, or job:/NAMESPACE/NAME or job://CLUSTER/NAMESPACE/NAME.`
+
+// Main runs the plugin as a process and returns its exit code.
+func Main() int { return cmdline.Main(New) }
+
+// New builds the plugin's commands.
+func New(s *cmdline.Session) *cli.App {
+	return &cli.App{
+		Usage: "Look at jobs, their logs and processes, and end them",
+		Commands: []*cli.Command{
+			newLs(s),
+			newStatus(s),
+			newKill(s),
+		},
+	}
+}
+
+// parse reads a JOB from the command line.
+func parse(arg string) (uri.Job, error) {
+	parsed, err := uri.ParseJob(arg)
+	if err != nil {
+		return uri.Job{}, cmdline.Usagef("%s", err)
+	}
+	return parsed, nil
+}
+
+// open connects to the cluster and namespace that a URI names.
+func open(s *cmdline.Session, where uri.Job) (*jobs.Client, error) {
+	options := s.Kube
+	if where.Namespace != "" {
+		options.Overrides.Context.Namespace = where.Namespace
+	}
+	client, err := kube.NewClientFor(&options, where.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	return jobs.NewClient(client)
+}
+
+// find connects and reads the job.
+func find(ctx context.Context, s *cmdline.Session, where uri.Job) (*jobs.Client, *batchv1.Job, error) {
+	client, err := open(s, where)
+	if err != nil {
+		return nil, nil, err
+	}
+	job, err := client.Get(ctx, where.Name)
+	return client, job, err
+}

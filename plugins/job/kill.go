@@ -1,0 +1,119 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// killOptions is one call of job kill.
+type killOptions struct {
+	*cmdline.Session
+
+	targets []uri.Job
+	tags    cmdline.Strings
+}
+
+func newKill(s *cmdline.Session) *cli.Command {
+	o := &killOptions{Session: s}
+	return &cli.Command{
+		Name:      "kill",
+		Aliases:   []string{"rm"},
+		Usage:     "End jobs and remove them, with their logs",
+		ArgsUsage: "JOB...",
+		Description: naming + ` Processes get their grace period (30 s) to end.
+
+Examples:
+  ` + s.Typed + ` kill training-1 training-2
+  ` + s.Typed + ` kill --tag sweep --tag broken   # those that have both tags and still run`,
+		Flags: []cli.Flag{
+			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags,
+				Usage: "end all jobs with this `TAG` that have not ended; of several tags, a job must have all"},
+			s.QuietFlag("print nothing when it worked"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *killOptions) complete(args []string) error {
+	switch {
+	case len(args) == 0 && len(o.tags) == 0:
+		return cmdline.Usagef("kill needs at least one JOB, or --tag")
+	case len(args) > 0 && len(o.tags) > 0:
+		return cmdline.Usagef("kill takes JOBs or --tag, not both")
+	}
+	for _, arg := range args {
+		target, err := parse(arg)
+		if err != nil {
+			return err
+		}
+		o.targets = append(o.targets, target)
+	}
+	return nil
+}
+
+// run removes all it can; one job that is missing must not keep the others.
+func (o *killOptions) run(ctx context.Context) error {
+	if len(o.tags) > 0 {
+		return o.byTags(ctx)
+	}
+	var failed []error
+	for _, target := range o.targets {
+		client, job, err := find(ctx, o.Session, target)
+		if err == nil {
+			err = o.kill(ctx, client, jobs.RefOf(job))
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(failed, ctx.Err())...)
+		}
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (o *killOptions) byTags(ctx context.Context) error {
+	client, err := open(o.Session, uri.Job{})
+	if err != nil {
+		return err
+	}
+	found, err := client.List(ctx, jobs.ListOptions{Tags: o.tags})
+	if err != nil {
+		return err
+	}
+	var failed []error
+	killed := 0
+	for _, job := range found {
+		if job.Status().Ended() {
+			continue
+		}
+		killed++
+		if err := o.kill(ctx, client, jobs.RefOf(job.Job)); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if killed == 0 {
+		o.Hint("no job with these tags is pending or running")
+	}
+	return errors.Join(failed...)
+}
+
+func (o *killOptions) kill(ctx context.Context, client *jobs.Client, job jobs.Ref) error {
+	if err := client.Delete(ctx, job); err != nil {
+		return fmt.Errorf("job %s: %w", job.Name, err)
+	}
+	o.Done("job/%s deleted", job.Name)
+	return nil
+}

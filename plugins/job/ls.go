@@ -1,0 +1,364 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+	"github.com/urfave/cli/v2"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// lsOptions is one call of job ls.
+type lsOptions struct {
+	*cmdline.Session
+	now func() time.Time
+
+	all           bool
+	allNamespaces bool
+	statuses      cmdline.Strings
+	names         cmdline.Strings
+	tags          cmdline.Strings
+	since         string
+	watch         bool
+	format        string
+	output        *cmdline.Output
+
+	columns  []column
+	earliest time.Time // zero: no limit
+	terminal bool
+}
+
+// column is one column of the table.
+type column struct {
+	name    string // in --format
+	heading string
+	cell    func(*lsOptions, *jobs.Listed) string
+}
+
+// defaultFormat is what is shown where --format isn't given, and wideFormat with -o wide.
+const (
+	defaultFormat = "id,name,status,when,image,command"
+	wideFormat    = "id,name,status,reason,when,created,image,command,tags,secrets"
+)
+
+// longestCell is how many characters of a command are shown, so that a row stays one.
+const longestCell = 60
+
+func columns() []column {
+	moment := func(when func(*jobs.Listed) time.Time) func(*lsOptions, *jobs.Listed) string {
+		return func(o *lsOptions, j *jobs.Listed) string { return o.moment(when(j)) }
+	}
+	return []column{
+		// As much of the UID as tells jobs apart that had the same name one after the other.
+		{"id", "ID", func(_ *lsOptions, j *jobs.Listed) string { id, _, _ := strings.Cut(string(j.UID), "-"); return id }},
+		{"uid", "UID", func(_ *lsOptions, j *jobs.Listed) string { return string(j.UID) }},
+		{"namespace", "NAMESPACE", func(_ *lsOptions, j *jobs.Listed) string { return j.Namespace }},
+		{"name", "NAME", func(_ *lsOptions, j *jobs.Listed) string { return j.Name }},
+		{"status", "STATUS", func(_ *lsOptions, j *jobs.Listed) string { return string(j.Status()) }},
+		{"reason", "REASON", func(_ *lsOptions, j *jobs.Listed) string { return j.State.Reason }},
+		{"when", "WHEN", moment((*jobs.Listed).When)},
+		{"created", "CREATED", moment(func(j *jobs.Listed) time.Time { return j.CreationTimestamp.Time })},
+		{"started", "STARTED", moment((*jobs.Listed).Started)},
+		{"finished", "FINISHED", moment((*jobs.Listed).Finished)},
+		{"image", "IMAGE", func(_ *lsOptions, j *jobs.Listed) string { return jobs.Image(j.Job) }},
+		{"command", "COMMAND", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(shellquote.Join(jobs.Command(j.Job)...)) }},
+		{"tags", "TAGS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.TagsOf(j.Job), ", ") }},
+		{"description", "DESCRIPTION", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(j.Annotations[jobs.AnnotationDescription]) }},
+		{"preset", "PRESET", func(_ *lsOptions, j *jobs.Listed) string { return j.Annotations[jobs.AnnotationPreset] }},
+		{"secrets", "SECRETS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.SecretsOf(j.Job), ", ") }},
+	}
+}
+
+func columnNames() []string {
+	var all []string
+	for _, c := range columns() {
+		all = append(all, c.name)
+	}
+	return all
+}
+
+func newLs(s *cmdline.Session) *cli.Command {
+	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name", "json", "yaml")}
+	return &cli.Command{
+		Name:    "ls",
+		Aliases: []string{"list", "ps"},
+		Usage:   "List jobs, those that have not ended where nothing else is asked for",
+		Description: `Statuses are pending, suspended, running, succeeded, failed and cancelled (being deleted). A job that
+has ended stays for a day, where run was not told otherwise with --ttl.
+
+Examples:
+  ` + s.Typed + ` ls
+  ` + s.Typed + ` ls --all --since 2d
+  ` + s.Typed + ` ls --status failed --tag nightly
+  ` + s.Typed + ` ls --format name,status,when,tags
+  ` + s.Typed + ` kill $(` + s.Typed + ` ls -q --status pending)`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "those that have ended too", Destination: &o.all, DisableDefaultText: true},
+			&cli.GenericFlag{Name: "status", Aliases: []string{"s"}, Value: &o.statuses, Usage: "those with this `STATUS`; may be given several times"},
+			&cli.GenericFlag{Name: "name", Value: &o.names, Usage: "those whose `NAME` is or begins so; may be given several times"},
+			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags, Usage: "those with this `TAG`; of several tags, a job must have all"},
+			&cli.StringFlag{Name: "since", Usage: "those that were made since `TIME`, such as 1d12h (ago), 2026-01-31 or 2026-01-31T12:00:00Z", Destination: &o.since},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "go on and show what changes, until Ctrl-C", Destination: &o.watch, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A"}, Usage: "the jobs of all namespaces", Destination: &o.allNamespaces, DisableDefaultText: true},
+			&cli.StringFlag{Name: "format", Usage: "`COLUMNS` to show, such as id,name,status; there are " + strings.Join(columnNames(), ", "), Destination: &o.format},
+			o.output.Flag(),
+			s.QuietFlag("print names only, a line each"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *lsOptions) complete(args []string) error {
+	if len(args) > 0 {
+		return cmdline.Usagef("ls takes no arguments; choose jobs with --name, --status and --tag, a namespace with -n")
+	}
+	if err := o.output.Validate(); err != nil {
+		return err
+	}
+	if o.watch && o.output.IsObject() {
+		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Format)
+	}
+	for _, status := range o.statuses {
+		if !slices.Contains(jobs.Statuses(), jobs.Status(status)) {
+			return cmdline.Usagef("--status %q is not one of %s", status, join(jobs.Statuses()))
+		}
+	}
+	var err error
+	if o.earliest, err = parseSince(o.since, o.now()); err != nil {
+		return err
+	}
+	o.terminal = cmdline.IsTerminal(o.Out)
+	return o.chooseColumns()
+}
+
+// parseSince reads a date, a time or how long ago.
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
+		return at, nil
+	}
+	ago, err := jobs.ParseDuration(text)
+	if err != nil {
+		return time.Time{}, cmdline.Usagef("--since %q is neither a time such as 2026-01-31 or 2026-01-31T12:00:00Z, nor how long ago, such as 1d12h", text)
+	}
+	return now.Add(-ago), nil
+}
+
+func join[T ~string](words []T) string {
+	var all []string
+	for _, word := range words {
+		all = append(all, string(word))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (o *lsOptions) chooseColumns() error {
+	format := defaultFormat
+	switch {
+	case o.format != "":
+		format = o.format
+	case o.output.Format == "wide":
+		format = wideFormat
+	}
+	if o.allNamespaces && o.format == "" {
+		format = "namespace," + format
+	}
+	known := columns()
+	for name := range strings.SplitSeq(format, ",") {
+		name = strings.TrimSpace(name)
+		i := slices.IndexFunc(known, func(c column) bool { return c.name == name })
+		if i < 0 {
+			return cmdline.Usagef("--format: there is no column %q, only %s", name, strings.Join(columnNames(), ", "))
+		}
+		o.columns = append(o.columns, known[i])
+	}
+	return nil
+}
+
+func (o *lsOptions) run(ctx context.Context) error {
+	client, err := open(o.Session, uri.Job{})
+	if err != nil {
+		return err
+	}
+	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags}
+	if o.watch {
+		return o.follow(ctx, client, options)
+	}
+	found, err := client.List(ctx, options)
+	if err != nil {
+		return err
+	}
+	found = o.choose(found)
+	if len(found) == 0 {
+		o.Hint("there are no such jobs%s", map[bool]string{false: "; --all lists those that have ended too"}[o.all || len(o.statuses) > 0])
+	}
+	switch {
+	case o.output.IsObject():
+		return o.PrintObject(o.output, objectList(found))
+	case o.output.Format == "name":
+		return o.lines(found, "job/")
+	case o.Quiet:
+		return o.lines(found, "")
+	}
+	return cmdline.Table(o.Out, o.headings(), o.rows(found))
+}
+
+func (o *lsOptions) choose(found []jobs.Listed) []jobs.Listed {
+	return slices.DeleteFunc(found, func(j jobs.Listed) bool { return !o.wants(&j) })
+}
+
+func (o *lsOptions) wants(j *jobs.Listed) bool {
+	status := j.Status()
+	switch {
+	case len(o.statuses) > 0 && !slices.Contains(o.statuses, string(status)),
+		len(o.statuses) == 0 && !o.all && status.Ended(),
+		len(o.names) > 0 && !slices.ContainsFunc(o.names, func(name string) bool { return strings.HasPrefix(j.Name, name) }),
+		j.CreationTimestamp.Time.Before(o.earliest):
+		return false
+	}
+	return true
+}
+
+func (o *lsOptions) lines(found []jobs.Listed, prefix string) error {
+	for _, j := range found {
+		if _, err := fmt.Fprintln(o.Out, prefix+o.label(&j)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// label is the job as other commands take it.
+func (o *lsOptions) label(j *jobs.Listed) string {
+	if o.allNamespaces && o.output.Format != "name" {
+		return uri.Job{Namespace: j.Namespace, Name: j.Name}.String()
+	}
+	return j.Name
+}
+
+func (o *lsOptions) headings() []string {
+	var all []string
+	for _, c := range o.columns {
+		all = append(all, c.heading)
+	}
+	return all
+}
+
+func (o *lsOptions) rows(found []jobs.Listed) [][]string {
+	rows := make([][]string, 0, len(found))
+	for i := range found {
+		var row []string
+		for _, c := range o.columns {
+			row = append(row, c.cell(o, &found[i]))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// moment is how long ago something was for a person, and the time itself for a program.
+func (o *lsOptions) moment(t time.Time) string {
+	switch {
+	case t.IsZero():
+		return ""
+	case o.terminal:
+		return duration.HumanDuration(o.now().Sub(t)) + " ago"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// shorten cuts what is for reading only; programs get all.
+func (o *lsOptions) shorten(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); o.terminal && len(runes) > longestCell {
+		return string(runes[:longestCell-1]) + "…"
+	}
+	return text
+}
+
+// follow shows the list again whenever it changes: on a terminal in place of the old one, elsewhere
+// the lines of the jobs that have changed, their end included.
+func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options jobs.ListOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	shown := map[types.UID]string{}
+	err := client.Follow(ctx, options, func(found []jobs.Listed) {
+		show := o.printChanged
+		if o.terminal && !o.Quiet {
+			show = o.redraw
+		}
+		if err := show(found, shown); err != nil {
+			cancel(err)
+		}
+	})
+	if errors.Is(err, context.Canceled) {
+		return &cmdline.ExitError{Code: cmdline.ExitInterrupted}
+	}
+	return err
+}
+
+// clearScreen puts the cursor into the first corner and empties what is behind it.
+const clearScreen = "\x1b[H\x1b[2J"
+
+func (o *lsOptions) redraw(found []jobs.Listed, _ map[types.UID]string) error {
+	if _, err := fmt.Fprint(o.Out, clearScreen); err != nil {
+		return err
+	}
+	return cmdline.Table(o.Out, o.headings(), o.rows(o.choose(found)))
+}
+
+func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string) error {
+	for i := range found {
+		j := &found[i]
+		before, known := shown[j.UID]
+		if !known && !o.wants(j) {
+			continue
+		}
+		row := o.rows(found[i : i+1])[0]
+		for k := range row {
+			row[k] = sanitize.Line(row[k])
+		}
+		line := strings.Join(row, "\t")
+		if o.Quiet {
+			line = o.label(j)
+		}
+		if line == before {
+			continue
+		}
+		shown[j.UID] = line
+		if _, err := fmt.Fprintln(o.Out, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectList is the documented form of -o json and -o yaml.
+func objectList(found []jobs.Listed) map[string]any {
+	items := make([]any, 0, len(found))
+	for i := range found {
+		items = append(items, object(&found[i]))
+	}
+	return map[string]any{"apiVersion": "apolo.us/v1", "kind": "JobList", "items": items}
+}

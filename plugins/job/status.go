@@ -1,0 +1,269 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+	"github.com/urfave/cli/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// statusOptions is one call of job status.
+type statusOptions struct {
+	*cmdline.Session
+	now func() time.Time
+
+	target uri.Job
+	output *cmdline.Output
+}
+
+func newStatus(s *cmdline.Session) *cli.Command {
+	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("json", "yaml")}
+	return &cli.Command{
+		Name:      "status",
+		Usage:     "Tell all about one job, and why it does not start",
+		ArgsUsage: "JOB",
+		Description: naming + ` Secrets are shown by their names only.
+
+Examples:
+  ` + s.Typed + ` status training-1
+  ` + s.Typed + ` status job:/team/training-1 -o yaml   # the Job of Kubernetes`,
+		Flags: []cli.Flag{o.output.Flag()},
+		Action: func(c *cli.Context) (err error) {
+			if c.NArg() != 1 {
+				return cmdline.Usagef("status takes one JOB, here are %d arguments", c.NArg())
+			}
+			if o.target, err = parse(c.Args().First()); err != nil {
+				return err
+			}
+			if err := o.output.Validate(); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	client, job, err := find(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	if o.output.IsObject() {
+		job.ManagedFields = nil // as kubectl does
+		job.APIVersion, job.Kind = "batch/v1", "Job"
+		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(job)
+		if err != nil {
+			return err
+		}
+		return o.PrintObject(o.output, object)
+	}
+	pods, err := client.PodsOf(ctx, job)
+	if err != nil {
+		return err
+	}
+	// Who may not read events, as somebody with whom the job was shared, learns the rest.
+	events, eventsErr := client.Events(ctx, job, pods)
+	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
+	if err := o.print(listed, jobs.Attempts(pods), events); err != nil {
+		return err
+	}
+	if eventsErr != nil {
+		o.Hint("its events can't be read: %s", eventsErr)
+	}
+	o.hintNext(listed)
+	return nil
+}
+
+func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []*corev1.Event) error {
+	out := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "%s:\t%s\n", name, sanitize.Line(value))
+		}
+	}
+	line("Name", j.Name)
+	line("Namespace", j.Namespace)
+	line("ID", string(j.UID))
+	line("Status", o.status(j))
+	if j.State.ExitCode >= 0 && j.Status().Ended() {
+		line("Exit code", exitCode(j.State))
+	}
+	line("Image", jobs.Image(j.Job))
+	line("Command", shellquote.Join(jobs.Command(j.Job)...))
+	line("Preset", j.Annotations[jobs.AnnotationPreset])
+	line("Resources", resources(jobs.ResourcesOf(j.Job).Limits))
+	line("Tags", strings.Join(jobs.TagsOf(j.Job), ", "))
+	line("Description", j.Annotations[jobs.AnnotationDescription])
+	line("Secrets", strings.Join(jobs.SecretsOf(j.Job), ", "))
+	line("Created", o.moment(j.CreationTimestamp.Time))
+	line("Started", o.moment(j.Started()))
+	line("Finished", o.moment(j.Finished()))
+	line("Life span", o.lifeSpan(j))
+	o.printAttempts(out, attempts)
+	o.printEvents(out, events)
+	return out.Flush()
+}
+
+// status is the word, and why it is so.
+func (o *statusOptions) status(j *jobs.Listed) string {
+	text := string(j.Status())
+	if text != string(j.State.Phase) && !j.Status().Ended() && j.Status() != jobs.StatusSuspended {
+		text += ", " + string(j.State.Phase)
+	}
+	switch {
+	case j.State.Message != "":
+		text += ": " + strings.Join(strings.Fields(j.State.Message), " ")
+	case j.State.Reason != "" && j.State.Reason != "Error":
+		text += ": " + j.State.Reason
+	}
+	return text
+}
+
+func exitCode(state jobs.State) string {
+	text := strconv.Itoa(state.ExitCode)
+	if signal := state.Signal(); signal != "" {
+		text += " (" + signal + ")"
+	}
+	return text
+}
+
+func resources(limits corev1.ResourceList) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		quantity := limits[name]
+		all = append(all, string(name)+" "+quantity.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+func (o *statusOptions) moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	text := t.UTC().Format(time.RFC3339)
+	if cmdline.IsTerminal(o.Out) {
+		text += " (" + duration.HumanDuration(o.now().Sub(t)) + " ago)"
+	}
+	return text
+}
+
+func (o *statusOptions) lifeSpan(j *jobs.Listed) string {
+	deadline := j.Spec.ActiveDeadlineSeconds
+	if deadline == nil {
+		return "no limit"
+	}
+	span := time.Duration(*deadline) * time.Second
+	text := jobs.FormatDuration(span)
+	if started := j.Started(); !started.IsZero() && !j.Status().Ended() {
+		text += ", until " + started.Add(span).UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+func (o *statusOptions) printAttempts(out io.Writer, attempts []jobs.Attempt) {
+	if len(attempts) == 1 {
+		fmt.Fprintf(out, "Pod:\t%s\n", sanitize.Line(attempts[0].Name))
+		if node := attempts[0].Spec.NodeName; node != "" {
+			fmt.Fprintf(out, "Node:\t%s\n", sanitize.Line(node))
+		}
+	}
+	if len(attempts) < 2 {
+		return
+	}
+	fmt.Fprintf(out, "Attempts:\t%d\n", len(attempts))
+	for _, a := range attempts {
+		text := string(a.State.Phase)
+		if a.State.ExitCode >= 0 {
+			text += ", exit code " + exitCode(a.State)
+		}
+		fmt.Fprintf(out, "  %d\t%s  %s  %s\n", a.State.Attempt, a.CreationTimestamp.UTC().Format(time.RFC3339), sanitize.Line(a.Name), sanitize.Line(text))
+	}
+}
+
+// mostEvents is how many events are shown; the last ones say most.
+const mostEvents = 20
+
+func (o *statusOptions) printEvents(out io.Writer, events []*corev1.Event) {
+	if len(events) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "Events:")
+	for _, event := range events[max(0, len(events)-mostEvents):] {
+		times := ""
+		if event.Count > 1 {
+			times = fmt.Sprintf(" (%d times)", event.Count)
+		}
+		message := strings.Join(strings.Fields(event.Message), " ")
+		fmt.Fprintf(out, "  %s\t%s\n", jobs.EventTime(event).UTC().Format(time.RFC3339), sanitize.Line(event.Reason+": "+message+times))
+	}
+}
+
+// hintNext names the next command that somebody may want to type.
+func (o *statusOptions) hintNext(j *jobs.Listed) {
+	switch {
+	case j.Status() == jobs.StatusFailed:
+		o.Hint("what it printed: %s logs %s", o.Typed, o.target)
+	case j.Status() == jobs.StatusRunning:
+		o.Hint("what it prints: %s logs -f %s", o.Typed, o.target)
+	}
+}
+
+// object is the documented form of one job in -o json and -o yaml of ls.
+func object(j *jobs.Listed) map[string]any {
+	tags := []any{}
+	for _, tag := range jobs.TagsOf(j.Job) {
+		tags = append(tags, tag)
+	}
+	command := []any{}
+	for _, word := range jobs.Command(j.Job) {
+		command = append(command, word)
+	}
+	secrets := []any{}
+	for _, secret := range jobs.SecretsOf(j.Job) {
+		secrets = append(secrets, secret)
+	}
+	object := map[string]any{
+		"name":              j.Name,
+		"namespace":         j.Namespace,
+		"uid":               string(j.UID),
+		"status":            string(j.Status()),
+		"image":             jobs.Image(j.Job),
+		"command":           command,
+		"tags":              tags,
+		"secrets":           secrets,
+		"creationTimestamp": j.CreationTimestamp.UTC().Format(time.RFC3339),
+	}
+	for name, text := range map[string]string{
+		"reason": j.State.Reason, "message": j.State.Message, "pod": j.State.Pod,
+		"preset": j.Annotations[jobs.AnnotationPreset], "description": j.Annotations[jobs.AnnotationDescription],
+	} {
+		if text != "" {
+			object[name] = text
+		}
+	}
+	for name, at := range map[string]time.Time{"startTime": j.Started(), "finishTime": j.Finished()} {
+		if !at.IsZero() {
+			object[name] = at.UTC().Format(time.RFC3339)
+		}
+	}
+	if j.State.ExitCode >= 0 {
+		object["exitCode"] = int64(j.State.ExitCode)
+	}
+	return object
+}
