@@ -51,7 +51,7 @@ type Client struct {
 func NewClient(client *kube.Client) (*Client, error) {
 	batchScheme := kube.NewScheme(batchv1.SchemeGroupVersion, &batchv1.Job{}, &batchv1.JobList{})
 	coreScheme := kube.NewScheme(corev1.SchemeGroupVersion,
-		&corev1.Pod{}, &corev1.PodList{}, &corev1.Event{}, &corev1.EventList{}, &corev1.Secret{})
+		&corev1.Pod{}, &corev1.PodList{}, &corev1.Event{}, &corev1.EventList{}, &corev1.Secret{}, &corev1.ConfigMap{})
 	c := &Client{kube: client}
 	for _, part := range []struct {
 		api  *rest.Interface

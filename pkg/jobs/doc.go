@@ -3,6 +3,7 @@
 // The way of one job through the package:
 //
 //	ParseVariable, ParseVariables, ParseSecretFile   what the user typed
+//	Client.Complete  what the cluster's presets and settings say; a request where one of them is used
 //	Client.Plan      a Spec becomes a Job object and the list of secrets that it needs; no request
 //	Client.Check     every secret is looked up; nothing is created yet
 //	Client.Create    the Job, and copies of the secrets that others share

@@ -79,7 +79,7 @@ type Spec struct {
 	// A mount at /dev/shm takes its place.
 	ExtShm bool
 
-	// Preset names a set of resources. It is no more than a word until ApplyPreset has filled in
+	// Preset names a set of resources. It is no more than a word until Client.Complete has filled in
 	// what the fields below leave open.
 	Preset string
 	Resources
@@ -96,7 +96,7 @@ type Spec struct {
 	HTTPPort    int32    // where the job serves HTTP; 0: nowhere
 	Tags        []string // texts to find the job by; each counts once
 	Description string
-	Stdin, TTY  bool // the container has an open standard input, a terminal
+	Stdin, TTY  bool // the container has an open standard input, a terminal; the second has both
 
 	// LifeSpan ends the job that long after its start, TTL deletes it that long after its end.
 	// ScheduleTimeout is how long it may take to start. All count in seconds; 0 means no limit.
@@ -158,8 +158,13 @@ func (s *Spec) Validate() error {
 
 // validatePlacement checks what says where and as what the job runs.
 func (s *Spec) validatePlacement() error {
+	if s.Preset != "" {
+		if err := checkPresetName(s.Preset); err != nil {
+			return err
+		}
+	}
 	for _, object := range []struct{ what, name string }{
-		{"preset", s.Preset}, {"priority class", s.Priority}, {"service account", s.ServiceAccount},
+		{"priority class", s.Priority}, {"service account", s.ServiceAccount},
 	} {
 		if object.name != "" {
 			if err := checkObjectName(object.what, object.name); err != nil {
@@ -289,7 +294,7 @@ func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 		Args:       allVerbatim(spec.Args),
 		WorkingDir: spec.WorkDir,
 		Resources:  spec.Resources.requirements(),
-		Stdin:      spec.Stdin,
+		Stdin:      spec.Stdin || spec.TTY,
 		// Without a terminal the end of the input must reach the command; with one its user may
 		// leave and come back.
 		StdinOnce:       spec.Stdin && !spec.TTY,

@@ -235,7 +235,7 @@ func TestPlanRefuses(t *testing.T) {
 		"relative directory":    {func(s *Spec) { s.WorkDir = "src" }, "must be absolute"},
 		"binary argument":       {func(s *Spec) { s.Args = []string{"a\xff"} }, "is not UTF-8"},
 		"empty entrypoint":      {func(s *Spec) { s.Entrypoint = []string{""} }, "entrypoint is empty"},
-		"preset":                {func(s *Spec) { s.Preset = "A b" }, `preset "A b": use lower-case letters`},
+		"preset":                {func(s *Spec) { s.Preset = "A b" }, `preset "A b": use letters`},
 		"priority class":        {func(s *Spec) { s.Priority = "A" }, `priority class "A"`},
 		"service account":       {func(s *Spec) { s.ServiceAccount = "A" }, `service account "A"`},
 		"pull secret":           {func(s *Spec) { s.ImagePullSecrets = []string{""} }, `image pull secret ""`},

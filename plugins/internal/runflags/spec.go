@@ -1,0 +1,216 @@
+package runflags
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// Caller is what a job may take over from who makes it.
+type Caller struct {
+	Lookup jobs.Lookup // the environment
+	Stdin  io.Reader   // for --env-file -
+}
+
+// Spec reads the flags, and the positional arguments: an image and the command behind it. Its errors
+// are usage errors, except for a file that can't be read.
+func (f *Flags) Spec(args []string, caller Caller) (jobs.Spec, error) {
+	spec := jobs.NewSpec()
+	spec.Image, spec.Args = args[0], args[1:]
+	if err := f.files(&spec, caller); err != nil {
+		return spec, err
+	}
+	for _, read := range []func(*jobs.Spec, Caller) error{f.contents, f.resources, f.life} {
+		if err := read(&spec, caller); err != nil {
+			return spec, cmdline.Usagef("%s", err)
+		}
+	}
+	if err := spec.Validate(); err != nil {
+		return spec, cmdline.Usagef("%s", err)
+	}
+	return spec, nil
+}
+
+// files reads what is in files.
+func (f *Flags) files(spec *jobs.Spec, caller Caller) error {
+	for _, name := range f.envFiles {
+		variables, err := readEnvFile(name, caller)
+		if err != nil {
+			return fmt.Errorf("--env-file %w", err)
+		}
+		spec.Variables = append(spec.Variables, variables...)
+	}
+	return nil
+}
+
+func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
+	reader := caller.Stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		reader = file
+	}
+	variables, err := jobs.ParseVariables(reader, caller.Lookup)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return variables, nil
+}
+
+// contents reads what is in the container, and what it is called.
+func (f *Flags) contents(spec *jobs.Spec, caller Caller) (err error) {
+	spec.Name, spec.WorkDir, spec.Description, spec.Tags = f.name, f.workdir, f.description, f.tags
+	if f.entrypoint != nil {
+		if spec.Entrypoint, err = jobs.SplitEntrypoint(*f.entrypoint); err != nil {
+			return err
+		}
+	}
+	for _, text := range f.env {
+		variable, err := jobs.ParseVariable(text, caller.Lookup)
+		if err != nil {
+			return err
+		}
+		spec.Variables = append(spec.Variables, variable)
+	}
+	for _, text := range f.volumes {
+		if err := addVolume(spec, text); err != nil {
+			return err
+		}
+	}
+	if f.httpPort != "" {
+		port, err := strconv.ParseUint(f.httpPort, 10, 16)
+		if err != nil || port == 0 {
+			return fmt.Errorf("--http-port %q must be a number from 1 to %d", f.httpPort, math.MaxUint16)
+		}
+		spec.HTTPPort = int32(port)
+	}
+	if err := f.notBoth("tty", f.tty, f.noTTY); err != nil {
+		return err
+	}
+	spec.TTY, spec.Stdin = f.tty, f.stdin || f.tty
+	return nil
+}
+
+func addVolume(spec *jobs.Spec, text string) error {
+	switch {
+	case uri.IsSecret(text):
+		file, err := jobs.ParseSecretFile(text)
+		spec.Files = append(spec.Files, file)
+		return err
+	case jobs.IsMount(text):
+		mount, err := jobs.ParseMount(text)
+		spec.Mounts = append(spec.Mounts, mount)
+		return err
+	}
+	return fmt.Errorf("volume %q must be secret:KEY:/path/to/file, disk:CLAIM:/path or storage:SUBPATH:/path", text)
+}
+
+// resources reads what the job takes of which nodes, and as what.
+func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
+	for _, amount := range []struct {
+		flag, text string
+		to         *resource.Quantity
+	}{{"cpu", f.cpu, &spec.CPU}, {"memory", f.memory, &spec.Memory}} {
+		if amount.text == "" {
+			continue
+		}
+		quantity, err := jobs.ParseQuantity(amount.text)
+		if err != nil {
+			return fmt.Errorf("--%s %w", amount.flag, err)
+		}
+		*amount.to = quantity
+	}
+	if f.gpu != "" {
+		number, err := strconv.ParseUint(f.gpu, 10, 31)
+		if err != nil {
+			return fmt.Errorf("--gpu %q must be a number of GPUs", f.gpu)
+		}
+		gpus := int64(number)
+		spec.GPU = &gpus
+	}
+	if f.gpuResource != "" && f.gpu == "" && f.preset == "" {
+		return fmt.Errorf("--gpu-resource needs --gpu, or a --preset with GPUs")
+	}
+	if err := f.notBoth("extshm", f.extShm, f.noExtShm); err != nil {
+		return err
+	}
+	spec.ExtShm = !f.noExtShm
+	for _, text := range f.nodeSelector {
+		key, value, err := jobs.ParseNodeLabel(text)
+		if err != nil {
+			return err
+		}
+		if spec.NodeSelector == nil {
+			spec.NodeSelector = map[string]string{}
+		}
+		if other, ok := spec.NodeSelector[key]; ok && other != value {
+			return fmt.Errorf("--node-selector %s=%s and %s=%s: no node can have both", key, other, key, value)
+		}
+		spec.NodeSelector[key] = value
+	}
+	for _, text := range f.tolerations {
+		toleration, err := jobs.ParseToleration(text)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(spec.Tolerations, toleration) {
+			spec.Tolerations = append(spec.Tolerations, toleration)
+		}
+	}
+	spec.Preset, spec.GPUResource, spec.Priority, spec.Privileged = f.preset, f.gpuResource, f.priority, f.privileged
+	spec.ServiceAccount, spec.ImagePullSecrets, spec.Pull = f.serviceAccount, f.imagePullSecrets, jobs.PullPolicy(f.pull)
+	return nil
+}
+
+// life reads when the job begins, ends and goes.
+func (f *Flags) life(spec *jobs.Spec, _ Caller) error {
+	times := map[string]struct {
+		text string
+		to   *time.Duration
+	}{
+		"life-span": {f.lifeSpan, &spec.LifeSpan}, "ttl": {f.ttl, &spec.TTL}, "schedule-timeout": {f.scheduleTimeout, &spec.ScheduleTimeout},
+	}
+	for _, flag := range slices.Sorted(maps.Keys(times)) {
+		if times[flag].text == "" {
+			continue
+		}
+		duration, err := jobs.ParseDuration(times[flag].text)
+		if err != nil {
+			return fmt.Errorf("--%s %w", flag, err)
+		}
+		*times[flag].to = duration
+	}
+	if f.restart != "" {
+		spec.Restart = jobs.RestartPolicy(f.restart)
+	}
+	switch {
+	case f.waitStart && f.noWaiting:
+		return f.notBoth("wait-start", true, true)
+	case f.remove && f.ttl != "":
+		return fmt.Errorf("--rm and --ttl both say when the job is deleted: use one of them")
+	}
+	// Who is attached reads the log and the exit code first, and deletes the job then.
+	spec.Remove = f.remove && f.Detach()
+	return nil
+}
+
+func (f *Flags) notBoth(flag string, yes, no bool) error {
+	if yes && no {
+		return fmt.Errorf("--%s and --no-%s exclude each other", flag, flag)
+	}
+	return nil
+}
