@@ -20,6 +20,7 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	defer o.forwarder.Close()
 	observer := jobs.Observer{Trouble: show.outOfReach, Notice: show.notice, Attempt: show.attempt}
 	observer.State = func(state jobs.State) {
+		o.start.saw(state)
 		show.state(state)
 		o.forwarder.Follow(ctx, api, job, state)
 	}

@@ -24,7 +24,8 @@ type attached struct {
 // flags are those of attached; what they mean for the job is in other flags.
 func (a *attached) flags() []cli.Flag {
 	return []cli.Flag{
-		list("port-forward", "", "while attached, `LOCAL:REMOTE` makes a port of the job one of this machine; LOCAL 0 is a free one; may be given several times", &a.portForward),
+		&cli.GenericFlag{Name: "port-forward", Value: &a.portForward,
+			Usage: "while attached, `LOCAL:REMOTE` makes a port of the job one of this machine; LOCAL 0 is a free one; may be given several times"},
 		&cli.BoolFlag{Name: "browse", Usage: "while attached, open a browser as soon as the port of --http-port answers", Destination: &a.browse, DisableDefaultText: true},
 	}
 }
@@ -36,13 +37,13 @@ func (o *options) completeAttached() (err error) {
 		return err
 	}
 	switch {
-	case o.detach && (len(o.pairs) > 0 || o.browse):
+	case o.flags.Detach() && (len(o.pairs) > 0 || o.browse):
 		return cmdline.Usagef("--port-forward and --browse need a run that stays attached, so they don't go with --detach")
 	case o.browse && o.spec.HTTPPort == 0:
 		return cmdline.Usagef("--browse needs --http-port, the port at which the job answers")
-	case o.spec.Stdin && !o.spec.TTY && o.spec.Restart != jobs.RestartNever && !o.detach:
+	case o.spec.Stdin && !o.spec.TTY && o.spec.Restart != jobs.RestartNever && !o.flags.Detach():
 		return cmdline.Usagef("-i works with --restart never only: the input can be read once")
-	case o.spec.TTY && !o.detach && o.dryRun == "" && terminal.Of(o.In, o.Out) == nil:
+	case o.spec.TTY && !o.flags.Detach() && o.dryRun == "" && terminal.Of(o.In, o.Out) == nil:
 		return cmdline.Usagef("-t needs a terminal as standard input and output; -i alone hands on what is piped in")
 	}
 	return nil

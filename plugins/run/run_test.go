@@ -50,7 +50,7 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, errOut := parse(t, "-eA=1,2", "busybox:1", "--env", "K=secret:key", "sh", "-e", "SET", "--volume", "secret:key:/a/b", "-w", "/tmp",
-		"--entrypoint", "sh -c", "--env-file", file, "--env-file=-", "--name", "n", "-d", "--", "-e", "--", "$X")
+		"--entrypoint", "sh -c", "--env-file", file, "--env-file=-", "--name", "n", "--detach", "--", "-e", "--", "$X")
 	if errOut != "" {
 		t.Fatal(errOut)
 	}
@@ -66,7 +66,7 @@ func TestCommandLine(t *testing.T) {
 		Restart:  jobs.RestartNever,
 		LifeSpan: jobs.DefaultLifeSpan, TTL: jobs.DefaultTTL,
 	}
-	if !reflect.DeepEqual(o.spec, want) || !o.detach {
+	if !reflect.DeepEqual(o.spec, want) || !o.flags.Detach() {
 		t.Errorf("got %+v\nwant %+v", o.spec, want)
 	}
 }
@@ -82,13 +82,13 @@ func TestWrongCommandLines(t *testing.T) {
 		"flag of the command":    {[]string{"busybox:1", "ls", "--color"}, `unknown flag --color (a value that begins with '-' must stand behind "--")`},
 		"variable":               {[]string{"busybox:1", "--env", "1=2"}, `"1" can't be the name`},
 		"variable that is unset": {[]string{"busybox:1", "--env", "UNSET"}, "UNSET is not set here"},
-		"volume":                 {[]string{"busybox:1", "--volume", "/a:/b"}, "must be secret:KEY:/path/to/file"},
+		"volume":                 {[]string{"busybox:1", "--volume", "/a:/b"}, "must be secret:KEY:/path/to/file, disk:CLAIM:/path or storage"},
 		"two at one path":        {[]string{"busybox:1", "--volume", "secret:a:/x", "--volume", "secret:b:/x"}, "have the same path"},
 		"entrypoint":             {[]string{"busybox:1", "--entrypoint", "'"}, "unterminated"},
 		"empty entrypoint":       {[]string{"busybox:1", "--entrypoint", ""}, "entrypoint is empty"},
 		"dry run":                {[]string{"busybox:1", "--dry-run=yes"}, `--dry-run "yes" is not one of`},
 		"output":                 {[]string{"busybox:1", "--dry-run=client", "-o", "table"}, `-o "table"`},
-		"output of a log":        {[]string{"busybox:1", "-o", "yaml"}, "-o works with --dry-run or --detach"},
+		"output of a log":        {[]string{"busybox:1", "-o", "yaml"}, "-o works with --dry-run, --detach or --list-presets"},
 		"name":                   {[]string{"busybox:1", "--name", "A"}, `"A" can't be the name of a job`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func (f *Flags) files(spec *jobs.Spec, caller Caller) error {
 	for _, name := range f.envFiles {
 		variables, err := readEnvFile(name, caller)
 		if err != nil {
-			return fmt.Errorf("--env-file %w", err)
+			return err
 		}
 		spec.Variables = append(spec.Variables, variables...)
 	}
@@ -59,14 +59,14 @@ func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--env-file: %w", err)
 		}
 		defer file.Close()
 		reader = file
 	}
 	variables, err := jobs.ParseVariables(reader, caller.Lookup)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("--env-file %s: %w", name, err)
 	}
 	return variables, nil
 }

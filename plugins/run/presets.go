@@ -1,0 +1,138 @@
+package run
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
+)
+
+// unknownPreset adds a guess to the error of a preset that does not exist.
+func unknownPreset(err error) error {
+	var unknown *jobs.UnknownPresetError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	if near := nearest.To(unknown.Name, unknown.Names); near != "" {
+		return cmdline.Usagef("preset %q does not exist, did you mean %q? there are: %s", unknown.Name, near, strings.Join(unknown.Names, ", "))
+	}
+	return cmdline.Usagef("%s", err)
+}
+
+// printPresets shows the presets of the namespace, and then says what is wrong with others.
+func (o *options) printPresets(ctx context.Context, api *jobs.Client) error {
+	presets, err := api.Presets(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.output.IsObject():
+		err = o.PrintObject(o.output, presetList(presets))
+	case o.output.Format == "name" || o.Quiet:
+		out := bufio.NewWriter(o.Out)
+		for _, preset := range presets.All {
+			fmt.Fprintln(out, preset.Name)
+		}
+		err = out.Flush()
+	default:
+		err = o.presetTable(presets)
+	}
+	problems := []error{err}
+	for _, name := range slices.Sorted(maps.Keys(presets.Faulty)) {
+		problems = append(problems, presets.Faulty[name])
+	}
+	return errors.Join(problems...)
+}
+
+func (o *options) presetTable(presets jobs.Presets) error {
+	var rows [][]string
+	for _, preset := range presets.All {
+		gpus, nodes := "", placement(preset)
+		if preset.GPU != nil && *preset.GPU > 0 {
+			gpus = strconv.FormatInt(*preset.GPU, 10)
+			if preset.GPUResource != "" {
+				gpus += " " + preset.GPUResource
+			}
+		}
+		cells := []string{preset.Name, "", "", gpus, nodes, preset.Description}
+		if !preset.CPU.IsZero() {
+			cells[1] = preset.CPU.String()
+		}
+		if !preset.Memory.IsZero() {
+			cells[2] = preset.Memory.String()
+		}
+		rows = append(rows, cells)
+	}
+	return cmdline.Table(o.Out, []string{"PRESET", "CPU", "MEMORY", "GPU", "NODES", "DESCRIPTION"}, rows)
+}
+
+// placement is where a preset's jobs run, in the words of the flags.
+func placement(preset jobs.Preset) string {
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(preset.NodeSelector)) {
+		words = append(words, key+"="+preset.NodeSelector[key])
+	}
+	for _, toleration := range tolerations(preset) {
+		words = append(words, "tolerates "+toleration)
+	}
+	return strings.Join(words, ", ")
+}
+
+func tolerations(preset jobs.Preset) []string {
+	var texts []string
+	for _, toleration := range preset.Tolerations {
+		if text, err := jobs.FormatToleration(toleration); err == nil {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// presetList has each preset in the words of the ConfigMap.
+func presetList(presets jobs.Presets) map[string]any {
+	items := []any{}
+	for _, preset := range presets.All {
+		item := map[string]any{"name": preset.Name}
+		set := func(key, value string) {
+			if value != "" && value != "0" {
+				item[key] = value
+			}
+		}
+		set("description", preset.Description)
+		set("cpu", preset.CPU.String())
+		set("memory", preset.Memory.String())
+		set("gpuResource", preset.GPUResource)
+		set("priority", preset.Priority)
+		if preset.GPU != nil {
+			item["gpu"] = *preset.GPU
+		}
+		if len(preset.NodeSelector) > 0 {
+			selector := map[string]any{}
+			for key, value := range preset.NodeSelector {
+				selector[key] = value
+			}
+			item["nodeSelector"] = selector
+		}
+		if texts := tolerations(preset); len(texts) > 0 {
+			list := make([]any, len(texts))
+			for i, text := range texts {
+				list[i] = text
+			}
+			item["tolerations"] = list
+		}
+		items = append(items, item)
+	}
+	list := map[string]any{"apiVersion": "apolo.us/v1", "kind": "PresetList", "items": items}
+	if presets.Source != "" {
+		list["source"] = presets.Source
+	}
+	return list
+}

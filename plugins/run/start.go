@@ -1,0 +1,93 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+)
+
+// errLate ends the context of a job that has not started in time.
+var errLate = errors.New("the job has not started in time")
+
+// startLimit is how long a job may take to start: --schedule-timeout.
+type startLimit struct {
+	limit time.Duration
+	timer *time.Timer // nil: there is no limit
+	last  jobs.State
+}
+
+// begin returns a context that ends when a job that is just created has not started in time.
+func (l *startLimit) begin(ctx context.Context, limit time.Duration) (inTime context.Context, stop func()) {
+	inTime, cancel := context.WithCancelCause(ctx)
+	if l.limit = limit; limit > 0 {
+		l.timer = time.AfterFunc(limit, func() { cancel(errLate) })
+	}
+	return inTime, func() {
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+		cancel(nil)
+	}
+}
+
+// saw is an Observer's.
+func (l *startLimit) saw(state jobs.State) {
+	l.last = state
+	if state.Started && l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+func (l *startLimit) missed(inTime context.Context) bool {
+	return errors.Is(context.Cause(inTime), errLate) && !l.last.Started
+}
+
+// awaitStart returns when the job has started.
+func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
+	show := newProgress(o.Session, job)
+	show.created()
+	inTime, stop := o.start.begin(ctx, o.spec.ScheduleTimeout)
+	defer stop()
+	watched, cancel := context.WithCancel(inTime)
+	defer cancel()
+	state, err := api.Watch(watched, job, jobs.Observer{
+		State: func(state jobs.State) {
+			if o.start.saw(state); state.Started {
+				cancel()
+				return
+			}
+			show.state(state)
+		},
+		Trouble: show.outOfReach,
+	})
+	show.erase()
+	switch {
+	case o.start.last.Started:
+		return nil
+	case o.start.missed(inTime):
+		return o.giveUp(ctx, api, job, o.start.last)
+	case ctx.Err() != nil:
+		return o.abort(ctx, api, job, show)
+	case err != nil:
+		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
+	case state.Phase == jobs.Stuck:
+		return o.giveUp(ctx, api, job, state)
+	}
+	return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, describe(state)))
+}
+
+// giveUp deletes a job that has not started, and says why it has not. Nothing has run, and nothing is
+// to be lost: with the job gone its name is free again.
+func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) error {
+	err := fmt.Errorf("job %s can't start: %s", job.Name, describe(state))
+	if state.Phase != jobs.Stuck {
+		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), describe(state))
+	}
+	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
+		return fmt.Errorf("%w; remove it with: %s", err, job.DeleteCommand())
+	}
+	return fmt.Errorf("%w; it was removed", err)
+}
