@@ -225,20 +225,16 @@ func locked[T any](mutex *sync.Mutex, f func(T)) func(T) {
 	}
 }
 
-// Logs writes what there is now of the logs of a job's attempts, in their order. Pods are the job's,
-// as PodsOf returns them. It returns ErrNotStarted where none has run, and else what CopyLog returns;
-// that an earlier log is not there any more is a notice.
-func (c *Client) Logs(ctx context.Context, pods []corev1.Pod, observer Observer, out io.Writer, options LogOptions) error {
+// Logs writes what there is now of the logs of a job's attempts, whose pods are as PodsOf returns
+// them. It returns ErrNotStarted where none has run, and else what CopyLog returns for the last of
+// them; that an earlier log can't be read any more is a notice.
+func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer, out io.Writer, options LogOptions) error {
 	observer = oneAtATime(observer)
-	all := seen{pods: map[types.UID]*corev1.Pod{}}
-	for i := range pods {
-		all.pods[pods[i].UID] = &pods[i]
-	}
 	ended := make(chan struct{})
 	close(ended) // so that a log is read to its present end
 	started := false
 	var last error
-	for i, pod := range all.attempts() {
+	for i, pod := range pods {
 		if !hasRun(pod) {
 			continue
 		}

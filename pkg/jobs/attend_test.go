@@ -133,7 +133,7 @@ func TestAttendShowsEveryAttempt(t *testing.T) {
 
 func TestLogsOfAllAttempts(t *testing.T) {
 	s := &apiServer{logs: func(pod string) string { return "2026-01-02T03:04:05.000000000Z log of " + pod + "\n" }}
-	pods := []corev1.Pod{*attemptPod(2, runs), *attemptPod(3, corev1.ContainerState{}), *attemptPod(1, exited(3))}
+	pods := []*corev1.Pod{attemptPod(1, exited(3)), attemptPod(2, runs), attemptPod(3, corev1.ContainerState{})}
 	client := testClient(t, s)
 	seen := &transcript{}
 	if err := client.Logs(t.Context(), pods, seen.observer(), seen, LogOptions{}); err != nil {
@@ -143,7 +143,7 @@ func TestLogsOfAllAttempts(t *testing.T) {
 		t.Errorf("got %q, want %q", seen.text.String(), want)
 	}
 	var times bytes.Buffer
-	if err := client.Logs(t.Context(), pods[2:], Observer{}, &times, LogOptions{Timestamps: true, Since: metav1.Unix(5, 0).Time}); err != nil {
+	if err := client.Logs(t.Context(), pods[:1], Observer{}, &times, LogOptions{Timestamps: true, Since: metav1.Unix(5, 0).Time}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "2026-01-02T03:04:05.000000000Z log of j-9\n"; times.String() != want {
@@ -152,7 +152,7 @@ func TestLogsOfAllAttempts(t *testing.T) {
 	if !slices.ContainsFunc(s.requests(), func(r string) bool { return strings.Contains(r, "since=1970-01-01T00:00:05Z") }) {
 		t.Errorf("since was not asked for: %q", s.requests())
 	}
-	if err := client.Logs(t.Context(), pods[1:2], Observer{}, &times, LogOptions{}); err != ErrNotStarted {
+	if err := client.Logs(t.Context(), pods[2:], Observer{}, &times, LogOptions{}); err != ErrNotStarted {
 		t.Errorf("%v", err)
 	}
 }

@@ -98,13 +98,28 @@ func NewPlan(spec *Spec, namespace string) (*Plan, error) { return newPlan(spec,
 // A secret of the job's own namespace that the user may not look up passes: the job's pod may use
 // it nevertheless, and accounts that may only start jobs are such users.
 func (c *Client) Check(ctx context.Context, plan *Plan) error {
+	_, err := c.check(ctx, plan, func(store *secrets.Store, key string) ([]byte, error) {
+		_, err := store.Lookup(ctx, key)
+		return nil, err
+	})
+	return err
+}
+
+// CheckAndRead is Check, with as many requests, and returns the values that the user may read, for
+// package mask. The order has no meaning.
+func (c *Client) CheckAndRead(ctx context.Context, plan *Plan) (values [][]byte, err error) {
+	return c.check(ctx, plan, func(store *secrets.Store, key string) ([]byte, error) { return store.Get(ctx, key) })
+}
+
+func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.Store, key string) ([]byte, error)) ([][]byte, error) {
 	problems := make([]error, len(plan.own)+len(plan.copies))
+	values := make([][]byte, len(problems))
 	var group sync.WaitGroup
 	for i, secret := range plan.own {
 		group.Go(func() {
 			store, err := secrets.NewStore(c.kube, secret)
 			if err == nil {
-				_, err = store.Lookup(ctx, secret.Key)
+				values[i], err = own(store, secret.Key)
 			}
 			if !apierrors.IsForbidden(err) {
 				problems[i] = err
@@ -118,11 +133,56 @@ func (c *Client) Check(ctx context.Context, plan *Plan) error {
 			if err == nil {
 				shared.value, err = store.Get(ctx, shared.from.Key)
 			}
-			problems[len(plan.own)+i] = err
+			values[len(plan.own)+i], problems[len(plan.own)+i] = shared.value, err
 		})
 	}
 	group.Wait()
-	return inOneLine(ctx, problems)
+	return slices.DeleteFunc(values, func(value []byte) bool { return value == nil }), inOneLine(ctx, problems)
+}
+
+// ReadValues reads the values that a job's pods got from Secrets, for package mask: of another's
+// secret that is the copy. How many could not be read, because the user may not, or because they are
+// gone, is the other result.
+func (c *Client) ReadValues(ctx context.Context, job *batchv1.Job) (values [][]byte, unread int, err error) {
+	type place struct{ object, key string }
+	var places []place
+	add := func(object, key string) {
+		if p := (place{object, key}); !slices.Contains(places, p) {
+			places = append(places, p)
+		}
+	}
+	for _, container := range job.Spec.Template.Spec.Containers {
+		for _, variable := range container.Env {
+			if from := variable.ValueFrom; from != nil && from.SecretKeyRef != nil {
+				add(from.SecretKeyRef.Name, from.SecretKeyRef.Key)
+			}
+		}
+	}
+	for _, volume := range job.Spec.Template.Spec.Volumes {
+		if volume.Secret == nil {
+			continue
+		}
+		for _, item := range volume.Secret.Items {
+			add(volume.Secret.SecretName, item.Key)
+		}
+	}
+
+	values = make([][]byte, len(places))
+	problems := make([]error, len(places))
+	var group sync.WaitGroup
+	for i, place := range places {
+		group.Go(func() {
+			secret := &corev1.Secret{}
+			err := c.core.Get().Namespace(job.Namespace).Resource(secretsResource).Name(place.object).Do(ctx).Into(secret)
+			if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
+				problems[i] = c.explain(err, "get", secretsResource, place.object)
+			}
+			values[i] = secret.Data[place.key]
+		})
+	}
+	group.Wait()
+	values = slices.DeleteFunc(values, func(value []byte) bool { return value == nil })
+	return values, len(places) - len(values), inOneLine(ctx, problems)
 }
 
 // inOneLine joins errors into one. Where the cluster gave no answer it says so once.
@@ -190,6 +250,9 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 	if err == nil && len(plan.copies) > 0 {
 		if err = c.copySecrets(uncut, ref, plan.copies); err == nil {
 			err = ctx.Err()
+		}
+		for i := range plan.copies {
+			plan.copies[i].value = nil // it is not needed for as long as the job may run
 		}
 		if err == nil {
 			err = c.resume(uncut, ref)

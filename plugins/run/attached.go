@@ -18,7 +18,7 @@ const exitHangup = 128 + 1
 func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) (jobs.State, error) {
 	o.forwarder.Line = show.line
 	defer o.forwarder.Close()
-	observer := jobs.Observer{Trouble: show.outOfReach, Notice: show.notice, Attempt: show.attempt}
+	observer := jobs.Observer{Trouble: show.outOfReach, Notice: show.notice, Attempt: func(number int) { o.attempt(number, show) }}
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
 		show.state(state)
@@ -29,9 +29,11 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 		return o.interact(ctx, api, job, show, observer)
 	case o.spec.Stdin:
 		show.banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
-		return api.AttendWithInput(ctx, job, observer, o.In, o.Out, jobs.LogOptions{})
+		state, err := api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
+		return state, o.endLog(state, err)
 	}
-	return api.Attend(ctx, job, observer, o.Out, jobs.LogOptions{})
+	state, err := api.Attend(ctx, job, observer, o.log, jobs.LogOptions{})
+	return state, o.endLog(state, err)
 }
 
 func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress, observer jobs.Observer) (jobs.State, error) {

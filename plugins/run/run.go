@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
@@ -37,9 +38,11 @@ type options struct {
 	flags       runflags.Flags
 	spec        jobs.Spec
 	listPresets bool
+	noMask      bool
 	dryRun      string
 	output      *cmdline.Output
 	start       startLimit
+	log         *mask.Writer // out, without the values of secrets
 	attached
 }
 
@@ -79,6 +82,8 @@ Examples:
   ` + s.Typed + ` --list-presets`,
 		Flags: slices.Concat(o.flags.CLI(), o.attached.flags(), []cli.Flag{
 			&cli.BoolFlag{Name: "list-presets", Usage: "show the presets there are, and run nothing", Destination: &o.listPresets, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets where the job prints them, in place of " + mask.Replacement,
+				Destination: &o.noMask, DisableDefaultText: true},
 			&cli.StringFlag{Name: "dry-run", Usage: "create nothing: `client` only shows what would be sent, server has it checked",
 				Destination: &o.dryRun},
 			o.output.Flag(),
@@ -149,7 +154,7 @@ func (o *options) run(ctx context.Context) error {
 	if o.dryRun == "client" {
 		return o.print(plan.Job())
 	}
-	if err := api.Check(ctx, plan); err != nil {
+	if err := o.check(ctx, api, plan); err != nil {
 		return err
 	}
 	if o.dryRun == "server" {
