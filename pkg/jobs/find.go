@@ -431,6 +431,19 @@ func (l *Listed) Started() time.Time {
 	return l.Job.Status.StartTime.Time
 }
 
+// LifeSpan is how long a job may run; 0 means for ever.
+func (l *Listed) LifeSpan() time.Duration {
+	return time.Duration(deref(l.Spec.ActiveDeadlineSeconds)) * time.Second
+}
+
+// Deadline is when a job's life span ends; zero where it has none, or has not started.
+func (l *Listed) Deadline() time.Time {
+	if l.LifeSpan() == 0 || l.Started().IsZero() {
+		return time.Time{}
+	}
+	return l.Started().Add(l.LifeSpan())
+}
+
 // When is the time of the last change that matters: the end, else the start, else the creation.
 func (l *Listed) When() time.Time {
 	if end := l.Finished(); !end.IsZero() {

@@ -27,6 +27,7 @@ func New(s *cmdline.Session) *cli.App {
 			newLs(s),
 			newStatus(s),
 			newKill(s),
+			newBump(s),
 		},
 	}
 }

@@ -164,14 +164,12 @@ func (o *statusOptions) moment(t time.Time) string {
 }
 
 func (o *statusOptions) lifeSpan(j *jobs.Listed) string {
-	deadline := j.Spec.ActiveDeadlineSeconds
-	if deadline == nil {
+	if j.LifeSpan() == 0 {
 		return "no limit"
 	}
-	span := time.Duration(*deadline) * time.Second
-	text := jobs.FormatDuration(span)
-	if started := j.Started(); !started.IsZero() && !j.Status().Ended() {
-		text += ", until " + started.Add(span).UTC().Format(time.RFC3339)
+	text := jobs.FormatDuration(j.LifeSpan())
+	if end := j.Deadline(); !end.IsZero() && !j.Status().Ended() {
+		text += ", until " + end.UTC().Format(time.RFC3339)
 	}
 	return text
 }

@@ -218,6 +218,13 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 				ts.Fatalf("never came true: %v (last: %v)", args, err)
 			}
 		},
+		// grep-output REGEXP COMMAND...: runs the command, and fails where no line of its output matches.
+		"grep-output": func(ts *testscript.TestScript, neg bool, args []string) {
+			ts.Check(ts.Exec(args[1], args[2:]...))
+			if regexp.MustCompile("(?m)"+args[0]).MatchString(ts.ReadFile("stdout")) == neg {
+				ts.Fatalf("%q: match is %v", args[0], neg)
+			}
+		},
 		// stored KEY VALUE: asks kubectl whether the cluster holds exactly that.
 		"stored": func(ts *testscript.TestScript, neg bool, args []string) {
 			if len(args) != 2 {

@@ -1,0 +1,55 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+)
+
+// BumpLifeSpan adds to the life span of a job, and returns the job as it is then. It is an error where
+// the job has no limit, or has ended. Of several calls at once each counts.
+func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.Duration) (*batchv1.Job, error) {
+	known := job
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() (err error) {
+		if known == nil {
+			if known, err = c.Get(ctx, job.Name); err != nil {
+				return err
+			}
+		}
+		current := known
+		known = nil
+		listed := Listed{Job: current, State: StateOf(current, nil, nil)}
+		switch {
+		case current.UID != job.UID:
+			return &NotFoundError{Namespace: job.Namespace, Name: job.Name}
+		case listed.Status().Ended():
+			return fmt.Errorf("job %s has ended (%s)", job.Name, listed.Status())
+		case listed.LifeSpan() == 0:
+			return fmt.Errorf("job %s has no life span that could be longer: it runs until it ends", job.Name)
+		}
+		patch, err := json.Marshal(map[string]any{
+			"metadata": map[string]any{"resourceVersion": current.ResourceVersion},
+			"spec":     map[string]any{"activeDeadlineSeconds": *seconds(listed.LifeSpan() + more)},
+		})
+		if err != nil {
+			return err
+		}
+		bumped := &batchv1.Job{}
+		err = c.batch.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(jobsResource).Name(job.Name).Body(patch).Do(ctx).Into(bumped)
+		switch {
+		case err == nil:
+			job = bumped
+			return nil
+		case apierrors.IsConflict(err):
+			return err
+		}
+		return fmt.Errorf("job %s: %w", job.Name, c.explain(err, "patch", jobsResource, job.Name))
+	})
+	return job, err
+}

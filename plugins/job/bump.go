@@ -1,0 +1,74 @@
+package job
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// bumpOptions is one call of job bump-life-span.
+type bumpOptions struct {
+	*cmdline.Session
+
+	target uri.Job
+	more   time.Duration
+}
+
+func newBump(s *cmdline.Session) *cli.Command {
+	o := &bumpOptions{Session: s}
+	return &cli.Command{
+		Name:      "bump-life-span",
+		Usage:     "Let a job run longer than it was given",
+		ArgsUsage: "JOB TIME",
+		Description: naming + ` TIME is added to the life span that the job has.
+
+Examples:
+  ` + s.Typed + ` bump-life-span training-1 1d2h`,
+		Flags: []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *bumpOptions) complete(args []string) (err error) {
+	if len(args) != 2 {
+		return cmdline.Usagef("bump-life-span takes JOB and TIME, here are %d arguments", len(args))
+	}
+	if o.target, err = parse(args[0]); err != nil {
+		return err
+	}
+	if o.more, err = jobs.ParseDuration(args[1]); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
+	if o.more < time.Second {
+		return cmdline.Usagef("%s is less than a second", args[1])
+	}
+	return nil
+}
+
+func (o *bumpOptions) run(ctx context.Context) error {
+	client, job, err := find(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	job, err = client.BumpLifeSpan(ctx, job, o.more)
+	if err != nil {
+		return err
+	}
+	listed := jobs.Listed{Job: job}
+	text := jobs.FormatDuration(listed.LifeSpan())
+	if end := listed.Deadline(); !end.IsZero() {
+		text += ", until " + end.UTC().Format(time.RFC3339)
+	}
+	o.Done("job/%s may run %s", job.Name, text)
+	return nil
+}
