@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -218,11 +219,15 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 				ts.Fatalf("never came true: %v (last: %v)", args, err)
 			}
 		},
-		// grep-output REGEXP COMMAND...: runs the command, and fails where no line of its output matches.
-		"grep-output": func(ts *testscript.TestScript, neg bool, args []string) {
-			ts.Check(ts.Exec(args[1], args[2:]...))
-			if regexp.MustCompile("(?m)"+args[0]).MatchString(ts.ReadFile("stdout")) == neg {
-				ts.Fatalf("%q: match is %v", args[0], neg)
+		// eventually-shows REGEXP COMMAND...: waits until a line of what the command prints matches.
+		"eventually-shows": func(ts *testscript.TestScript, neg bool, args []string) {
+			pattern := regexp.MustCompile("(?m)" + args[0])
+			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+				err := ts.Exec(args[1], args[2:]...)
+				return err == nil && pattern.MatchString(ts.ReadFile("stdout")) != neg, nil
+			})
+			if waitErr != nil {
+				ts.Fatalf("%q was never printed by %q; the last was:\n%s", args[0], args[1:], ts.ReadFile("stdout"))
 			}
 		},
 		// stored KEY VALUE: asks kubectl whether the cluster holds exactly that.

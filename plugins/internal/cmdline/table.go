@@ -51,12 +51,13 @@ func Table(w io.Writer, headings []string, rows [][]string) error {
 	out := bufio.NewWriter(w)
 	out.WriteString("\n" + frame[0] + "\n" + frame[1] + "\n") // bufio keeps errors for Flush
 	for _, row := range clean {
-		out.WriteString(rowIndent)
+		gap := rowIndent
 		for i, cell := range row {
-			if i > 0 {
-				out.WriteString(strings.Repeat(" ", widths[i-1]-displaywidth.String(row[i-1])) + columnGap)
+			if cell != "" { // no spaces at the end of a line
+				out.WriteString(gap + cell)
+				gap = ""
 			}
-			out.WriteString(cell)
+			gap += strings.Repeat(" ", widths[i]-displaywidth.String(cell)) + columnGap
 		}
 		out.WriteByte('\n')
 	}
