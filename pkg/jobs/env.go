@@ -143,3 +143,23 @@ func allVerbatim(words []string) []string {
 	}
 	return quoted
 }
+
+// literal is the opposite of verbatim.
+func literal(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		b.WriteByte(s[i])
+		if s[i] == '$' && i+1 < len(s) && s[i+1] == '$' {
+			i++
+		}
+	}
+	return b.String()
+}
+
+func allLiteral(words []string) []string {
+	var all []string
+	for _, word := range words {
+		all = append(all, literal(word))
+	}
+	return all
+}

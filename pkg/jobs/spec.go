@@ -250,18 +250,21 @@ func (p *Plan) Job() *batchv1.Job { return p.job.DeepCopy() }
 
 // newPlan lays out a job in the given cluster and namespace.
 func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
+	name := spec.Name
+	if name == "" {
+		name = newName(spec.Image)
+	}
+	// Names of its own for the copies of each run: those of an earlier job of the same name may still
+	// wait for the garbage collector.
+	return layOut(spec, cluster, namespace, name, name+"-"+randomSuffix()+"-")
+}
+
+// layOut is newPlan for given names of the job and, but for a number, of its copies.
+func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
 	plan := &Plan{named: spec.Name != ""}
-	name := spec.Name
-	if !plan.named {
-		name = newName(spec.Image)
-	}
-
-	// A name of its own for each run: copies of an earlier job of the same name may still wait for
-	// the garbage collector.
-	copyPrefix := name + "-" + randomSuffix() + "-"
 	objects := map[uri.Secret]string{} // the Secret in the job's namespace, by secret
 	var used []string
 	use := func(secret uri.Secret) (object string, full uri.Secret, err error) {
@@ -468,7 +471,10 @@ func seconds32(d time.Duration) *int32 {
 func (p *Plan) rename() { p.job.Name = newName(p.job.Spec.Template.Spec.Containers[0].Image) }
 
 // newName is the image's own name, as far as a Job can have it, and a random suffix.
-func newName(image string) string {
+func newName(image string) string { return nameBase(image) + "-" + randomSuffix() }
+
+// nameBase is newName without the suffix.
+func nameBase(image string) string {
 	base := "job"
 	if named, err := reference.ParseNormalizedNamed(image); err == nil {
 		base = path.Base(reference.Path(named))
@@ -479,12 +485,14 @@ func newName(image string) string {
 		}
 		return '-'
 	}, base)
-	suffix := "-" + randomSuffix()
-	if room := maxNameLength - len(suffix); len(base) > room {
+	if room := maxNameLength - suffixLength - 1; len(base) > room {
 		base = base[:room]
 	}
-	return strings.Trim(base, "-") + suffix
+	return strings.Trim(base, "-")
 }
 
-// randomSuffix is five characters of 32, one in 33 million.
-func randomSuffix() string { return strings.ToLower(rand.Text()[:5]) }
+// suffixLength makes a random suffix one of 33 million.
+const suffixLength = 5
+
+// randomSuffix is suffixLength characters of 32.
+func randomSuffix() string { return strings.ToLower(rand.Text()[:suffixLength]) }
