@@ -55,6 +55,11 @@ build: ## build every binary into bin/, stripped
 	@$(gobuild) -o bin/ ./cmd/...
 	@ln -sf kubectl-apolo bin/apolo
 
+.PHONY: web-api
+web-api: ## describe the Console's API in plugins/console/web/src/api/openapi.json, for the page's types
+	@mkdir -p plugins/console/web/src/api
+	@go run ./cmd/kubectl-apolo_console --print-api > plugins/console/web/src/api/openapi.json
+
 .PHONY: build-all
 build-all: ## cross-compile every binary for every platform into dist/
 	@for platform in $(platforms); do \

@@ -361,3 +361,22 @@ func listBindings(ctx context.Context, client *kube.Client, api *rest.RESTClient
 		}
 	}
 }
+
+// IsShared tells, of the secrets of a namespace, which ones somebody has a grant for.
+func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(secrets.Secret) bool, error) {
+	api, err := rbacClient(client)
+	if err != nil {
+		return nil, err
+	}
+	found, err := listBindings(ctx, client, api, namespace, secrets.LabelGrant+"="+secrets.LabelTrue)
+	if err != nil {
+		return nil, err
+	}
+	shared := map[string]bool{} // by the name of the Secret and its short UID, which have no slashes
+	for _, binding := range found {
+		if object, _, uid, ok := parseObjectName(binding.Name); ok && len(binding.Subjects) > 0 {
+			shared[object+"/"+uid] = true
+		}
+	}
+	return func(secret secrets.Secret) bool { return shared[secret.Object+"/"+shortUID(secret)] }, nil
+}

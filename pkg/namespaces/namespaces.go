@@ -36,9 +36,28 @@ type Found struct {
 // Find lists the namespaces of a cluster where the user may do so. Otherwise it returns the
 // current one, those of the kubeconfig, those that were remembered, and extra.
 func Find(ctx context.Context, o *kube.Options, client *kube.Client, extra []string) (Found, error) {
-	md, err := client.Metadata()
+	names, err := All(ctx, client)
+	if err == nil {
+		return Found{Names: names, Complete: true}, nil
+	}
+	if !apierrors.IsForbidden(err) {
+		return Found{}, err
+	}
+	names, err = kube.NamespacesOf(o, client.Cluster)
 	if err != nil {
 		return Found{}, err
+	}
+	names = slices.Concat(names, remembered(client), extra, []string{client.Namespace})
+	slices.Sort(names)
+	return Found{Names: slices.Compact(names)}, nil
+}
+
+// All lists, sorted, all namespaces of a cluster. Where that is forbidden it returns an error for
+// which apierrors.IsForbidden holds.
+func All(ctx context.Context, client *kube.Client) ([]string, error) {
+	md, err := client.Metadata()
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -50,20 +69,11 @@ func Find(ctx context.Context, o *kube.Options, client *kube.Client, extra []str
 		}
 		return nil
 	})
-	if err == nil {
-		slices.Sort(names)
-		return Found{Names: names, Complete: true}, nil
-	}
-	if !apierrors.IsForbidden(err) {
-		return Found{}, client.Explain(err, kube.Request{Verb: "list", Resource: resource.Resource})
-	}
-	names, err = kube.NamespacesOf(o, client.Cluster)
 	if err != nil {
-		return Found{}, err
+		return nil, client.Explain(err, kube.Request{Verb: "list", Resource: resource.Resource})
 	}
-	names = slices.Concat(names, remembered(client), extra, []string{client.Namespace})
 	slices.Sort(names)
-	return Found{Names: slices.Compact(names)}, nil
+	return names, nil
 }
 
 // Remember notes that a command used a namespace of a cluster, for a later Find. It is a

@@ -1,0 +1,24 @@
+package access
+
+import (
+	"context"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+)
+
+// WhoAmI asks the API server, with one SelfSubjectReview, as whom it knows the user.
+func WhoAmI(ctx context.Context, client *kube.Client) (string, error) {
+	version := authenticationv1.SchemeGroupVersion
+	api, err := client.REST(version, kube.NewScheme(version, &authenticationv1.SelfSubjectReview{}))
+	if err != nil {
+		return "", err
+	}
+	answer := &authenticationv1.SelfSubjectReview{}
+	err = api.Post().Resource("selfsubjectreviews").Body(&authenticationv1.SelfSubjectReview{}).Do(ctx).Into(answer)
+	if err != nil {
+		return "", client.Explain(err, kube.Request{Verb: "create", Resource: "selfsubjectreviews"})
+	}
+	return answer.Status.UserInfo.Username, nil
+}

@@ -1,0 +1,74 @@
+package console
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// nonceMark stands in the page's index.html where the nonce of a response belongs.
+const nonceMark = "__CSP_NONCE__"
+
+// notBuilt is shown by a binary that was built without Node.
+const notBuilt = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Apolo Console</title>
+<h1>This binary has no page</h1>
+<p>It was built without it. To build both, run <code>make web build</code> where the sources are; that needs Node.js and npm.</p>
+</html>
+`
+
+// Built tells whether a folder holds the page.
+func Built(page fs.FS) bool {
+	_, err := fs.Stat(page, "index.html")
+	return err == nil
+}
+
+// servePage answers everything outside the API: the page's files, and for all else its index.html,
+// which shows what the address says.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		newProblem(http.StatusMethodNotAllowed, "only the API takes "+r.Method).write(w)
+		return
+	}
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if name != "" && name != "index.html" && path.Ext(name) != "" {
+		s.serveFile(w, r, name)
+		return
+	}
+	index, err := fs.ReadFile(s.page, "index.html")
+	if errors.Is(err, fs.ErrNotExist) {
+		index = []byte(notBuilt)
+	}
+	nonce := rand.Text()
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store") // the nonce is for once
+	header.Set("Content-Security-Policy", pagePolicy(nonce))
+	_, _ = w.Write(bytes.ReplaceAll(index, []byte(nonceMark), []byte(nonce)))
+}
+
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) {
+	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() {
+		newProblem(http.StatusNotFound, "there is no "+name+" here").write(w)
+		return
+	}
+	if strings.HasPrefix(name, "assets/") {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable") // their names are hashes
+	}
+	http.ServeFileFS(w, r, s.page, name)
+}
+
+// pagePolicy lets the page run its own scripts and no others, talk to its own server and to no other,
+// and be in no frame. The nonce is for the styles that Material UI makes while it runs.
+func pagePolicy(nonce string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" + nonce + "'; img-src 'self' data:; font-src 'self'; " +
+		"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
+// filePolicy is for everything that is no page.
+const filePolicy = "default-src 'none'; frame-ancestors 'none'; sandbox"

@@ -1,0 +1,66 @@
+package kube
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+)
+
+// TokenOptions say how to connect with a bearer token, and with nothing that the process has itself:
+// no kubeconfig and no service account of its own is read.
+type TokenOptions struct {
+	Cluster   string // what the cluster is called
+	Server    string // the URL of the API server
+	CAData    []byte // PEM of who signed its certificate; empty: the system's authorities
+	Token     string
+	Namespace string // the current one; empty: "default"
+	UserAgent string
+}
+
+// NewClientWithToken prepares a connection for who has the token.
+func NewClientWithToken(o TokenOptions) (*Client, error) {
+	config := &rest.Config{
+		Host:            o.Server,
+		BearerToken:     o.Token,
+		TLSClientConfig: rest.TLSClientConfig{CAData: o.CAData},
+		UserAgent:       o.UserAgent,
+		Timeout:         DefaultRequestTimeout,
+		QPS:             -1,
+		WarningHandler:  rest.NoWarnings{},
+	}
+	httpClient, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, err
+	}
+	if o.Namespace == "" {
+		o.Namespace = metav1.NamespaceDefault
+	}
+	return &Client{Cluster: o.Cluster, Namespace: o.Namespace, ContextNamespace: o.Namespace, config: config, httpClient: httpClient}, nil
+}
+
+// In returns the same connection with another current namespace; an empty one changes nothing.
+func (c *Client) In(namespace string) *Client {
+	if namespace == "" || namespace == c.Namespace {
+		return c
+	}
+	other := *c
+	other.Namespace = namespace
+	return &other
+}
+
+// Clusters lists, sorted, the names of the clusters that the contexts of the kubeconfig point to.
+func Clusters(o *Options) ([]string, error) {
+	raw, err := loader(o, o.Overrides).RawConfig()
+	if err != nil {
+		return nil, describeConfigError(err)
+	}
+	var names []string
+	for _, context := range raw.Contexts {
+		if raw.Clusters[context.Cluster] != nil {
+			names = append(names, context.Cluster)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}

@@ -1,0 +1,127 @@
+// Package console is the plugin kubectl-apolo_console: the Console, served on this machine.
+package console
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"strconv"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/console"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
+)
+
+// Main runs the plugin as a process and returns its exit code.
+func Main() int { return cmdline.Main(New) }
+
+// options is one call of console.
+type options struct {
+	*cmdline.Session
+
+	port      int
+	noBrowser bool
+	printAPI  bool
+}
+
+// New builds the plugin's command.
+func New(s *cmdline.Session) *cli.App {
+	o := &options{Session: s}
+	return &cli.App{
+		Usage: "Do all this in the browser",
+		Description: `Serves the Console to this machine alone, at 127.0.0.1, and opens the browser. It works with your kubeconfig
+and your rights, until Ctrl-C. The link that it prints logs in once, within ten minutes; Enter prints a
+new one.
+
+On another machine, forward its port before you open the link: ssh -L 8080:127.0.0.1:8080 HOST
+
+Examples:
+  ` + s.Typed + `
+  ` + s.Typed + ` --port 8080 --no-browser
+  ` + s.Typed + ` --context staging -n team`,
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on; 0 takes a free one", Destination: &o.port},
+			&cli.BoolFlag{Name: "no-browser", Usage: "only print the link", Destination: &o.noBrowser, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "print-api", Usage: "print the OpenAPI description of the server's API and exit", Destination: &o.printAPI, DisableDefaultText: true},
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *options) complete(args []string) error {
+	if len(args) > 0 {
+		return cmdline.Usagef("console takes no arguments")
+	}
+	if o.port < 0 || o.port > 65535 {
+		return cmdline.Usagef("--port %d is not between 0 and 65535", o.port)
+	}
+	return nil
+}
+
+func (o *options) run(ctx context.Context) error {
+	if o.printAPI {
+		return o.describe()
+	}
+	files, err := page()
+	if err != nil {
+		return err
+	}
+	if !console.Built(files) {
+		fmt.Fprintln(o.ErrOut, "warning: this binary has no page in it; build both with 'make web build'")
+	}
+	listener, err := listen(ctx, o.port)
+	if err != nil {
+		return err
+	}
+	server := console.New(console.Options{Page: files, Version: version.Number(), Kube: o.Kube})
+	link := func() string { return fmt.Sprintf("http://%s/#token=%s", listener.Addr(), server.Ticket()) }
+	fmt.Fprintln(o.Out, "The Console is at "+link())
+	if !o.noBrowser {
+		go o.open(link()) // some browsers hold who opens them until they are closed
+	}
+	if cmdline.IsTerminal(o.In) {
+		go o.onEnter(func() { fmt.Fprintln(o.Out, link()) })
+	}
+	return server.Serve(ctx, listener, log.New(io.Discard, "", 0))
+}
+
+// listen takes a port of this machine that nobody else can reach.
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("port %d is in use; choose another with --port, or none for a free one", port)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("you may not listen on port %d; choose one above 1023 with --port", port)
+	}
+	return listener, err
+}
+
+// onEnter calls do for every line that the user types, until the process ends.
+func (o *options) onEnter(do func()) {
+	for lines := bufio.NewScanner(o.In); lines.Scan(); {
+		do()
+	}
+}
+
+func (o *options) describe() error {
+	text, err := console.OpenAPI()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(o.Out, string(text))
+	return err
+}
