@@ -132,8 +132,8 @@ func TestSpecOfNamesWhatIsForeign(t *testing.T) {
 		"disk space":        {func(j *batchv1.Job) { container(j).Resources.Limits["ephemeral-storage"] = resource.MustParse("1") }, "limits.ephemeral-storage"},
 		"expanded":          {func(j *batchv1.Job) { container(j).Args[0] = "$(X)" }, "containers[0].args[0]"},
 		"literal secret":    {func(j *batchv1.Job) { container(j).Env[0].Value = "secret:a" }, "containers[0].env[0]"},
-		"variable of a map": {func(j *batchv1.Job) {
-			container(j).Env[0] = corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{}}
+		"variable of a field": {func(j *batchv1.Job) {
+			container(j).Env[0] = corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "spec.nodeName"}}}
 		}, "containers[0].env[0]"},
 		"foreign secret":     {func(j *batchv1.Job) { container(j).Env[1].ValueFrom.SecretKeyRef.Name = "x" }, "containers[0].env[1]"},
 		"optional secret":    {func(j *batchv1.Job) { container(j).Env[1].ValueFrom.SecretKeyRef.Optional = ptr.To(true) }, "secretKeyRef.optional"},
