@@ -80,8 +80,8 @@ const (
 )
 
 // List lists the jobs of the client's namespace, or of all, the oldest first. It takes two requests at
-// the same time, for jobs and for the pods of those that have not ended, and more where there are
-// over 500. Who may not list pods gets what the Jobs tell.
+// the same time, for jobs and for the pods that have not ended, one more where a job has ended this
+// very second, and more where there are over 500. Who may not list pods gets what the Jobs tell.
 func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error) {
 	namespace := c.listNamespace(options)
 	var (
@@ -117,7 +117,46 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 	if podsErr != nil && !apierrors.IsForbidden(podsErr) {
 		return nil, c.kube.Explain(podsErr, kube.Request{Verb: "list", Resource: podsResource, Namespace: namespace})
 	}
-	return listed(options, slices.Values(jobs), slices.Values(pods)), nil
+	justEnded, err := c.justEnded(ctx, namespace, jobs, pods)
+	if err != nil {
+		return nil, err
+	}
+	return listed(options, slices.Values(jobs), slices.Values(append(pods, justEnded...))), nil
+}
+
+// mostJustEnded bounds the length of a request's URL.
+const mostJustEnded = 100
+
+// justEnded reads the pods of jobs that have ended, but whose controller, which takes a second, has
+// not said so yet. Mostly there are none, and no request is made.
+func (c *Client) justEnded(ctx context.Context, namespace string, jobs []*batchv1.Job, living []*corev1.Pod) ([]*corev1.Pod, error) {
+	hasPod := map[types.UID]bool{}
+	for _, pod := range living {
+		if owner := metav1.GetControllerOf(pod); owner != nil {
+			hasPod[owner.UID] = true
+		}
+	}
+	var unclear []string
+	for _, job := range jobs {
+		if l := (Listed{Job: job}); l.Finished().IsZero() && !l.Started().IsZero() && !deref(job.Spec.Suspend) && !hasPod[job.UID] {
+			unclear = append(unclear, string(job.UID))
+		}
+	}
+	if len(unclear) == 0 {
+		return nil, nil
+	}
+	list := &corev1.PodList{}
+	err := c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&metav1.ListOptions{
+		LabelSelector: batchv1.ControllerUidLabel + " in (" + strings.Join(unclear[:min(len(unclear), mostJustEnded)], ",") + ")",
+	}, metav1.ParameterCodec).Do(ctx).Into(list)
+	var pods []*corev1.Pod
+	for i := range list.Items {
+		pods = append(pods, &list.Items[i])
+	}
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return pods, c.kube.Explain(err, kube.Request{Verb: "list", Resource: podsResource, Namespace: namespace})
 }
 
 func (c *Client) listNamespace(options ListOptions) string {
@@ -209,8 +248,12 @@ func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Li
 			switch object := change.deleted.(type) {
 			case *batchv1.Job:
 				delete(jobs, object.UID)
+				maps.DeleteFunc(pods, func(_ types.UID, pod *corev1.Pod) bool { return metav1.IsControlledBy(pod, object) })
 			case *corev1.Pod:
-				delete(pods, object.UID)
+				// One that ended has only left the selection; its job's status follows.
+				if object.DeletionTimestamp != nil {
+					delete(pods, object.UID)
+				}
 			}
 			if complete {
 				timer.Reset(gathering)
