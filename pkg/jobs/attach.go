@@ -97,6 +97,7 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 // Interact connects a terminal to a job's container, and to that of each further attempt, until the
 // job ends. What the container wrote before is read from its log, as far as the log has whole lines.
 // These lines go to earlier: other than what comes from a terminal, they end with a line feed alone.
+// Who comes back to a job gives nil, and only sees what it writes from now on.
 //
 // A connection that is cut is made again while the container runs, and notice given. The final state
 // is returned once all was shown; errors are those of Watch and Attach, and the cause of the end of ctx.
@@ -171,14 +172,16 @@ func (s *session) run(ctx context.Context, before *session, fail context.CancelC
 // show returns nil once the container has ended and all was shown.
 func (s *session) show(ctx context.Context) error {
 	log := &logCopy{source: s.client.Log(s.namespace, s.pod), ended: s.ended, out: s.earlier, notice: func(string) {}}
-	if !log.hasEnded() {
+	if s.earlier != nil && !log.hasEnded() {
 		// An error here is one of the attachment too, or else no loss.
 		if err := log.finish(ctx, ending{}); errors.As(err, &outError{}) {
 			return err
 		}
 	}
 	backoff := watchBackoff()
-	shown, cut := false, false
+	// A program that is come back to has drawn its screen already.
+	noticed := false
+	shown, cut := s.earlier == nil, s.earlier == nil
 	for !log.hasEnded() {
 		n, err := s.attach(ctx, cut)
 		shown = shown || n > 0
@@ -197,7 +200,8 @@ func (s *session) show(ctx context.Context) error {
 			cut = cut || err == nil
 			continue
 		}
-		if !cut || n > 0 {
+		if !noticed || n > 0 {
+			noticed = true
 			s.notice(fmt.Sprintf("%s; attaching again", err))
 		}
 		cut = true

@@ -10,9 +10,6 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
 )
 
-// exitHangup is the exit code after SIGHUP, as shells report it.
-const exitHangup = 128 + 1
-
 // follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
 // terminal as the job's.
 func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) (jobs.State, error) {
@@ -42,7 +39,7 @@ func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, 
 	show.banner = "runs, and you are attached to it: Ctrl-C goes to it, " + terminal.DetachKeys +
 		" leaves it running. If you see no prompt, press Enter"
 	o.forwarder.Hide = true
-	lent, keys := user.Begin(ctx)
+	lent, keys := user.Begin(ctx, terminal.Detaching)
 	defer user.Restore()
 	lent, cancel := context.WithCancelCause(lent)
 	defer cancel(nil)
@@ -72,7 +69,7 @@ func isLeft(err error) bool {
 func (o *options) left(err error, job jobs.Ref, show *progress) error {
 	show.line("%s: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
 	if errors.Is(err, terminal.ErrHangup) {
-		return &cmdline.ExitError{Code: exitHangup}
+		return &cmdline.ExitError{Code: terminal.ExitHangup}
 	}
 	return nil
 }

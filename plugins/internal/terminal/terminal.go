@@ -24,6 +24,9 @@ const DetachKeys = "Ctrl-P Ctrl-Q"
 // detachKeys are the same as bytes.
 var detachKeys = []byte{'P' & 0x1f, 'Q' & 0x1f}
 
+// ExitHangup is the exit code of a command whose terminal is gone, as shells report it.
+const ExitHangup = 128 + 1
+
 // What ends a loan before the process does.
 var (
 	ErrDetached = errors.New("detached")
@@ -52,13 +55,27 @@ func Of(in io.Reader, out io.Writer) *Terminal {
 	return &Terminal{in: input, out: output}
 }
 
+// Detach says whether the detach keys have their meaning. Where they have, Ctrl-P reaches the process
+// with the next key.
+type Detach bool
+
+// A process that would be lost without a terminal can't be left.
+const (
+	Detaching   Detach = true
+	NoDetaching Detach = false
+)
+
 // Begin returns a context that ends, with ErrDetached or ErrHangup as its cause, when the user has
 // pressed the detach keys or the terminal is gone; and what is typed, for a process that reads it
 // until then. The terminal is given back when the context ends.
-func (t *Terminal) Begin(ctx context.Context) (context.Context, io.Reader) {
+func (t *Terminal) Begin(ctx context.Context, detach Detach) (context.Context, io.Reader) {
 	ctx, t.end = context.WithCancelCause(ctx)
 	context.AfterFunc(ctx, t.Restore)
-	return ctx, &keys{from: term.NewEscapeProxy(t.in, detachKeys), end: t.end, gone: ctx.Done()}
+	var from io.Reader = t.in
+	if detach {
+		from = term.NewEscapeProxy(t.in, detachKeys)
+	}
+	return ctx, &keys{from: from, end: t.end, gone: ctx.Done()}
 }
 
 // Lend hands every key to the reader, Ctrl-C included, until Restore is called or ctx, which is

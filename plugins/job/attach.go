@@ -1,0 +1,129 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
+)
+
+// attachOptions is one call of job attach.
+type attachOptions struct {
+	*cmdline.Session
+
+	target uri.Job
+	noTTY  bool
+}
+
+func newAttach(s *cmdline.Session) *cli.Command {
+	o := &attachOptions{Session: s}
+	return &cli.Command{
+		Name:      "attach",
+		Usage:     "Come back to a running job",
+		ArgsUsage: "JOB",
+		Description: `A job that was started with -t gets your terminal: Ctrl-C goes to the job, and ` + terminal.DetachKeys + ` leaves
+it running. Of another job you see the log, from its first line, and with -i it gets your standard
+input, if nobody else has handed it one: Ctrl-C ends the view, and the job goes on.
+
+The exit code is the job's.
+
+Examples:
+  ` + s.Typed + ` attach training
+  ` + s.Typed + ` attach training -T`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "only look: hand on neither keys nor standard input", Destination: &o.noTTY, DisableDefaultText: true},
+			s.QuietFlag("print nothing but what the job prints"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *attachOptions) complete(args []string) (err error) {
+	if len(args) > 1 {
+		return cmdline.Usagef("attach takes one job")
+	}
+	o.target, err = parseTarget("attach", args)
+	return err
+}
+
+func (o *attachOptions) run(ctx context.Context) error {
+	r, err := findRunning(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	line := tell(o.Session)
+	observer := jobs.Observer{
+		Notice:  func(text string) { line("job/%s: %s", r.job.Name, text) },
+		Attempt: func(number int) { line("job/%s attempt %d", r.job.Name, number) },
+	}
+	var state jobs.State
+	user := terminal.Of(o.In, o.Out)
+	container := r.container()
+	switch {
+	case container.TTY && user != nil && !o.noTTY:
+		return o.interact(ctx, r, user)
+	case container.Stdin && !container.TTY && !o.noTTY:
+		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job goes on", r.job.Name)
+		state, err = r.api.AttendWithInput(ctx, r.ref(), observer, o.In, o.Out, jobs.LogOptions{})
+	default:
+		line("this is the log of job/%s; Ctrl-C ends the view, and the job goes on", r.job.Name)
+		state, err = r.api.Attend(ctx, r.ref(), observer, o.Out, jobs.LogOptions{})
+	}
+	return o.end(r, state, err)
+}
+
+func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal.Terminal) error {
+	lent, keys := user.Begin(ctx, terminal.Detaching)
+	defer user.Restore()
+	tell(o.Session)("attached to job/%s: Ctrl-C goes to it, %s leaves it running; press Enter if you see no prompt", r.job.Name, terminal.DetachKeys)
+	if err := user.Lend(lent); err != nil {
+		return err
+	}
+	streams := o.IOStreams
+	streams.ErrOut = user.Lines(o.ErrOut)
+	line := tell(&cmdline.Session{IOStreams: streams, Quiet: o.Quiet})
+	observer := jobs.Observer{Notice: func(text string) { line("job/%s: %s", r.job.Name, text) }}
+	ends := jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
+	state, err := r.api.Interact(lent, r.ref(), observer, ends, nil)
+	user.Restore()
+	if err != nil {
+		fmt.Fprintln(o.ErrOut) // the job has left the cursor anywhere
+	}
+	switch {
+	case errors.Is(err, terminal.ErrDetached):
+		line("detached: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", r.job.Name, r.job.Name, r.job.Namespace)
+		return nil
+	case errors.Is(err, terminal.ErrHangup):
+		return &cmdline.ExitError{Code: terminal.ExitHangup}
+	}
+	return o.end(r, state, err)
+}
+
+// end is the job's end, or that of the view of it.
+func (o *attachOptions) end(r *running, state jobs.State, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		return r.explain(err)
+	case state.Phase == jobs.Succeeded:
+		return nil
+	}
+	text := cmp.Or(state.Message, state.Reason)
+	if state.ExitCode > 0 {
+		text = fmt.Sprintf("exit code %d", state.ExitCode)
+	}
+	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: fmt.Errorf("job %s failed: %s", r.job.Name, text)}
+}

@@ -1,0 +1,101 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
+)
+
+// execOptions is one call of job exec.
+type execOptions struct {
+	*cmdline.Session
+
+	target     uri.Job
+	command    []string
+	tty, noTTY bool
+}
+
+func newExec(s *cmdline.Session) *cli.Command {
+	app, _ := newExecCommand(s)
+	return app
+}
+
+// newExecCommand returns the options too, so that tests can look at them.
+func newExecCommand(s *cmdline.Session) (*cli.Command, *execOptions) {
+	o := &execOptions{Session: s}
+	return &cli.Command{
+		Name:      "exec",
+		Usage:     "Run a command in a running job",
+		ArgsUsage: "JOB -- COMMAND [ARGUMENT...]",
+		Description: `The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
+case. When it ends, or you end it with Ctrl-C, the job goes on.
+
+Examples:
+  ` + s.Typed + ` exec training -- bash
+  ` + s.Typed + ` exec training -T -- nvidia-smi
+  tar c data | ` + s.Typed + ` exec training -- tar x -C /tmp`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal: fail if there is none", Destination: &o.tty, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "give it no terminal", Destination: &o.noTTY, DisableDefaultText: true},
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}, o
+}
+
+func (o *execOptions) complete(args []string) (err error) {
+	if o.target, err = parseTarget("exec", args); err != nil {
+		return err
+	}
+	switch {
+	case o.Dash > 1:
+		return cmdline.Usagef("exec works on one job, and the command stands behind \"--\"")
+	case len(args) < 2:
+		return cmdline.Usagef("exec needs a command, behind \"--\"")
+	case o.tty && o.noTTY:
+		return cmdline.Usagef("-t and -T exclude each other")
+	case o.tty && terminal.Of(o.In, o.Out) == nil:
+		return cmdline.Usagef("-t needs a terminal as standard input and output")
+	}
+	o.command = args[1:]
+	return nil
+}
+
+func (o *execOptions) run(ctx context.Context) error {
+	r, err := findRunning(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	if r.state.Phase != jobs.Running {
+		return r.startedError()
+	}
+	streams := jobs.Streams{In: o.In, Out: o.Out, Err: o.ErrOut}
+	if user := terminal.Of(o.In, o.Out); user != nil && !o.noTTY {
+		lent, keys := user.Begin(ctx, terminal.NoDetaching)
+		defer user.Restore()
+		if err := user.Lend(lent); err != nil {
+			return err
+		}
+		ctx, streams = lent, jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
+	}
+	err = r.api.Exec(ctx, r.job.Namespace, r.state.Pod, o.command, streams)
+	var exit *jobs.CommandError
+	switch {
+	case errors.As(err, &exit):
+		return &cmdline.ExitError{Code: exit.ExitCode}
+	case errors.Is(err, jobs.ErrCut):
+		return fmt.Errorf("job %s: %w; the command may go on in it", r.job.Name, err)
+	}
+	return r.explain(err)
+}

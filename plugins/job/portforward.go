@@ -1,0 +1,90 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/forward"
+)
+
+// portForwardOptions is one call of job port-forward.
+type portForwardOptions struct {
+	*cmdline.Session
+
+	target uri.Job
+	pairs  []jobs.PortPair
+}
+
+func newPortForward(s *cmdline.Session) *cli.Command {
+	o := &portForwardOptions{Session: s}
+	return &cli.Command{
+		Name:      "port-forward",
+		Usage:     "Make ports of a running job ports of this machine",
+		ArgsUsage: "JOB [LOCAL:REMOTE...]",
+		Description: `Only programs of this machine reach the ports, until you press Ctrl-C or the job ends. LOCAL 0 is a
+free port, and PORT alone the same on both sides. Without any, it is a free port for the job's
+--http-port.
+
+Examples:
+  ` + s.Typed + ` port-forward training
+  ` + s.Typed + ` port-forward training 8888:8888 0:6006`,
+		Flags: []cli.Flag{s.QuietFlag("print nothing when it works")},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *portForwardOptions) complete(args []string) (err error) {
+	if o.target, err = parseTarget("port-forward", args); err != nil {
+		return err
+	}
+	o.pairs, err = forward.ParsePairs(args[1:])
+	return err
+}
+
+func (o *portForwardOptions) run(ctx context.Context) error {
+	r, err := findRunning(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	if r.state.Phase != jobs.Running {
+		return r.startedError()
+	}
+	if len(o.pairs) == 0 {
+		for _, port := range r.container().Ports {
+			if port.Name == jobs.HTTPPortName {
+				o.pairs = []jobs.PortPair{{Remote: uint16(port.ContainerPort)}}
+			}
+		}
+		if len(o.pairs) == 0 {
+			return fmt.Errorf("job %s was started without --http-port: say which port, as LOCAL:REMOTE", r.job.Name)
+		}
+	}
+	forwarder, err := forward.Open(o.pairs)
+	if err != nil {
+		return err
+	}
+	defer forwarder.Close()
+	if err := r.api.CheckForward(ctx, r.job.Namespace, r.state.Pod); err != nil {
+		return r.explain(err)
+	}
+	forwarder.Line = tell(o.Session)
+	state, err := r.api.Watch(ctx, r.ref(), jobs.Observer{State: func(state jobs.State) { forwarder.Follow(ctx, r.api, r.ref(), state) }})
+	switch {
+	case ctx.Err() != nil:
+		return nil // to end it is the user's way to be done
+	case err != nil:
+		return r.explain(err)
+	}
+	forwarder.Line("job/%s has ended (%s)", r.job.Name, state.Phase)
+	return nil
+}
