@@ -28,7 +28,7 @@ func newAttach(s *cmdline.Session) *cli.Command {
 		Name:      "attach",
 		Usage:     "Come back to a running job",
 		ArgsUsage: "JOB",
-		Description: `A job that was started with -t gets your terminal: Ctrl-C goes to the job, and ` + terminal.DetachKeys + ` leaves
+		Description: naming + ` A job that was started with -t gets your terminal: Ctrl-C goes to the job, and ` + terminal.DetachKeys + ` leaves
 it running. Of another job you see the log, from its first line, and with -i it gets your standard
 input, if nobody else has handed it one: Ctrl-C ends the view, and the job goes on.
 

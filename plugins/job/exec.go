@@ -34,7 +34,7 @@ func newExecCommand(s *cmdline.Session) (*cli.Command, *execOptions) {
 		Name:      "exec",
 		Usage:     "Run a command in a running job",
 		ArgsUsage: "JOB -- COMMAND [ARGUMENT...]",
-		Description: `The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
+		Description: naming + ` The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
 case. When it ends, or you end it with Ctrl-C, the job goes on.
 
 Examples:

@@ -26,6 +26,9 @@ func New(s *cmdline.Session) *cli.App {
 		Commands: []*cli.Command{
 			newLs(s),
 			newStatus(s),
+			newExec(s),
+			newAttach(s),
+			newPortForward(s),
 			newKill(s),
 			newBump(s),
 		},

@@ -26,7 +26,7 @@ func newPortForward(s *cmdline.Session) *cli.Command {
 		Name:      "port-forward",
 		Usage:     "Make ports of a running job ports of this machine",
 		ArgsUsage: "JOB [LOCAL:REMOTE...]",
-		Description: `Only programs of this machine reach the ports, until you press Ctrl-C or the job ends. LOCAL 0 is a
+		Description: naming + ` Only programs of this machine reach the ports, until you press Ctrl-C or the job ends. LOCAL 0 is a
 free port, and PORT alone the same on both sides. Without any, it is a free port for the job's
 --http-port.
 

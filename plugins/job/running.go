@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
-	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -28,30 +27,16 @@ func parseTarget(verb string, args []string) (uri.Job, error) {
 	if len(args) == 0 {
 		return uri.Job{}, cmdline.Usagef("%s needs the NAME of a job", verb)
 	}
-	target, err := uri.ParseJob(args[0])
-	if err != nil {
-		return uri.Job{}, cmdline.Usagef("%s", err)
-	}
-	return target, nil
+	return parse(args[0])
 }
 
 // findRunning looks up a job that has not ended.
 func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*running, error) {
-	options := s.Kube
-	if target.Namespace != "" {
-		options.Overrides.Context.Namespace = target.Namespace
-	}
-	client, err := kube.NewClientFor(&options, target.Cluster)
+	api, job, err := find(ctx, s, target)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{}
-	if r.api, err = jobs.NewClient(client); err != nil {
-		return nil, err
-	}
-	if r.job, err = r.api.Get(ctx, target.Name); err != nil {
-		return nil, err
-	}
+	r := &running{api: api, job: job}
 	pods, err := r.api.PodsOf(ctx, r.job)
 	if err != nil {
 		return nil, err
