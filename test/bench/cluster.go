@@ -39,6 +39,7 @@ var (
 	namespacesResource          = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	secretsResource             = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	rolesResource               = rbac("roles")
+	jobsResource                = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 	roleBindingsResource        = rbac("rolebindings")
 	clusterRolesResource        = rbac("clusterroles")
 	clusterRoleBindingsResource = rbac("clusterrolebindings")

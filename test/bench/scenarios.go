@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -41,6 +42,10 @@ func topics(r *runner) []topic {
 			name: "run", title: "Running a container", columns: usual, compare: r.runTopic,
 			text: "From the command line to the end of a container that does nothing, its log included. Most of this is the cluster's own time, " +
 				"the same for all; the image is on the node already.",
+		}, {
+			name: "job", title: "Jobs", columns: usual, compare: r.jobTopic,
+			text: fmt.Sprintf("The log is of %d MB in lines of 80 bytes, of a container that has ended. The %d jobs that are listed are suspended, so that they "+
+				"have no pods; for the same table kubectl asks for the jobs alone.", int(loggedBytes/1e6), listedJobs),
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+
@@ -175,14 +180,15 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 	if !r.has("kubectl-apolo_run") {
 		return nil
 	}
-	jobs, err := r.cluster.home(ctx, "alice", "jobs")
+	home, err := r.cluster.home(ctx, "alice", "jobs")
 	if err != nil {
 		return err
 	}
-	ours := side{label: "run " + image + " -- true", as: jobs, steps: always(r.product("kubectl-apolo_run"), image, "--", "true")}
+	ours := side{label: "run " + image + " -- true", as: home, steps: always(r.product("kubectl-apolo_run"), image, "--", "true")}
+	quickEnough := map[quantity]target{wall: {theRatio, 1}}
 	for _, c := range []comparison{{
-		slow: true, ours: ours,
-		theirs: side{label: "kubectl create job, kubectl wait, kubectl logs", as: jobs, steps: func(n int) []step {
+		slow: true, ours: ours, targets: quickEnough,
+		theirs: side{label: "kubectl create job, kubectl wait, kubectl logs", as: home, steps: func(n int) []step {
 			name := fmt.Sprintf("theirs-%d", n)
 			return []step{
 				{r.kubectl, "create", "job", name, "--image=" + image, "--", "true"},
@@ -191,8 +197,8 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 			}
 		}},
 	}, {
-		slow: true, ours: ours,
-		theirs: side{label: "kubectl run --rm -i --restart=Never", as: jobs, steps: func(n int) []step {
+		slow: true, ours: ours, targets: quickEnough,
+		theirs: side{label: "kubectl run --rm -i --restart=Never", as: home, steps: func(n int) []step {
 			return []step{{r.kubectl, "run", fmt.Sprintf("pod-%d", n), "--image=" + image, "--rm", "-i", "--restart=Never", "--", "true"}}
 		}},
 	}} {
@@ -201,6 +207,76 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 		}
 	}
 	return nil
+}
+
+// loggedBytes is the length of the log that is read. It is written so quickly that the node's log file
+// is not rotated meanwhile: neither side could read what was.
+const loggedBytes = 50e6
+
+// listedJobs is how many jobs there are to list.
+const listedJobs = 200
+
+func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) error {
+	if !r.has("kubectl-apolo_job") || !r.has("kubectl-apolo_run") {
+		return nil
+	}
+	plugin := r.product("kubectl-apolo_job")
+	logged, err := r.cluster.home(ctx, "alice", "logged")
+	if err != nil {
+		return err
+	}
+	whole := func(output []byte) error {
+		if len(output) != loggedBytes {
+			return fmt.Errorf("printed %d bytes of %d", len(output), int(loggedBytes))
+		}
+		return nil
+	}
+	err = each(comparison{
+		slow: true,
+		setup: func(ctx context.Context, _ int) error {
+			kubeconfig, err := r.cluster.kubeconfig(logged)
+			if err != nil {
+				return err
+			}
+			var output bytes.Buffer
+			_, err = r.start(ctx, step{r.product("kubectl-apolo_run"), "--quiet", "--name", "talks", image, "--", "sh", "-c",
+				fmt.Sprintf("yes '2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876' | head -c %d", int(loggedBytes))}, kubeconfig, &output)
+			if err != nil {
+				return err
+			}
+			return whole(output.Bytes())
+		},
+		ours:    side{label: "job logs", as: logged, steps: always(plugin, "logs", "talks"), check: whole},
+		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/talks"), check: whole},
+		targets: map[quantity]target{wall: {theRatio, 1}, memory: {theRatio, 0.5}},
+	})
+	if err != nil {
+		return err
+	}
+
+	listed, err := r.cluster.home(ctx, "alice", "listed")
+	if err != nil {
+		return err
+	}
+	return each(comparison{
+		setup: func(ctx context.Context, _ int) error {
+			return parallel(ctx, listedJobs, func(i int) error {
+				_, err := r.cluster.create(ctx, jobsResource, listed.namespace, object{
+					"metadata": object{"name": fmt.Sprintf("job-%03d", i), "labels": object{jobs.LabelJob: "true"}},
+					"spec": object{
+						"suspend": true,
+						"template": object{"spec": object{
+							"restartPolicy": "Never",
+							"containers":    []object{{"name": jobs.ContainerName, "image": image, "command": []string{"sleep", "60"}}},
+						}},
+					},
+				})
+				return err
+			})
+		},
+		ours:   side{label: "job ls", as: listed, steps: always(plugin, "ls"), check: lines(listedJobs)},
+		theirs: side{label: "kubectl get jobs", as: listed, steps: always(r.kubectl, "get", "jobs"), check: lines(listedJobs)},
+	})
 }
 
 // watchCachePeriod is how long the API server's watch cache waits from one question to etcd, how far it
