@@ -31,6 +31,7 @@ func New(s *cmdline.Session) *cli.App {
 			newPortForward(s),
 			newKill(s),
 			newBump(s),
+			newGenerate(s),
 		},
 	}
 }

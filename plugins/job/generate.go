@@ -1,0 +1,73 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
+)
+
+// generateOptions is one call of job generate-run-command.
+type generateOptions struct {
+	*cmdline.Session
+
+	target uri.Job
+}
+
+func newGenerate(s *cmdline.Session) *cli.Command {
+	o := &generateOptions{Session: s}
+	return &cli.Command{
+		Name:      "generate-run-command",
+		Usage:     "Print the run command that makes the same job",
+		ArgsUsage: "JOB",
+		Description: naming + ` The command is quoted for a shell. Variables that run took from the environment stand there
+with their values; secrets by their names only. What somebody changed in the Job and no flag of run can say is named on
+standard error.
+
+Examples:
+  ` + s.Typed + ` generate-run-command training-1`,
+		Action: func(c *cli.Context) (err error) {
+			if c.NArg() != 1 {
+				return cmdline.Usagef("generate-run-command takes one JOB, here are %d arguments", c.NArg())
+			}
+			if o.target, err = parse(c.Args().First()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *generateOptions) run(ctx context.Context) error {
+	_, job, err := find(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	spec, err := jobs.SpecOf(job)
+	var foreign *jobs.ForeignError
+	if err != nil && !errors.As(err, &foreign) {
+		return err
+	}
+	words, err := runflags.Format(spec)
+	if err != nil {
+		return err
+	}
+	if foreign != nil {
+		fmt.Fprintln(o.ErrOut, "warning: "+sanitize.Line(foreign.Error())+"; the command leaves it out")
+	}
+	_, err = fmt.Fprintln(o.Out, o.runCommand(), shellquote.Join(words...))
+	return err
+}
+
+// runCommand is how the user calls run, judging by how he called this: "kubectl apolo job" or "kubectl
+// apolo-job".
+func (o *generateOptions) runCommand() string { return strings.TrimSuffix(o.Typed, "job") + "run" }
