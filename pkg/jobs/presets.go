@@ -80,6 +80,9 @@ func BuiltinPresets() Presets {
 	}}
 }
 
+// howItWent is what the YAML library says of its own doing before it says what is wrong.
+const howItWent = "error unmarshaling JSON: while decoding JSON: "
+
 // ParsePreset reads one preset: YAML with any of cpu, memory, gpu, gpuResource, nodeSelector,
 // tolerations (each as ParseToleration reads it), priority and description. It returns an error
 // for other fields, and for what a Spec would refuse.
@@ -95,7 +98,7 @@ func ParsePreset(name, text string) (Preset, error) {
 		Priority     string             `json:"priority"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), &written); err != nil {
-		return Preset{}, fmt.Errorf("preset %q: %w", name, err)
+		return Preset{}, fmt.Errorf("preset %q: %s", name, strings.TrimPrefix(strings.TrimPrefix(err.Error(), howItWent), "json: "))
 	}
 	preset := Preset{
 		Name: name, Description: written.Description, NodeSelector: written.NodeSelector, Priority: written.Priority,
