@@ -29,6 +29,7 @@ func New(s *cmdline.Session) *cli.App {
 			newExec(s),
 			newAttach(s),
 			newPortForward(s),
+			newLogs(s),
 			newKill(s),
 			newBump(s),
 			newGenerate(s),

@@ -1,0 +1,180 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// logsOptions is one call of job logs.
+type logsOptions struct {
+	*cmdline.Session
+	now func() time.Time
+
+	target     uri.Job
+	follow     bool
+	since      string
+	earliest   time.Time
+	timestamps bool
+	noMask     bool
+
+	said string // the last line about a job that waits
+}
+
+func newLogs(s *cmdline.Session) *cli.Command {
+	o := &logsOptions{Session: s, now: time.Now}
+	return &cli.Command{
+		Name:      "logs",
+		Usage:     "Print what a job has printed, in all its attempts",
+		ArgsUsage: "JOB",
+		Description: naming + ` The values of the secrets that the job uses are shown as ` + mask.Replacement + `,
+where you may read them.
+
+Examples:
+  ` + s.Typed + ` logs training-1
+  ` + s.Typed + ` logs -f training-1                 # and goes on until the job ends
+  ` + s.Typed + ` logs --since 10m --timestamps training-1
+  ` + s.Typed + ` logs --since 2026-01-31T12:00:00Z --no-mask training-1`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "wait for more until the job ends", Destination: &o.follow, DisableDefaultText: true},
+			&cli.StringFlag{Name: "since", Usage: "only what was printed since `TIME`, such as 10m (ago), 2026-01-31 or 2026-01-31T12:00:00Z", Destination: &o.since},
+			&cli.BoolFlag{Name: "timestamps", Usage: "put before each line when it was printed", Destination: &o.timestamps, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
+			s.QuietFlag("print nothing but the log"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := o.complete(c.Args().Slice()); err != nil {
+				return err
+			}
+			return o.run(c.Context)
+		},
+	}
+}
+
+func (o *logsOptions) complete(args []string) (err error) {
+	if len(args) != 1 {
+		return cmdline.Usagef("logs takes one JOB, here are %d arguments", len(args))
+	}
+	if o.target, err = parse(args[0]); err != nil {
+		return err
+	}
+	o.earliest, err = parseSince(o.since, o.now())
+	return err
+}
+
+func (o *logsOptions) run(ctx context.Context) error {
+	client, job, err := find(ctx, o.Session, o.target)
+	if err != nil {
+		return err
+	}
+	out, err := o.masked(ctx, client, job)
+	if err != nil {
+		return err
+	}
+	options := jobs.LogOptions{Since: o.earliest, Timestamps: o.timestamps}
+	observer := jobs.Observer{
+		State: o.state, Trouble: o.trouble, Notice: o.line,
+		Attempt: func(number int) {
+			_ = out.Flush() // its error comes again with the next line
+			o.line(fmt.Sprintf("attempt %d", number))
+		},
+	}
+	if o.follow {
+		var state jobs.State
+		if state, err = client.Attend(ctx, jobs.RefOf(job), observer, out, options); err == nil && !state.Started {
+			return o.notStarted(state)
+		}
+	} else {
+		var pods []*corev1.Pod
+		if pods, err = client.PodsOf(ctx, job); err != nil {
+			return err
+		}
+		if err = client.Logs(ctx, pods, observer, out, options); errors.Is(err, jobs.ErrNotStarted) {
+			events, _ := client.Events(ctx, job, pods) // they only say more
+			return o.notStarted(jobs.StateOf(job, pods, events))
+		}
+	}
+	if ctx.Err() != nil {
+		return &cmdline.ExitError{Code: cmdline.ExitInterrupted} // what may be held back is not worth a wait
+	}
+	return errors.Join(err, out.Flush())
+}
+
+// masked is the output without the values of the job's secrets.
+func (o *logsOptions) masked(ctx context.Context, client *jobs.Client, job *batchv1.Job) (*mask.Writer, error) {
+	if o.noMask {
+		return mask.New(o.Out, mask.Options{}), nil
+	}
+	values, unread, err := client.ReadValues(ctx, job)
+	if unread > 0 {
+		o.Hint("values of secrets that you may not read, or that are gone, are not hidden in this log")
+	}
+	return mask.New(o.Out, mask.Options{Values: values, Timestamps: o.timestamps}), err
+}
+
+// notStarted is the error for a job without a log.
+func (o *logsOptions) notStarted(state jobs.State) error {
+	text := "has not started"
+	if state.Phase.Final() {
+		text = "never started"
+	}
+	if why := reason(state); why != "" {
+		text += ": " + why
+	}
+	if !state.Phase.Final() && !o.follow {
+		text += "; -f waits for it"
+	}
+	return fmt.Errorf("job %s %s", o.target.Name, text)
+}
+
+func reason(state jobs.State) string {
+	if state.Message != "" {
+		return strings.Join(strings.Fields(state.Message), " ")
+	}
+	return state.Reason
+}
+
+// state is an Observer's: while there is no log, or no more, it says why.
+func (o *logsOptions) state(state jobs.State) {
+	if state.Phase.Final() || state.Phase == jobs.Running && state.Reason == "" {
+		return
+	}
+	text := string(state.Phase)
+	switch why := reason(state); {
+	case state.Phase == jobs.Restarting && state.ExitCode > 0:
+		text = fmt.Sprintf("attempt %d failed with exit code %d, and the next one follows", state.Attempt, state.ExitCode)
+	case state.Phase == jobs.Restarting:
+		text = fmt.Sprintf("attempt %d ended, and the next one follows", state.Attempt)
+	case why != "":
+		text += ": " + why
+	case state.Attempt > 1:
+		return // the attempt itself will be told
+	}
+	o.line(text)
+}
+
+func (o *logsOptions) trouble(err error) {
+	if err != nil {
+		o.line(err.Error() + "; waiting for it")
+	}
+}
+
+// line says something besides the log, once.
+func (o *logsOptions) line(text string) {
+	if !o.Quiet && text != o.said {
+		o.said = text
+		fmt.Fprintln(o.ErrOut, sanitize.Line(fmt.Sprintf("job/%s: %s", o.target.Name, text)))
+	}
+}
