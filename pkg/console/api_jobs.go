@@ -3,16 +3,24 @@ package console
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
+
+// mostEvents is how many events of a job are sent; the last ones say most.
+const mostEvents = 100
 
 type listJobs struct {
 	Where
 	All bool `query:"all" doc:"Those that have ended, too"`
-}
-
-type runJob struct {
-	Where
-	Body NewJob
 }
 
 func (s *Server) registerJobs(r *router) {
@@ -25,15 +33,231 @@ func (s *Server) registerJobs(r *router) {
 		status: http.StatusNoContent}, s.killJob)
 }
 
-func (s *Server) listPresets(context.Context, *inPlace) (*body[PresetList], error) {
-	return nil, missing()
-}
-func (s *Server) runJob(context.Context, *runJob) (*body[CreatedJob], error)  { return nil, missing() }
-func (s *Server) listJobs(context.Context, *listJobs) (*body[JobList], error) { return nil, missing() }
-func (s *Server) getJob(context.Context, *named) (*body[JobDetails], error)   { return nil, missing() }
-func (s *Server) killJob(context.Context, *named) (*nothing, error)           { return nil, missing() }
-func (s *Server) listActions(context.Context, *inPlace) (*body[ActionList], error) {
-	return nil, missing()
+// jobs opens the jobs of a place.
+func (s *session) jobs(place Where) (*kube.Client, *jobs.Client, error) {
+	client, err := s.in(place)
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := jobs.NewClient(client)
+	return client, api, err
 }
 
-func missing() error { return newProblem(http.StatusNotImplemented, "this is not there yet") }
+func (s *Server) listPresets(ctx context.Context, input *inPlace) (*body[PresetList], error) {
+	_, api, err := visitOf(ctx).session.jobs(input.Where)
+	if err != nil {
+		return nil, err
+	}
+	presets, err := api.Presets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := PresetList{Items: []Preset{}, Notes: []string{}}
+	for _, preset := range presets.All {
+		one := Preset{Name: preset.Name, Description: preset.Description}
+		if !preset.CPU.IsZero() {
+			one.CPU = preset.CPU.String()
+		}
+		if !preset.Memory.IsZero() {
+			one.Memory = preset.Memory.String()
+		}
+		if preset.GPU != nil {
+			one.GPU = *preset.GPU
+		}
+		list.Items = append(list.Items, one)
+	}
+	for _, err := range presets.Faulty {
+		list.Notes = append(list.Notes, sanitize.Line(err.Error()))
+	}
+	slices.Sort(list.Notes)
+	return &body[PresetList]{list}, nil
+}
+
+func (s *Server) listActions(ctx context.Context, input *inPlace) (*body[ActionList], error) {
+	_, api, err := visitOf(ctx).session.jobs(input.Where)
+	if err != nil {
+		return nil, err
+	}
+	actions, faulty, err := api.Actions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := ActionList{Items: []Action{}, Notes: []string{}}
+	for _, action := range actions {
+		list.Items = append(list.Items, Action{
+			Name: action.Name, Title: action.Title, Description: action.Description, Image: action.Image,
+			Command: orEmpty(action.Command), Preset: action.Preset, Terminal: action.Terminal,
+		})
+	}
+	for _, err := range faulty {
+		list.Notes = append(list.Notes, sanitize.Line(err.Error()))
+	}
+	return &body[ActionList]{list}, nil
+}
+
+// orEmpty makes an empty list of nil, which is null in JSON.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func (s *Server) listJobs(ctx context.Context, input *listJobs) (*body[JobList], error) {
+	_, api, err := visitOf(ctx).session.jobs(input.Where)
+	if err != nil {
+		return nil, err
+	}
+	found, err := api.List(ctx, jobs.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &body[JobList]{JobList{Items: rows(found, input.All)}}, nil
+}
+
+// rows describes jobs, the newest first.
+func rows(found []jobs.Listed, all bool) []Job {
+	list := make([]Job, 0, len(found))
+	for i := range slices.Backward(found) {
+		if all || !found[i].Status().Ended() {
+			list = append(list, rowOf(&found[i]))
+		}
+	}
+	return list
+}
+
+func rowOf(listed *jobs.Listed) Job {
+	return Job{
+		Name:     listed.Name,
+		UID:      string(listed.UID),
+		Status:   string(listed.Status()),
+		Reason:   listed.State.Reason,
+		Message:  oneLine(listed.State.Message),
+		Created:  listed.CreationTimestamp.Time,
+		Started:  moment(listed.Started()),
+		Finished: moment(listed.Finished()),
+		Image:    jobs.Image(listed.Job),
+		Command:  orEmpty(jobs.Command(listed.Job)),
+		ExitCode: exitCode(listed.State),
+		Tags:     orEmpty(jobs.TagsOf(listed.Job)),
+		Terminal: hasTerminal(listed.Job),
+	}
+}
+
+// hasTerminal tells whether a job's container has a terminal that one can attach to.
+func hasTerminal(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
+		return c.Name == jobs.ContainerName && c.TTY && c.Stdin
+	})
+}
+
+func oneLine(message string) string { return sanitize.Line(strings.Join(strings.Fields(message), " ")) }
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func exitCode(state jobs.State) *int {
+	if state.ExitCode == jobs.UnknownExitCode {
+		return nil
+	}
+	return &state.ExitCode
+}
+
+func stateOf(state jobs.State) *JobState {
+	return &JobState{Phase: string(state.Phase), Reason: state.Reason, Message: oneLine(state.Message), Attempt: state.Attempt, ExitCode: exitCode(state)}
+}
+
+func (s *Server) getJob(ctx context.Context, input *named) (*body[JobDetails], error) {
+	client, api, err := visitOf(ctx).session.jobs(input.Where)
+	if err != nil {
+		return nil, err
+	}
+	job, err := api.Get(ctx, input.Name)
+	if err != nil {
+		return nil, err
+	}
+	details := JobDetails{
+		Description: job.Annotations[jobs.AnnotationDescription],
+		Preset:      job.Annotations[jobs.AnnotationPreset],
+		Secrets:     orEmpty(jobs.SecretsOf(job)),
+		Environment: []Variable{}, Files: []File{}, Volumes: []Volume{}, Pods: []Pod{}, Events: []Event{}, Notes: []string{},
+	}
+	pods, err := api.PodsOf(ctx, job)
+	if err != nil {
+		details.Notes = append(details.Notes, explainedNote(err))
+	}
+	events, err := api.Events(ctx, job, pods)
+	if err != nil {
+		details.Notes = append(details.Notes, explainedNote(err))
+	}
+	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
+	details.Job = rowOf(listed)
+	for _, attempt := range jobs.Attempts(pods) {
+		pod := Pod{Name: attempt.Name, Phase: string(attempt.State.Phase), Node: attempt.Spec.NodeName}
+		if attempt.Status.StartTime != nil {
+			pod.Started = moment(attempt.Status.StartTime.Time)
+		}
+		details.Pods = append(details.Pods, pod)
+		details.Node = pod.Node
+	}
+	for _, event := range events[max(0, len(events)-mostEvents):] {
+		details.Events = append(details.Events, Event{
+			Time: jobs.EventTime(event), Reason: event.Reason, Message: oneLine(event.Message),
+			Warning: event.Type == corev1.EventTypeWarning, Count: max(1, event.Count),
+		})
+	}
+	spec, err := jobs.SpecOf(job)
+	for _, variable := range spec.Variables {
+		one := Variable{Name: variable.Name, Value: variable.Value}
+		if variable.Secret != nil {
+			one.Secret = variable.Secret.String()
+		}
+		details.Environment = append(details.Environment, one)
+	}
+	for _, file := range spec.Files {
+		details.Files = append(details.Files, File{Path: file.Path, Secret: file.Secret.String()})
+	}
+	for _, mount := range spec.Mounts {
+		details.Volumes = append(details.Volumes, volumeOf(mount))
+	}
+	if err == nil && api.Shorten(ctx, &spec) == nil {
+		details.RunCommand = s.command(client, spec)
+	}
+	return &body[JobDetails]{details}, nil
+}
+
+func volumeOf(mount jobs.Mount) Volume {
+	volume := Volume{Kind: "disk", Source: mount.Claim, Path: mount.Path, ReadOnly: mount.ReadOnly}
+	if mount.Storage {
+		volume.Kind, volume.Source = "storage", mount.SubPath
+	}
+	return volume
+}
+
+func (s *Server) killJob(ctx context.Context, input *named) (*nothing, error) {
+	_, api, err := visitOf(ctx).session.jobs(input.Where)
+	if err != nil {
+		return nil, err
+	}
+	job, err := api.Get(ctx, input.Name)
+	if err != nil {
+		return nil, err
+	}
+	return nil, api.Delete(ctx, jobs.RefOf(job))
+}
+
+// command is a line for the shell that makes a job; empty where no line can.
+func (s *Server) command(client *kube.Client, spec jobs.Spec) string {
+	if s.runCommand == nil {
+		return ""
+	}
+	line, err := s.runCommand(client, spec)
+	if err != nil {
+		return ""
+	}
+	return line
+}

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
@@ -63,11 +64,12 @@ func statusOf(err error) int {
 	var (
 		status  apierrors.APIStatus
 		request *kube.Error
+		job     *jobs.NotFoundError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
-	case errors.Is(err, secrets.ErrNotFound), errors.Is(err, grants.ErrNotGranted):
+	case errors.Is(err, secrets.ErrNotFound), errors.Is(err, grants.ErrNotGranted), errors.As(err, &job):
 		return http.StatusNotFound
 	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign):
 		return http.StatusConflict

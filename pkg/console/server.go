@@ -15,10 +15,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -53,6 +55,8 @@ type Options struct {
 	// Kube is the kubeconfig of the one visitor; it is not used where there is a Team.
 	Kube kube.Options
 	Team *Team
+	// RunCommand writes the line for the shell that makes a job where a client works. It may be nil.
+	RunCommand func(*kube.Client, jobs.Spec) (string, error)
 }
 
 // Team describes a server for several visitors, each of whom logs in with a token of their own.
@@ -67,22 +71,25 @@ type Team struct {
 
 // Server is one console. Its Handler serves; Serve does so on a listener.
 type Server struct {
-	page     fs.FS
-	version  string
-	team     *Team
-	owner    *owner // nil in a team's
-	hosts    []string
-	tickets  *tickets
-	sessions *sessions
-	logins   chan struct{} // how many log in at once
-	ctx      context.Context
-	end      context.CancelFunc
-	handler  http.Handler
+	page       fs.FS
+	version    string
+	team       *Team
+	runCommand func(*kube.Client, jobs.Spec) (string, error)
+	owner      *owner // nil in a team's
+	hosts      []string
+	tickets    *tickets
+	sessions   *sessions
+	logins     chan struct{} // how many log in at once
+	hub        hub
+	open       sync.WaitGroup // WebSockets
+	ctx        context.Context
+	end        context.CancelFunc
+	handler    http.Handler
 }
 
 // New prepares a server. It makes no request.
 func New(o Options) *Server {
-	s := &Server{page: o.Page, version: o.Version, team: o.Team, tickets: newTickets(time.Now, ticketLifetime), logins: make(chan struct{}, 8)}
+	s := &Server{page: o.Page, version: o.Version, team: o.Team, runCommand: o.RunCommand, tickets: newTickets(time.Now, ticketLifetime), logins: make(chan struct{}, 8)}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	if s.team == nil {
 		s.owner = &owner{options: &o.Kube, now: time.Now}
@@ -97,8 +104,16 @@ func New(o Options) *Server {
 	mux.HandleFunc(apiPrefix+"/", func(w http.ResponseWriter, r *http.Request) {
 		newProblem(http.StatusNotFound, "the API has no "+r.Method+" "+r.URL.Path).write(w)
 	})
+	mux.HandleFunc("GET "+apiPrefix+"/jobs/{name}/log.txt", s.downloadLog)
 	mux.HandleFunc("/", s.servePage)
-	s.handler = s.guard(mux)
+	sockets := s.sockets()
+	s.handler = s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isUpgrade(r) {
+			sockets.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	return s
 }
 
@@ -129,6 +144,15 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, trouble *log.
 		err := server.Shutdown(patience)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = server.Close()
+		}
+		closed := make(chan struct{})
+		go func() {
+			s.open.Wait()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-patience.Done():
 		}
 		ended <- err
 	})

@@ -144,6 +144,7 @@ type UsableSecret struct {
 // PresetList is the resource presets of a namespace.
 type PresetList struct {
 	Items []Preset `json:"items" nullable:"false"`
+	Notes []string `json:"notes" nullable:"false" doc:"What of the ConfigMap apolo-presets can't be used, and why"`
 }
 
 // Preset is a named set of resources.
@@ -152,7 +153,7 @@ type Preset struct {
 	Description string `json:"description"`
 	CPU         string `json:"cpu" doc:"In Kubernetes' units; empty for no limit"`
 	Memory      string `json:"memory"`
-	GPU         int64  `json:"gpu"`
+	GPU         int64  `json:"gpu" doc:"How many"`
 }
 
 // ActionList is the cards of the dashboard.
@@ -182,7 +183,7 @@ type NewJob struct {
 	Environment []NewVariable `json:"environment,omitempty" nullable:"false" maxItems:"256"`
 	Files       []NewFile     `json:"files,omitempty" nullable:"false" maxItems:"256"`
 	Volumes     []NewVolume   `json:"volumes,omitempty" nullable:"false" maxItems:"64"`
-	DryRun      bool          `json:"dryRun,omitempty" doc:"Check all and run nothing: for runCommand, and for errors at their fields"`
+	DryRun      bool          `json:"dryRun,omitempty" doc:"Run nothing: for runCommand, and for errors at their fields, as far as they can be known without asking the cluster"`
 }
 
 // NewVariable is an environment variable: of a secret, or with a value.
@@ -222,7 +223,7 @@ type JobList struct {
 type Job struct {
 	Name     string     `json:"name"`
 	UID      string     `json:"uid"`
-	Status   string     `json:"status" enum:"pending,pulling,running,restarting,succeeded,failed,stuck"`
+	Status   string     `json:"status" enum:"pending,suspended,running,succeeded,failed,cancelled" doc:"cancelled: it is being deleted"`
 	Reason   string     `json:"reason" doc:"Kubernetes' word for why, such as ImagePullBackOff; empty where nothing is to be said"`
 	Message  string     `json:"message" doc:"The same in a sentence"`
 	Created  time.Time  `json:"created"`
@@ -246,8 +247,9 @@ type JobDetails struct {
 	Volumes     []Volume   `json:"volumes" nullable:"false"`
 	Node        string     `json:"node"`
 	Pods        []Pod      `json:"pods" nullable:"false" doc:"One an attempt, in order"`
-	Events      []Event    `json:"events" nullable:"false" doc:"The latest last"`
-	RunCommand  string     `json:"runCommand" doc:"A line that makes the same job"`
+	Events      []Event    `json:"events" nullable:"false" doc:"The latest last, up to 100"`
+	Notes       []string   `json:"notes" nullable:"false" doc:"What could not be read, and why"`
+	RunCommand  string     `json:"runCommand" doc:"A line that makes the same job; empty where no line can"`
 }
 
 // Variable is an environment variable of a job.
@@ -292,11 +294,11 @@ type Event struct {
 // after every interruption.
 type JobsFrame struct {
 	Type  string `json:"type" enum:"list,set,delete,trouble"`
-	Items []Job  `json:"items,omitempty" nullable:"false" doc:"Of list"`
+	Items []Job  `json:"items,omitzero" nullable:"false" required:"false" doc:"Of list"`
 	Job   *Job   `json:"job,omitempty" doc:"Of set"`
 	Name  string `json:"name,omitempty" doc:"Of delete"`
 	UID   string `json:"uid,omitempty" doc:"Of delete"`
-	Error string `json:"error,omitempty" doc:"Of trouble: why the cluster can't be reached; it goes on by itself"`
+	Error string `json:"error,omitempty" doc:"Of trouble: why nothing is known at the moment; it goes on by itself, and a list follows then"`
 }
 
 // LogFrame is a message of the WebSocket jobs/{name}/log; one of its fields is set.
@@ -310,10 +312,10 @@ type LogFrame struct {
 
 // JobState is how far a job is.
 type JobState struct {
-	Status   string `json:"status" enum:"pending,pulling,running,restarting,succeeded,failed,stuck"`
+	Phase    string `json:"phase" enum:"pending,pulling,running,restarting,succeeded,failed,stuck" doc:"stuck: it will never start"`
 	Reason   string `json:"reason"`
 	Message  string `json:"message"`
-	Attempt  int    `json:"attempt"`
+	Attempt  int    `json:"attempt" doc:"Which pod of the job it is, from 1; 0 before there is one"`
 	ExitCode *int   `json:"exitCode,omitempty"`
 }
 
@@ -331,9 +333,10 @@ type TerminalSize struct {
 
 // TerminalOutput is a text message from it; what the job writes comes in binary messages.
 type TerminalOutput struct {
-	Ready bool          `json:"ready,omitempty" doc:"The terminal is connected"`
-	Exit  *TerminalExit `json:"exit,omitempty"`
-	Error string        `json:"error,omitempty"`
+	State  *JobState     `json:"state,omitempty" doc:"Of a job with a terminal of its own, before and while one is attached"`
+	Notice string        `json:"notice,omitempty" doc:"Something about the connection"`
+	Exit   *TerminalExit `json:"exit,omitempty"`
+	Error  string        `json:"error,omitempty"`
 }
 
 // TerminalExit is how a terminal ended.

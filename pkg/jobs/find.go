@@ -70,6 +70,9 @@ type Listed struct {
 type ListOptions struct {
 	AllNamespaces bool
 	Tags          []string // jobs that have all of them
+	// Trouble, which may be nil, gets from Follow why the cluster can't be reached, after every attempt,
+	// and nil once it can again.
+	Trouble func(error)
 }
 
 // selectors of what List reads.
@@ -222,12 +225,16 @@ func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Li
 
 	jobs, pods := map[types.UID]*batchv1.Job{}, map[types.UID]*corev1.Pod{}
 	complete := false // the jobs were listed
+	troubled := false
 	timer := time.NewTimer(gathering)
 	timer.Stop()
 	for {
 		select {
 		case change := <-changes:
-			if change.trouble != nil {
+			if (change.trouble != nil || troubled) && options.Trouble != nil {
+				options.Trouble(change.trouble)
+			}
+			if troubled = change.trouble != nil; troubled {
 				continue
 			}
 			if change.resource == jobsResource {

@@ -12,10 +12,14 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/console"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
 
@@ -85,7 +89,7 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := console.New(console.Options{Page: files, Version: version.Number(), Kube: o.Kube})
+	server := console.New(console.Options{Page: files, Version: version.Number(), Kube: o.Kube, RunCommand: o.runCommand})
 	link := func() string { return fmt.Sprintf("http://%s/#token=%s", listener.Addr(), server.Ticket()) }
 	fmt.Fprintln(o.Out, "The Console is at "+link())
 	if !o.noBrowser {
@@ -95,6 +99,24 @@ func (o *options) run(ctx context.Context) error {
 		go o.onEnter(func() { fmt.Fprintln(o.Out, link()) })
 	}
 	return server.Serve(ctx, listener, log.New(io.Discard, "", 0))
+}
+
+// runCommand is the line for the shell that makes a job. It names what a plain command would not choose
+// by itself.
+func (o *options) runCommand(client *kube.Client, spec jobs.Spec) (string, error) {
+	words, err := runflags.Format(spec)
+	if err != nil {
+		return "", err
+	}
+	line := []string{"kubectl", "apolo", "run"}
+	plain, err := kube.NewClient(&kube.Options{Kubeconfig: o.Kube.Kubeconfig})
+	if client.Context != "" && (err != nil || plain.Context != client.Context) {
+		line = append(line, "--context", client.Context)
+	}
+	if client.Namespace != client.ContextNamespace {
+		line = append(line, "-n", client.Namespace)
+	}
+	return shellquote.Join(append(line, words...)...), nil
 }
 
 // listen takes a port of this machine that nobody else can reach.
