@@ -50,7 +50,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 		return nil, atSecret(&input.Body, err)
 	}
 	ref, err := api.Create(ctx, plan)
-	if apierrors.IsAlreadyExists(err) {
+	if errors.Is(err, jobs.ErrExists) {
 		p := newProblem(http.StatusConflict, err.Error())
 		p.Field = "name"
 		return nil, p

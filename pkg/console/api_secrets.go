@@ -3,6 +3,8 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
+
+var errNotBase64 = errors.New("the value must be base64, with padding")
 
 type storeSecret struct {
 	Where
@@ -111,15 +115,19 @@ func (s *Server) addSecret(ctx context.Context, input *storeSecret) (*body[Store
 	if err := uri.ValidateKey(input.Body.Key); err != nil {
 		return nil, invalid("key", err)
 	}
-	if err := secrets.Validate(input.Body.Key, input.Body.Value); err != nil {
+	value, err := base64.StdEncoding.DecodeString(input.Body.Value)
+	if err != nil {
+		return nil, invalid("value", errNotBase64)
+	}
+	if err := secrets.Validate(input.Body.Key, value); err != nil {
 		return nil, invalid("value", err)
 	}
-	created, err := store.Add(ctx, input.Body.Key, input.Body.Value, secrets.AddOptions{Overwrite: input.Body.Overwrite})
+	created, err := store.Add(ctx, input.Body.Key, value, secrets.AddOptions{Overwrite: input.Body.Overwrite})
 	if err != nil {
 		return nil, err
 	}
 	visitOf(ctx).session.worked(client)
-	return &body[StoredSecret]{StoredSecret{Key: input.Body.Key, Bytes: len(input.Body.Value), Created: created}}, nil
+	return &body[StoredSecret]{StoredSecret{Key: input.Body.Key, Bytes: len(value), Created: created}}, nil
 }
 
 func (s *Server) removeSecret(ctx context.Context, input *Keyed) (*nothing, error) {

@@ -114,7 +114,7 @@ func (f *feed) snapshot() snapshot {
 
 // streamJobs tells a page what changes among the jobs.
 func (s *Server) streamJobs(socket *socket, place Where, _ string) {
-	socket.listenOnly()
+	socket = socket.listenOnly()
 	client, api, err := socket.session.jobs(place)
 	if err != nil {
 		_ = socket.send(JobsFrame{Type: "trouble", Error: sanitize.Line(err.Error())})

@@ -45,7 +45,7 @@ func (s *Server) runTerminal(socket *socket, place Where, name string) (code int
 	}
 	ctx, gone := context.WithCancel(socket.ctx)
 	defer gone()
-	socket.ctx = ctx
+	socket = socket.until(ctx)
 	typed := &keyboard{socket: socket, sizes: make(chan jobs.Size, 1)}
 	input, feed := io.Pipe()
 	go func() {

@@ -80,7 +80,7 @@ func (s *Server) accept(serve func(*socket, Where, string)) http.HandlerFunc {
 		ctx, cancel := context.WithCancel(visit.session.ctx) // the request's own means nothing any more
 		defer cancel()
 		opened := &socket{Conn: conn, session: visit.session, ctx: ctx}
-		go opened.keepAlive(cancel)
+		go opened.keepAlive(ctx, cancel)
 		serve(opened, place, name)
 		code, reason := websocket.StatusNormalClosure, ""
 		if visit.session.ctx.Err() != nil {
@@ -123,27 +123,32 @@ func target(r *http.Request) (Where, string, *Problem) {
 
 // keepAlive notices that the other side is gone, also where it could not say so. It needs somebody who
 // reads.
-func (c *socket) keepAlive(gone context.CancelFunc) {
+func (c *socket) keepAlive(ctx context.Context, gone context.CancelFunc) {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			ctx, cancel := context.WithTimeout(c.ctx, pingTimeout)
-			err := c.Ping(ctx)
+			patience, cancel := context.WithTimeout(ctx, pingTimeout)
+			err := c.Ping(patience)
 			cancel()
 			if err != nil {
 				gone()
 				return
 			}
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// listenOnly is for sockets to which the page sends nothing.
-func (c *socket) listenOnly() { c.ctx = c.CloseRead(c.ctx) }
+// until is the same connection with a context that ends earlier.
+func (c *socket) until(ctx context.Context) *socket {
+	return &socket{Conn: c.Conn, session: c.session, ctx: ctx}
+}
+
+// listenOnly is for sockets to which the page sends nothing: its context ends when the page is closed.
+func (c *socket) listenOnly() *socket { return c.until(c.CloseRead(c.ctx)) }
 
 // send writes a message as JSON. It waits for a page that reads slowly, so that nothing piles up here.
 func (c *socket) send(message any) error {

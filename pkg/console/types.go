@@ -68,7 +68,7 @@ type Secret struct {
 // NewSecret is a value to store.
 type NewSecret struct {
 	Key       string `json:"key" minLength:"1" maxLength:"253"`
-	Value     []byte `json:"value" doc:"The bytes in base64, up to 1048576 of them" contentEncoding:"base64"`
+	Value     string `json:"value" maxLength:"1398104" doc:"The bytes in base64, up to 1048576 of them"`
 	Overwrite bool   `json:"overwrite,omitempty" doc:"Replace the value of a key that exists"`
 }
 
@@ -100,7 +100,7 @@ type GrantList struct {
 // NewGrant shares a secret.
 type NewGrant struct {
 	Grantee string `json:"grantee" minLength:"1" maxLength:"1024" doc:"bob, group:devs or sa:NAMESPACE:NAME"`
-	Level   string `json:"level" enum:"read,write,manage" default:"read"`
+	Level   string `json:"level,omitempty" enum:"read,write,manage" default:"read"`
 }
 
 // AccessList is what is shared with the user, and by him.

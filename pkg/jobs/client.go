@@ -75,6 +75,9 @@ func NewClient(client *kube.Client) (*Client, error) {
 	return c, nil
 }
 
+// ErrExists says that there is a job of the name already.
+var ErrExists = errors.New("exists already")
+
 // Ref names one job that exists or existed.
 type Ref struct {
 	Namespace string
@@ -284,8 +287,8 @@ func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, e
 		switch {
 		case plan.named:
 			if attempt > 1 || !c.clearAbandoned(ctx, plan.job.Name) {
-				return nil, fmt.Errorf("job %q exists already; choose another name, or remove it with: %s",
-					plan.job.Name, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
+				return nil, fmt.Errorf("job %q %w; choose another name, or remove it with: %s",
+					plan.job.Name, ErrExists, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
 			}
 		case attempt == generatedNames:
 			return nil, err
