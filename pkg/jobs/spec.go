@@ -23,15 +23,14 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 )
 
 // What marks the objects of a job. The names are a contract with everything in users' clusters.
 const (
-	LabelJob     = "apolo.us/job"      // "true" on Jobs and their pods
-	LabelJobCopy = "apolo.us/job-copy" // "true" on Secrets that hold the copy of another's secret
-	// AnnotationSecrets is a JSON list, on a Job, of the secrets that it uses, each once and in
-	// the form secret:/NAMESPACE/KEY, which means the same whatever a user calls the cluster.
-	AnnotationSecrets = "apolo.us/secrets"
+	LabelJob          = usedby.LabelJob
+	LabelJobCopy      = "apolo.us/job-copy" // "true" on Secrets that hold the copy of another's secret
+	AnnotationSecrets = usedby.AnnotationSecrets
 	// annotationPreparing marks a Job that waits, suspended, for the copies it needs.
 	annotationPreparing = "apolo.us/preparing"
 	labelTrue           = "true"

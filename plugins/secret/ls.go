@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -39,6 +41,7 @@ func newLs(s *cmdline.Session) *cli.Command {
 Examples:
   ` + s.Typed + ` ls
   ` + s.Typed + ` ls -q                # keys only, for scripts
+  ` + s.Typed + ` ls -o wide           # and the jobs that use them and have not ended
   ` + s.Typed + ` ls -o json -n team`,
 		Flags: []cli.Flag{
 			s.QuietFlag("print keys only, a line each"),
@@ -64,6 +67,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	users := o.findUsers(ctx, client)
 	found, err := o.list(ctx, client)
 	if err != nil {
 		return err
@@ -82,7 +86,28 @@ func (o *lsOptions) run(ctx context.Context) error {
 	case o.Quiet:
 		return o.lines(found, func(s secrets.Secret) string { return o.label(client, s) })
 	}
-	return o.table(client, found)
+	return o.table(client, found, <-users)
+}
+
+// findUsers asks which jobs use the secrets, where that is shown; nil where it can't be known.
+func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan usedby.Users {
+	found := make(chan usedby.Users, 1)
+	if o.output.Format != "wide" {
+		close(found)
+		return found
+	}
+	go func() {
+		namespace := client.Namespace
+		if o.allNamespaces {
+			namespace = ""
+		}
+		users, err := usedby.Find(ctx, client, namespace)
+		if err != nil {
+			o.Hint("which jobs use the secrets is unknown: %s", err)
+		}
+		found <- users
+	}()
+	return found
 }
 
 func (o *lsOptions) list(ctx context.Context, client *kube.Client) ([]secrets.Secret, error) {
@@ -132,7 +157,7 @@ func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) stri
 	return out.Flush()
 }
 
-func (o *lsOptions) table(client *kube.Client, found []secrets.Secret) error {
+func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users usedby.Users) error {
 	var headings []string
 	if o.allNamespaces && !o.fullURI {
 		headings = append(headings, "NAMESPACE")
@@ -140,7 +165,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret) error {
 	headings = append(headings, "KEY")
 	wide := o.output.Format == "wide"
 	if wide {
-		headings = append(headings, "AGE", "KUBERNETES SECRET")
+		headings = append(headings, "AGE", "KUBERNETES SECRET", "JOBS")
 	}
 	rows := make([][]string, 0, len(found))
 	for _, s := range found {
@@ -150,11 +175,23 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret) error {
 		}
 		row = append(row, o.label(client, s))
 		if wide {
-			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), s.Object)
+			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), s.Object, jobsOf(users, s))
 		}
 		rows = append(rows, row)
 	}
 	return cmdline.Table(o.Out, headings, rows)
+}
+
+// jobsOf are the names of the jobs that use a secret and have not ended.
+func jobsOf(users usedby.Users, s secrets.Secret) string {
+	if users == nil {
+		return "?"
+	}
+	var names []string
+	for _, job := range users[uri.Secret{Namespace: s.Namespace, Key: s.Key}] {
+		names = append(names, job.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // objectList is the documented form of -o json and -o yaml.

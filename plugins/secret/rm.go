@@ -3,11 +3,14 @@ package secret
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -17,6 +20,9 @@ type rmOptions struct {
 
 	targets        []uri.Secret
 	ignoreNotFound bool
+	ifUnused       bool
+
+	users map[uri.Secret]usedby.Users // that were asked for, by URI without a key
 }
 
 func newRm(s *cmdline.Session) *cli.Command {
@@ -25,12 +31,18 @@ func newRm(s *cmdline.Session) *cli.Command {
 		Name:      "rm",
 		Usage:     "Remove secrets, and with them everybody's access",
 		ArgsUsage: "KEY...",
-		Description: `Examples:
+		Description: `Jobs that use a key and have not ended are named; they keep the value that they started with, and
+those that have yet to start can't. A job that uses another's secret has a copy of its own.
+
+Examples:
   ` + s.Typed + ` rm secret-password
+  ` + s.Typed + ` rm secret-password --if-unused
   ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a key that does not exist as removed",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that a job uses that has not ended, and fail",
+				Destination: &o.ifUnused, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
 		Action: func(c *cli.Context) error {
@@ -58,12 +70,10 @@ func (o *rmOptions) complete(args []string) error {
 
 // run removes all it can; one key that is missing must not keep the others.
 func (o *rmOptions) run(ctx context.Context) error {
+	o.users = map[uri.Secret]usedby.Users{}
 	var failed []error
 	for _, target := range o.targets {
-		store, err := open(o.Session, target)
-		if err == nil {
-			err = store.Remove(ctx, target.Key)
-		}
+		err := o.remove(ctx, target)
 		switch {
 		case err == nil:
 			o.Done("secret/%s deleted", target.Key)
@@ -75,4 +85,46 @@ func (o *rmOptions) run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+func (o *rmOptions) remove(ctx context.Context, target uri.Secret) error {
+	store, err := open(o.Session, target)
+	if err != nil {
+		return err
+	}
+	users, err := o.usersOf(ctx, store, target)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && o.ifUnused:
+		return fmt.Errorf("%s: whether a job uses it is unknown, so it stays: %w", target, err)
+	case len(users) > 0 && o.ifUnused:
+		return fmt.Errorf("%s: used by %s, so it stays", target, list(users))
+	case len(users) > 0:
+		o.Warn("%s is used by %s", target, list(users))
+	}
+	return store.Remove(ctx, target.Key)
+}
+
+// usersOf asks once for each namespace. Who may not know is told nothing but the error.
+func (o *rmOptions) usersOf(ctx context.Context, store *place, target uri.Secret) ([]usedby.Job, error) {
+	where := target
+	where.Key = ""
+	users, ok := o.users[where]
+	if !ok {
+		var err error
+		if users, err = usedby.Find(ctx, store.client, store.Namespace()); err != nil {
+			return nil, err
+		}
+		o.users[where] = users
+	}
+	return users[uri.Secret{Namespace: store.Namespace(), Key: target.Key}], nil
+}
+
+func list(users []usedby.Job) string {
+	var names []string
+	for _, job := range users {
+		names = append(names, job.String())
+	}
+	return strings.Join(names, ", ")
 }

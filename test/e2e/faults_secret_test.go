@@ -165,7 +165,7 @@ func TestFaultsOfSecret(t *testing.T) {
 		{
 			name:     "rm",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			requests: []string{"GET NS/jobs", "GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
 			prepare:  shareKey(grants.Manage),
 			check: func(a *attempt) {
 				if a.sent("DELETE NS/secrets/KEY") > 0 {
@@ -195,7 +195,7 @@ func TestFaultsOfSecret(t *testing.T) {
 		{
 			name:     "rm, and then not rm again",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			requests: []string{"GET NS/jobs", "GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
 			prepare:  shareKey(grants.Read),
 			check:    func(*attempt) {},
 			again: func(a *attempt) {

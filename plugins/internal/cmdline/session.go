@@ -198,6 +198,11 @@ func (s *Session) Hint(format string, args ...any) {
 	}
 }
 
+// Warn tells on stderr, always, what the user may regret not to know.
+func (s *Session) Warn(format string, args ...any) {
+	fmt.Fprintln(s.ErrOut, "warning: "+sanitize.Line(fmt.Sprintf(format, args...)))
+}
+
 // Done prints the one line that says what a command changed, unless -q was given.
 func (s *Session) Done(format string, args ...any) {
 	if !s.Quiet {
