@@ -79,6 +79,13 @@ Examples:
   ` + s.Typed + ` --env-file settings.env --name training --detach IMAGE
   ` + s.Typed + ` --preset cpu-medium --memory 12Gi --volume storage:datasets/mnist:/data:ro --restart on-failure IMAGE -- python train.py
   ` + s.Typed + ` --gpu 1 --life-span 2d12h --schedule-timeout 30m --tag nightly --description 'night run' IMAGE
+  ` + s.Typed + ` -t ubuntu:24.04 -- bash
+  tar c . | ` + s.Typed + ` -i -T busybox:1 -- tar t
+  ` + s.Typed + ` --http-port 8888 --browse --port-forward 2222:22 --rm IMAGE
+  ` + s.Typed + ` -q --no-mask --extshm --pull always --privileged ubuntu:24.04 -- mount
+  ` + s.Typed + ` --detach --wait-start --no-extshm IMAGE
+  ` + s.Typed + ` --no-wait-start -o json IMAGE
+  ` + s.Typed + ` --dry-run=client -o yaml IMAGE
   ` + s.Typed + ` --list-presets`,
 		Flags: slices.Concat(o.flags.CLI(), o.attached.flags(), []cli.Flag{
 			&cli.BoolFlag{Name: "list-presets", Usage: "show the presets there are, and run nothing", Destination: &o.listPresets, DisableDefaultText: true},
