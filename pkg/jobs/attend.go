@@ -291,7 +291,12 @@ func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer
 			observer.Attempt(i + 1)
 		}
 		started = true
-		last = copyLog(ctx, c.Log(pod.Namespace, pod.Name), ended, out, observer.Notice, options)
+		source := c.Log(pod.Namespace, pod.Name)
+		if hasEnded(pod) {
+			last = copyEndedLog(ctx, source, out, observer.Notice, options)
+		} else {
+			last = copyLog(ctx, source, ended, out, observer.Notice, options)
+		}
 		if errors.As(last, &outError{}) || ctx.Err() != nil {
 			return last
 		}
@@ -323,7 +328,7 @@ func (l *podLog) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) 
 		Name(l.pod).
 		SubResource("log").
 		Param("container", ContainerName).
-		Param("timestamps", "true").
+		Param("timestamps", strconv.FormatBool(!part.Plain)).
 		Param("follow", strconv.FormatBool(part.Follow))
 	if !part.Since.IsZero() {
 		request = request.Param("sinceTime", part.Since.UTC().Format(time.RFC3339))

@@ -13,14 +13,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// LogSource opens the log of one container. Every line begins with the time at which it was
-// written (RFC 3339 with nanoseconds) and a space, as the API gives it for timestamps=true.
+// LogSource opens the log of one container. Where the part is not plain, every line begins with the
+// time at which it was written (RFC 3339 with nanoseconds) and a space, as the API gives it for
+// timestamps=true.
 type LogSource interface {
 	Open(ctx context.Context, part LogPart) (io.ReadCloser, error)
 }
 
-// LogPart says which part of a log to open; the zero value is all that there is.
+// LogPart says which part of a log to open, and how; the zero value is all that there is.
 type LogPart struct {
+	Plain  bool      // without the times
 	Since  time.Time // lines written at this time or later; only whole seconds count
 	Follow bool      // and those that are written until the container ends
 	Last   int       // only so many lines before the end; 0: all
@@ -92,6 +94,72 @@ func copyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out i
 	}
 	l := &logCopy{source: source, ended: ended, out: out, notice: notice, options: options}
 	return l.run(ctx)
+}
+
+// copyEndedLog is copyLog for a container that will write no more. Its log stays as it is, since nodes
+// rotate the logs of what runs only; so the times, which are a third of what most logs take on their
+// way, need not be read: after a cut, what was written is left out by its length.
+func copyEndedLog(ctx context.Context, source LogSource, out io.Writer, notice func(string), options LogOptions) error {
+	ended := make(chan struct{})
+	close(ended)
+	if options != (LogOptions{}) {
+		return copyLog(ctx, source, ended, out, notice, options)
+	}
+	var written int64
+	backoff := logBackoff()
+	for attempt := 1; ; attempt++ {
+		before := written
+		err := copyPlain(ctx, source, out, &written)
+		switch {
+		case errors.Is(err, errNodeMessage):
+			return copyLog(ctx, source, ended, out, notice, options) // tells it from what the container wrote
+		case err == nil, errors.As(err, &outError{}), ctx.Err() != nil, apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+			return firstOf(ctx.Err(), err)
+		case written > before:
+			attempt = 0
+		case attempt >= backoff.Steps:
+			return fmt.Errorf("the end of the log can't be read: %w", err)
+		}
+		pause(ctx, backoff.Step(), nil)
+	}
+}
+
+// nodeMessage is how the kubelet begins what it gives in place of a log that is not there any more
+// (k8s.io/kubernetes/pkg/kubelet/kuberuntime, GetContainerLogs).
+const nodeMessage = "unable to retrieve container logs"
+
+var errNodeMessage = errors.New("the log begins as a message of the node does")
+
+// copyPlain writes what a log holds behind the bytes that were written already, and counts them.
+func copyPlain(ctx context.Context, source LogSource, out io.Writer, written *int64) error {
+	stream, err := source.Open(ctx, LogPart{Plain: true})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	reader := bufio.NewReaderSize(stream, logChunk)
+	if head, _ := reader.Peek(len(nodeMessage)); string(head) == nodeMessage && *written == 0 {
+		return errNodeMessage
+	}
+	if _, err := io.CopyN(io.Discard, reader, *written); err != nil {
+		return err
+	}
+	buffer := make([]byte, logChunk)
+	for {
+		n, err := reader.Read(buffer)
+		if n > 0 {
+			if _, err := out.Write(buffer[:n]); err != nil {
+				return outError{err}
+			}
+			*written += int64(n)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 type logCopy struct {

@@ -64,6 +64,9 @@ func (n *node) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) {
 	}
 	n.opened = append(n.opened, part.Since)
 	stream := &nodeStream{data: n.render(part.Since), closed: make(chan struct{}), err: io.EOF}
+	if part.Plain {
+		stream.data = []byte(n.text())
+	}
 	switch {
 	case len(n.cuts) > 0:
 		stream.data = stream.data[:min(n.cuts[0].bytes, len(stream.data))]
@@ -185,6 +188,58 @@ func TestCopyLogCutAnywhere(t *testing.T) {
 
 // A clock may be set back by any amount while a stream is open, and the stream be cut after that.
 // (Set back by more than sinceMargin while it is cut, lines are lost: the API leaves them out.)
+func TestCopyEndedLogCutAnywhere(t *testing.T) {
+	whole := len((&node{entries: awkward()}).text())
+	for at := range whole + 1 {
+		synctest.Test(t, func(t *testing.T) {
+			n := &node{entries: awkward(), cuts: []cut{{at, io.ErrUnexpectedEOF}, {at / 2, io.ErrUnexpectedEOF}}}
+			var out bytes.Buffer
+			if err := copyEndedLog(t.Context(), n, &out, nil, LogOptions{}); err != nil || out.String() != n.text() {
+				t.Errorf("cut at %d: %v, %q, wanted %q", at, err, out.String(), n.text())
+			}
+		})
+	}
+}
+
+func TestCopyEndedLogTellsMessagesOfTheNode(t *testing.T) {
+	const message = nodeMessage + " for containerd://0123"
+	for what, test := range map[string]struct {
+		timed         string // the log with its times
+		log, notified string
+	}{
+		"the node's":      {message, "", message},
+		"the container's": {"2026-01-02T03:04:05.000000006Z " + message + "\n", message + "\n", ""},
+	} {
+		var out bytes.Buffer
+		notified := ""
+		source := sourceFunc(func(part LogPart) (io.ReadCloser, error) {
+			if part.Plain {
+				return io.NopCloser(strings.NewReader(message)), nil
+			}
+			return io.NopCloser(strings.NewReader(test.timed)), nil
+		})
+		err := copyEndedLog(t.Context(), source, &out, func(text string) { notified += text }, LogOptions{})
+		if err != nil || out.String() != test.log || notified != test.notified {
+			t.Errorf("%s: %v, %q, notified of %q", what, err, out.String(), notified)
+		}
+	}
+}
+
+func TestCopyEndedLogGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened := 0
+		source := sourceFunc(func(LogPart) (io.ReadCloser, error) {
+			opened++
+			return io.NopCloser(&nodeStream{data: []byte("half"), closed: make(chan struct{}), err: io.ErrUnexpectedEOF}), nil
+		})
+		var out bytes.Buffer
+		err := copyEndedLog(t.Context(), source, &out, nil, LogOptions{})
+		if !errors.Is(err, io.ErrUnexpectedEOF) || out.String() != "half" || opened > 20 {
+			t.Errorf("%v after %d attempts, %q", err, opened, out.String())
+		}
+	})
+}
+
 func TestCopyLogWithAClockSetBack(t *testing.T) {
 	const hour = int64(time.Hour)
 	entries := []entry{
