@@ -60,17 +60,21 @@ func Find(ctx context.Context, client *kube.Client, namespace string) (Users, er
 	users := Users{}
 	options := metav1.ListOptions{LabelSelector: LabelJob + "=true", Limit: page}
 	for {
-		answer, err := batch.Get().
+		answer := batch.Get().
 			Namespace(namespace).
 			Resource("jobs").
 			VersionedParams(&options, metav1.ParameterCodec).
 			SetHeader("Accept", runtime.ContentTypeJSON).
-			Do(ctx).
-			Raw()
+			Do(ctx)
+		err := answer.Error() // Raw's own knows less
+		var body []byte
+		if err == nil {
+			body, err = answer.Raw()
+		}
 		if err != nil {
 			return nil, client.Explain(err, kube.Request{Verb: "list", Resource: "jobs", Namespace: namespace})
 		}
-		if options.Continue, err = users.add(answer); err != nil {
+		if options.Continue, err = users.add(body); err != nil {
 			return nil, fmt.Errorf("%s answered something else than Jobs; is a proxy in between?", client.Host())
 		}
 		if options.Continue == "" {
