@@ -48,13 +48,16 @@ Examples:
 }
 
 func (o *generateOptions) run(ctx context.Context) error {
-	_, job, err := find(ctx, o.Session, o.target)
+	api, job, err := find(ctx, o.Session, o.target)
 	if err != nil {
 		return err
 	}
 	spec, err := jobs.SpecOf(job)
 	var foreign *jobs.ForeignError
 	if err != nil && !errors.As(err, &foreign) {
+		return err
+	}
+	if err := api.Shorten(ctx, &spec); err != nil {
 		return err
 	}
 	words, err := runflags.Format(spec)
