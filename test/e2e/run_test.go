@@ -31,7 +31,8 @@ func restart(t *testing.T, args ...string) {
 }
 
 // TestRunSurvivesRestarts counts 10,000 numbered lines while the API server is killed, is stopped in
-// good order, and the kubelet is restarted; and then looks at the exit code.
+// good order, and the kubelet is restarted; and then looks at the exit code. Beside it job logs -f does
+// the same.
 func TestRunSurvivesRestarts(t *testing.T) {
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
@@ -52,16 +53,41 @@ func TestRunSurvivesRestarts(t *testing.T) {
 
 	lines := bufio.NewScanner(stdout)
 	read := 0
+	var all strings.Builder
 	next := func() bool {
 		if !lines.Scan() {
 			return false
 		}
 		read++
+		fmt.Fprintln(&all, lines.Text())
 		if want := fmt.Sprintf("line %d", read); read <= 10000 && lines.Text() != want {
 			t.Fatalf("line %d is %q\n%s", read, lines.Text(), stderr.String())
 		}
 		return true
 	}
+	if !next() {
+		t.Fatalf("no log\n%s", stderr.String())
+	}
+	follow := plugin(t, kubeconfig, "kubectl-apolo_job", "logs", "-f", "-q", "count")
+	follow.Stderr = os.Stderr
+	pipe, err := follow.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := follow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { follow.Process.Kill() })
+	followed := bufio.NewReader(pipe)
+	if _, err := followed.Peek(1); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	follower := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(followed) // what is missing is seen
+		follower <- string(text)
+	}()
+
 	for _, args := range [][]string{{"--kill", "apiserver"}, {"apiserver"}, {"kubelet"}} {
 		for goal := read + 300; read < goal; {
 			if !next() {
@@ -80,6 +106,10 @@ func TestRunSurvivesRestarts(t *testing.T) {
 	exit := (*exec.ExitError)(nil)
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
 		t.Errorf("%v\n%s", err, stderr.String())
+	}
+	text := <-follower
+	if err := follow.Wait(); err != nil || text != all.String() {
+		t.Errorf("job logs -f: %v, and %d of %d bytes are there", err, len(text), all.Len())
 	}
 }
 
