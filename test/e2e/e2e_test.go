@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,6 +166,11 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 	env.Setenv("NAMESPACE", env.Getenv("ALICE"))
 	env.Setenv("ADMIN_KUBECONFIG", c.kubeconfig("admin"))
 	env.Setenv("APOLO_CLUSTER_DIR", os.Getenv("APOLO_CLUSTER_DIR"))
+	server, err := url.Parse(c.Server)
+	if err != nil {
+		return err
+	}
+	env.Setenv("SERVER_PORT", server.Port()) // one that is in use
 	env.Setenv("PATH", strings.Join([]string{bin, c.BinDir, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	env.Setenv("HOME", env.WorkDir)
 	return nil
