@@ -114,7 +114,8 @@ func (f *feed) snapshot() snapshot {
 
 // streamJobs tells a page what changes among the jobs.
 func (s *Server) streamJobs(socket *socket, place Where, _ string) {
-	socket = socket.listenOnly()
+	socket, stop := socket.listenOnly()
+	defer stop()
 	client, api, err := socket.session.jobs(place)
 	if err != nil {
 		_ = socket.send(JobsFrame{Type: "trouble", Error: sanitize.Line(err.Error())})

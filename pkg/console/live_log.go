@@ -19,7 +19,8 @@ import (
 
 // streamLog sends the log of a job until it ends, with the values of its secrets hidden.
 func (s *Server) streamLog(socket *socket, place Where, name string) {
-	socket = socket.listenOnly()
+	socket, stop := socket.listenOnly()
+	defer stop()
 	if err := s.copyLog(socket, place, name); err != nil && socket.ctx.Err() == nil {
 		_ = socket.send(LogFrame{Error: sanitize.Line(err.Error())})
 	}

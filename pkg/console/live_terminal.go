@@ -119,7 +119,7 @@ type keyboard struct {
 // copy passes on what is typed until the page is closed.
 func (k *keyboard) copy(to io.Writer) error {
 	for {
-		kind, data, err := k.socket.Read(k.socket.ctx)
+		kind, data, err := k.socket.Read(k.socket.wire)
 		if err != nil {
 			return errPageClosed // not io.EOF, which would end the job's input
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -18,6 +19,9 @@ const (
 	maxLoginBody  = 80 << 10
 	maxSecretBody = 1536 << 10 // a value of 1 MiB in base64, and its key
 )
+
+// bodyTimeout is how long a request may take to arrive.
+const bodyTimeout = time.Minute
 
 // Where says which namespace of which cluster a request is about.
 type Where struct {
@@ -76,12 +80,13 @@ func newAPI(mux humago.Mux, version string) huma.API {
 // handle registers an operation.
 func handle[I, O any](r *router, what route, run func(context.Context, *I) (*O, error)) {
 	operation := huma.Operation{
-		OperationID:   what.id,
-		Method:        what.method,
-		Path:          what.path,
-		Summary:       what.summary,
-		DefaultStatus: what.status,
-		MaxBodyBytes:  what.maxBytes,
+		OperationID:     what.id,
+		Method:          what.method,
+		Path:            what.path,
+		Summary:         what.summary,
+		DefaultStatus:   what.status,
+		MaxBodyBytes:    what.maxBytes,
+		BodyReadTimeout: bodyTimeout,
 		Responses: map[string]*huma.Response{
 			"default": {Description: "What went wrong", Content: map[string]*huma.MediaType{
 				problemType: {Schema: r.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "Problem")},

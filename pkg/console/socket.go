@@ -26,7 +26,8 @@ const (
 type socket struct {
 	*websocket.Conn
 	session *session
-	ctx     context.Context // ends with the session, and with the connection
+	ctx     context.Context // for what is done for the page: ends with the session, and when the page is closed
+	wire    context.Context // for reading and writing, whose end cuts the connection
 }
 
 // sockets are the routes of WebSockets.
@@ -77,16 +78,27 @@ func (s *Server) accept(serve func(*socket, Where, string)) http.HandlerFunc {
 			return // it has answered
 		}
 		conn.SetReadLimit(maxMessage)
-		ctx, cancel := context.WithCancel(visit.session.ctx) // the request's own means nothing any more
-		defer cancel()
-		opened := &socket{Conn: conn, session: visit.session, ctx: ctx}
-		go opened.keepAlive(ctx, cancel)
-		serve(opened, place, name)
-		code, reason := websocket.StatusNormalClosure, ""
-		if visit.session.ctx.Err() != nil {
-			code, reason = websocket.StatusGoingAway, "the session has ended"
+		wire, cut := context.WithCancel(context.Background()) // the request's own means nothing any more
+		defer cut()
+		ctx, gone := context.WithCancel(visit.session.ctx)
+		defer gone()
+		closed := make(chan struct{})
+		finish := func() {
+			code, reason := websocket.StatusNormalClosure, ""
+			if visit.session.ctx.Err() != nil {
+				code, reason = websocket.StatusGoingAway, "the session has ended"
+			}
+			_ = conn.Close(code, reason) // whoever is gone is gone
+			close(closed)
 		}
-		_ = conn.Close(code, reason) // whoever is gone is gone
+		ended := context.AfterFunc(visit.session.ctx, finish) // also where a write waits for a slow page
+		opened := &socket{Conn: conn, session: visit.session, ctx: ctx, wire: wire}
+		go opened.keepAlive(gone)
+		serve(opened, place, name)
+		if ended() {
+			finish()
+		}
+		<-closed
 	}
 }
 
@@ -123,20 +135,20 @@ func target(r *http.Request) (Where, string, *Problem) {
 
 // keepAlive notices that the other side is gone, also where it could not say so. It needs somebody who
 // reads.
-func (c *socket) keepAlive(ctx context.Context, gone context.CancelFunc) {
+func (c *socket) keepAlive(gone context.CancelFunc) {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			patience, cancel := context.WithTimeout(ctx, pingTimeout)
+			patience, cancel := context.WithTimeout(c.wire, pingTimeout)
 			err := c.Ping(patience)
 			cancel()
 			if err != nil {
 				gone()
 				return
 			}
-		case <-ctx.Done():
+		case <-c.ctx.Done():
 			return
 		}
 	}
@@ -144,11 +156,15 @@ func (c *socket) keepAlive(ctx context.Context, gone context.CancelFunc) {
 
 // until is the same connection with a context that ends earlier.
 func (c *socket) until(ctx context.Context) *socket {
-	return &socket{Conn: c.Conn, session: c.session, ctx: ctx}
+	return &socket{Conn: c.Conn, session: c.session, ctx: ctx, wire: c.wire}
 }
 
 // listenOnly is for sockets to which the page sends nothing: its context ends when the page is closed.
-func (c *socket) listenOnly() *socket { return c.until(c.CloseRead(c.ctx)) }
+func (c *socket) listenOnly() (listening *socket, stop func()) {
+	ctx, gone := context.WithCancel(c.ctx)
+	context.AfterFunc(c.CloseRead(c.wire), gone)
+	return c.until(ctx), gone
+}
 
 // send writes a message as JSON. It waits for a page that reads slowly, so that nothing piles up here.
 func (c *socket) send(message any) error {
@@ -160,7 +176,7 @@ func (c *socket) send(message any) error {
 }
 
 func (c *socket) write(kind websocket.MessageType, data []byte) error {
-	ctx, cancel := context.WithTimeout(c.ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(c.wire, writeTimeout)
 	defer cancel()
 	return c.Write(ctx, kind, data)
 }

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/kballard/go-shellquote"
@@ -33,6 +35,7 @@ type options struct {
 	port      int
 	noBrowser bool
 	printAPI  bool
+	team      teamOptions
 }
 
 // New builds the plugin's command.
@@ -49,14 +52,15 @@ On another machine, forward its port before you open the link: ssh -L 8080:127.0
 Examples:
   ` + s.Typed + `
   ` + s.Typed + ` --port 8080 --no-browser
-  ` + s.Typed + ` --context staging -n team`,
-		Flags: []cli.Flag{
+  ` + s.Typed + ` --context staging -n team
+  ` + s.Typed + ` --in-cluster --host console.example.com   # in a pod, for a team: docs/console.md`,
+		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "port", Usage: "`PORT` to listen on; 0 takes a free one", Destination: &o.port},
 			&cli.BoolFlag{Name: "no-browser", Usage: "only print the link", Destination: &o.noBrowser, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "print-api", Usage: "print the OpenAPI description of the server's API and exit", Destination: &o.printAPI, DisableDefaultText: true},
-		},
+		}, o.team.flags()...),
 		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
+			if err := o.complete(c); err != nil {
 				return err
 			}
 			return o.run(c.Context)
@@ -64,14 +68,14 @@ Examples:
 	}
 }
 
-func (o *options) complete(args []string) error {
-	if len(args) > 0 {
+func (o *options) complete(c *cli.Context) error {
+	if c.NArg() > 0 {
 		return cmdline.Usagef("console takes no arguments")
 	}
 	if o.port < 0 || o.port > 65535 {
 		return cmdline.Usagef("--port %d is not between 0 and 65535", o.port)
 	}
-	return nil
+	return o.team.complete(c.IsSet)
 }
 
 func (o *options) run(ctx context.Context) error {
@@ -84,6 +88,9 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if !console.Built(files) {
 		fmt.Fprintln(o.ErrOut, "warning: this binary has no page in it; build both with 'make web build'")
+	}
+	if o.team.enabled {
+		return o.serveTeam(ctx, files)
 	}
 	listener, err := listen(ctx, o.port)
 	if err != nil {
@@ -98,8 +105,25 @@ func (o *options) run(ctx context.Context) error {
 	if cmdline.IsTerminal(o.In) {
 		go o.onEnter(func() { fmt.Fprintln(o.Out, link()) })
 	}
-	return server.Serve(ctx, listener, log.New(io.Discard, "", 0))
+	return server.Serve(ctx, listener, noLog())
 }
+
+func (o *options) serveTeam(ctx context.Context, files fs.FS) error {
+	team, err := o.team.team(o.Kube.Overrides.Context.Namespace, o.Kube.UserAgent)
+	if err != nil {
+		return err
+	}
+	listener, err := o.team.listen(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "The Console listens on %s for %s\n", listener.Addr(), strings.Join(o.team.hosts, ", "))
+	server := console.New(console.Options{Page: files, Version: version.Number(), Team: team, RunCommand: o.runCommand})
+	return server.Serve(ctx, listener, noLog())
+}
+
+// noLog is where net/http tells of broken connections, which any browser makes.
+func noLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // runCommand is the line for the shell that makes a job. It names what a plain command would not choose
 // by itself.
@@ -109,11 +133,13 @@ func (o *options) runCommand(client *kube.Client, spec jobs.Spec) (string, error
 		return "", err
 	}
 	line := []string{"kubectl", "apolo", "run"}
-	plain, err := kube.NewClient(&kube.Options{Kubeconfig: o.Kube.Kubeconfig})
-	if client.Context != "" && (err != nil || plain.Context != client.Context) {
-		line = append(line, "--context", client.Context)
+	if client.Context != "" {
+		plain, err := kube.NewClient(&kube.Options{Kubeconfig: o.Kube.Kubeconfig})
+		if err != nil || plain.Context != client.Context {
+			line = append(line, "--context", client.Context)
+		}
 	}
-	if client.Namespace != client.ContextNamespace {
+	if client.Context == "" || client.Namespace != client.ContextNamespace { // a guest's own kubeconfig is not known here
 		line = append(line, "-n", client.Namespace)
 	}
 	return shellquote.Join(append(line, words...)...), nil
