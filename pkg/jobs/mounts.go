@@ -49,7 +49,7 @@ func ParseMount(s string) (Mount, error) {
 	rest, ok := strings.CutPrefix(s, diskScheme)
 	if !ok {
 		if rest, mount.Storage = strings.CutPrefix(s, storageScheme); !mount.Storage {
-			return Mount{}, fmt.Errorf("volume %q must begin with disk: or storage:", s)
+			return Mount{}, fmt.Errorf("volume %q is neither disk:CLAIM:/path nor storage:PATH:/path", s)
 		}
 	}
 	if rest, ok = strings.CutSuffix(rest, ":ro"); ok {

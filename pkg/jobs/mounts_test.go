@@ -31,7 +31,7 @@ func TestParseMount(t *testing.T) {
 		{"disk:data:/a:rx", Mount{}, "must not contain ':'"},
 		{"disk:data:/a/", Mount{}, "must be written without"},
 		{"disk:data:/proc/a", Mount{}, "must not be in /proc"},
-		{"/a:/b", Mount{}, "must begin with disk: or storage:"},
+		{"/a:/b", Mount{}, "is neither disk:CLAIM"},
 	} {
 		got, err := ParseMount(test.in)
 		if !matches(err, test.err) || got != test.want {
