@@ -58,8 +58,8 @@ func (g Grantee) String() string {
 	return g.Name
 }
 
-// subject is the grantee as RBAC has it.
-func (g Grantee) subject() rbacv1.Subject {
+// Subject is the grantee as RBAC has it.
+func (g Grantee) Subject() rbacv1.Subject {
 	subject := rbacv1.Subject{Kind: g.Kind, Namespace: g.Namespace, Name: g.Name}
 	if g.Kind != rbacv1.ServiceAccountKind {
 		subject.APIGroup = rbacv1.GroupName

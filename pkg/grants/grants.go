@@ -77,7 +77,7 @@ func (b bindings) levelOf(grantee Grantee) Level {
 }
 
 func (b bindings) has(level Level, grantee Grantee) bool {
-	return b[level] != nil && slices.Contains(b[level].Subjects, grantee.subject())
+	return b[level] != nil && slices.Contains(b[level].Subjects, grantee.Subject())
 }
 
 // Grant gives a level to a grantee. It returns the level that the grantee had before, which is
@@ -229,7 +229,7 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 		return err
 	}
 	if existing[level] == nil {
-		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{grantee.subject()})
+		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{grantee.Subject()})
 		if err != nil || created {
 			return err
 		}
@@ -328,16 +328,16 @@ func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level
 
 func with(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
 	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		if slices.Contains(subjects, grantee.subject()) {
+		if slices.Contains(subjects, grantee.Subject()) {
 			return subjects
 		}
-		return append(slices.Clone(subjects), grantee.subject())
+		return append(slices.Clone(subjects), grantee.Subject())
 	}
 }
 
 func without(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
 	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == grantee.subject() })
+		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == grantee.Subject() })
 	}
 }
 

@@ -234,7 +234,8 @@ func (c *Client) CreateDryRun(ctx context.Context, plan *Plan) (*batchv1.Job, er
 	return c.post(ctx, plan.job, metav1.DryRunAll)
 }
 
-// Create creates the job of a plan that Check has passed, with the copies that it needs. Where a
+// Create creates the job of a plan that Check has passed, with the copies that it needs, and
+// shares it. Where a
 // step after the first fails it deletes the job again, and says so.
 //
 // The end of ctx doesn't cut the requests short, so that a job that was created is never forgotten:
@@ -250,9 +251,14 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 	}
 	ref := Ref{Namespace: created.Namespace, Name: created.Name, UID: created.UID}
 	err = ctx.Err()
-	if err == nil && len(plan.copies) > 0 {
+	if err == nil && ptr.Deref(plan.job.Spec.Suspend, false) {
 		if err = c.copySecrets(uncut, ref, plan.copies); err == nil {
 			err = ctx.Err()
+		}
+		if err == nil && len(plan.shared) > 0 {
+			if err = c.share(uncut, ref, plan.shared); err == nil {
+				err = ctx.Err()
+			}
 		}
 		for i := range plan.copies {
 			plan.copies[i].value = nil // it is not needed for as long as the job may run

@@ -31,7 +31,7 @@ const (
 	LabelJob          = usedby.LabelJob
 	LabelJobCopy      = "apolo.us/job-copy" // "true" on Secrets that hold the copy of another's secret
 	AnnotationSecrets = usedby.AnnotationSecrets
-	// annotationPreparing marks a Job that waits, suspended, for the copies it needs.
+	// annotationPreparing marks a Job that waits, suspended, for the copies it needs, or to be shared.
 	annotationPreparing = "apolo.us/preparing"
 	labelTrue           = "true"
 
@@ -235,6 +235,7 @@ type Plan struct {
 	named  bool // the user chose the name
 	own    []uri.Secret
 	copies []secretCopy
+	shared []Subject // with whom
 }
 
 // secretCopy is another's secret, copied for one job.
@@ -401,8 +402,7 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 		plan.job.Annotations[AnnotationSecrets] = string(list)
 	}
 	if len(plan.copies) > 0 {
-		plan.job.Annotations[annotationPreparing] = labelTrue
-		plan.job.Spec.Suspend = ptr.To(true)
+		plan.prepare()
 	}
 	return plan, nil
 }

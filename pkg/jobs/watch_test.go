@@ -39,7 +39,11 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mutex.Lock()
 		s.seen = append(s.seen, "log since="+r.URL.Query().Get("sinceTime"))
 		s.mutex.Unlock()
-		fmt.Fprint(w, s.logs(filepath.Base(filepath.Dir(r.URL.Path))))
+		text := s.logs(filepath.Base(filepath.Dir(r.URL.Path)))
+		if r.URL.Query().Get("timestamps") == "false" {
+			_, text, _ = strings.Cut(text, " ")
+		}
+		fmt.Fprint(w, text)
 		return
 	}
 	watching := r.URL.Query().Get("watch") == "true"

@@ -19,6 +19,7 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
 		show.state(state)
+		o.share.saw(ctx, api, job, state, show.line)
 		o.forwarder.Follow(ctx, api, job, state)
 	}
 	switch {

@@ -42,6 +42,7 @@ type options struct {
 	dryRun      string
 	output      *cmdline.Output
 	start       startLimit
+	share       sharing
 	log         *mask.Writer // out, without the values of secrets
 	attached
 }
@@ -85,9 +86,11 @@ Examples:
   ` + s.Typed + ` -q --no-mask --extshm --pull always --privileged ubuntu:24.04 -- mount
   ` + s.Typed + ` --detach --wait-start --no-extshm IMAGE
   ` + s.Typed + ` --no-wait-start -o json IMAGE
+  ` + s.Typed + ` --share bob --share group:research IMAGE
   ` + s.Typed + ` --dry-run=client -o yaml IMAGE
   ` + s.Typed + ` --list-presets`,
 		Flags: slices.Concat(o.flags.CLI(), o.attached.flags(), []cli.Flag{
+			o.share.flag(),
 			&cli.BoolFlag{Name: "list-presets", Usage: "show the presets there are, and run nothing", Destination: &o.listPresets, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets where the job prints them, in place of " + mask.Replacement,
 				Destination: &o.noMask, DisableDefaultText: true},
@@ -126,6 +129,9 @@ func (o *options) complete(args []string) (err error) {
 	if o.spec, err = o.flags.Spec(args, runflags.Caller{Lookup: o.lookup, Stdin: o.In}); err != nil {
 		return err
 	}
+	if err := o.share.complete(); err != nil {
+		return err
+	}
 	return o.completeAttached()
 }
 
@@ -158,6 +164,7 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	plan.Share(o.share.with)
 	if o.dryRun == "client" {
 		return o.print(plan.Job())
 	}
@@ -187,6 +194,7 @@ func (o *options) run(ctx context.Context) error {
 			return err
 		}
 	}
+	o.shareDetached(ctx, api, job)
 	return o.printDetached(plan, job)
 }
 
