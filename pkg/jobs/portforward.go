@@ -32,10 +32,17 @@ import (
 // is connected, gives them up when the connection breaks, and takes one connection that the job
 // refuses for such a break.
 func (c *Client) Forward(ctx context.Context, namespace string, pod func() string, ports *Ports, notice func(string)) error {
-	f := &forwarding{client: c, namespace: namespace, pod: pod, notice: notice}
 	context.AfterFunc(ctx, ports.Close)
 	var group sync.WaitGroup
+	// Each port has a connection of its own: where nothing listens on one, the node may stop to read
+	// all that its connection carries.
+	remote := map[uint16]*forwarding{}
 	for i, pair := range ports.Pairs {
+		f := remote[pair.Remote]
+		if f == nil {
+			f = &forwarding{client: c, namespace: namespace, pod: pod, port: pair.Remote, notice: notice}
+			remote[pair.Remote] = f
+		}
 		for _, listener := range ports.listeners[i] {
 			group.Go(func() {
 				for {
@@ -43,13 +50,15 @@ func (c *Client) Forward(ctx context.Context, namespace string, pod func() strin
 					if err != nil {
 						return // it was closed
 					}
-					group.Go(func() { f.serve(ctx, local, pair.Remote) })
+					group.Go(func() { f.serve(ctx, local) })
 				}
 			})
 		}
 	}
 	<-ctx.Done()
-	f.drop(nil)
+	for _, f := range remote {
+		f.drop(nil)
+	}
 	group.Wait()
 	return ctx.Err()
 }
@@ -63,11 +72,12 @@ func (c *Client) CheckForward(ctx context.Context, namespace, pod string) error 
 	return connection.Close()
 }
 
-// forwarding is one connection to the cluster that carries all others, as long as it lasts.
+// forwarding is one connection to the cluster that carries all those to one port, as long as it lasts.
 type forwarding struct {
 	client    *Client
 	namespace string
 	pod       func() string
+	port      uint16
 	notice    func(string)
 
 	lock       sync.Mutex
@@ -77,14 +87,14 @@ type forwarding struct {
 }
 
 // serve carries one local connection.
-func (f *forwarding) serve(ctx context.Context, local net.Conn, port uint16) {
+func (f *forwarding) serve(ctx context.Context, local net.Conn) {
 	defer local.Close()
 	stop := context.AfterFunc(ctx, func() { local.Close() })
 	defer stop()
-	data, failure, err := f.open(ctx, port)
+	connection, data, failure, err := f.open(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			f.notice(fmt.Sprintf("port %d: %s", port, err))
+			f.notice(fmt.Sprintf("port %d: %s", f.port, err))
 		}
 		return
 	}
@@ -102,7 +112,8 @@ func (f *forwarding) serve(ctx context.Context, local net.Conn, port uint16) {
 	_, _ = io.Copy(local, data)
 	_ = data.Reset()
 	if message := <-failed; message != "" && ctx.Err() == nil {
-		f.notice(fmt.Sprintf("port %d: %s", port, portError(message)))
+		f.drop(connection)
+		f.notice(fmt.Sprintf("port %d: %s", f.port, portError(message)))
 	}
 }
 
@@ -119,19 +130,19 @@ func portError(message string) string {
 
 // open begins the two streams of one connection. A connection to the cluster that turns out to be
 // broken is replaced once.
-func (f *forwarding) open(ctx context.Context, port uint16) (data, failure httpstream.Stream, err error) {
+func (f *forwarding) open(ctx context.Context) (connection httpstream.Connection, data, failure httpstream.Stream, err error) {
 	for range 2 {
-		connection, request, dialError := f.connect(ctx)
-		if dialError != nil {
-			return nil, nil, dialError
+		var request int
+		if connection, request, err = f.connect(ctx); err != nil {
+			return nil, nil, nil, err
 		}
-		data, failure, err = openStreams(connection, port, request)
+		data, failure, err = openStreams(connection, f.port, request)
 		if err == nil {
-			return data, failure, nil
+			return connection, data, failure, nil
 		}
 		f.drop(connection)
 	}
-	return nil, nil, fmt.Errorf("%w: %w", ErrCut, err)
+	return nil, nil, nil, fmt.Errorf("%w: %w", ErrCut, err)
 }
 
 func openStreams(connection httpstream.Connection, port uint16, request int) (data, failure httpstream.Stream, err error) {
