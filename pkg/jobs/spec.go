@@ -379,7 +379,7 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{LabelJob: labelTrue}},
 				Spec: corev1.PodSpec{
-					RestartPolicy:      corev1.RestartPolicyNever, // see docs/decisions/0005
+					RestartPolicy:      corev1.RestartPolicyNever, // see docs/decisions/0006
 					Containers:         []corev1.Container{container},
 					Volumes:            volumes,
 					PriorityClassName:  spec.Priority,

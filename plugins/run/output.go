@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,7 +22,7 @@ func (o *options) printDetached(plan *jobs.Plan, job jobs.Ref) error {
 		return err
 	}
 	_, err := fmt.Fprintln(o.Out, job.Name)
-	o.Hint("its log: kubectl logs -f -n %s job/%s", job.Namespace, job.Name)
+	o.Hint("its log: %sjob logs -f %s -n %s", strings.TrimSuffix(o.Typed, "run"), job.Name, job.Namespace)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
@@ -84,7 +85,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) error {
 	err := fmt.Errorf("job %s can't start: %s", job.Name, describe(state))
 	if state.Phase != jobs.Stuck {
-		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), describe(state))
+		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(describe(state), "."))
 	}
 	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
 		return fmt.Errorf("%w; remove it with: %s", err, job.DeleteCommand())

@@ -1,0 +1,106 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// exitTerminated is the exit code after SIGTERM, as shells report it.
+const exitTerminated = 128 + 15
+
+// deleteTimeout bounds the request that deletes the job after Ctrl-C, so that a cluster that
+// doesn't answer can't hold the user.
+const deleteTimeout = 10 * time.Second
+
+// attend shows the job until it ends, and deletes it where it has to be ended.
+func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
+	show := newProgress(o.Session, job)
+	show.created()
+	inTime, stop := o.start.begin(ctx, o.spec.ScheduleTimeout)
+	defer stop()
+	state, err := o.follow(inTime, api, job, show)
+	show.erase()
+	if o.flags.Remove() && state.Phase.Final() && state.Phase != jobs.Stuck {
+		if err := o.delete(ctx, api, job); err != nil {
+			show.line("job/%s is still there: %s; remove it with: %s", job.Name, err, job.DeleteCommand())
+		}
+	}
+	switch {
+	case isLeft(err):
+		return o.left(err, job, show)
+	case o.start.missed(inTime):
+		return o.giveUp(ctx, api, job, o.start.last)
+	case ctx.Err() != nil:
+		return o.abort(ctx, api, job, show)
+	case err != nil && !state.Phase.Final():
+		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
+	case isInputError(err):
+		return failed(state.ExitCode, fmt.Errorf("job %s: %w", job.Name, err))
+	case err != nil:
+		show.line("%s", err)
+	}
+
+	switch {
+	case state.Phase == jobs.Succeeded:
+		return nil
+	case state.Phase == jobs.Stuck:
+		return o.giveUp(ctx, api, job, state)
+	case !state.Started:
+		return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, describe(state)))
+	case isOwnExit(state):
+		show.end(state)
+		return &cmdline.ExitError{Code: state.ExitCode}
+	}
+	return failed(state.ExitCode, fmt.Errorf("job %s failed: %s", job.Name, describe(state)))
+}
+
+// isOwnExit tells whether the command ended by itself. All other ends are errors, which -q doesn't silence.
+func isOwnExit(state jobs.State) bool {
+	return state.ExitCode > 0 && (state.Reason == "Error" || state.Reason == "")
+}
+
+// failed is the end of a job that its command is not to blame for. It never counts as success, not even
+// where a command that was told to end did so with code 0.
+func failed(exitCode int, err error) error {
+	if exitCode <= 0 {
+		return err
+	}
+	return &cmdline.ExitError{Code: exitCode, Err: err}
+}
+
+// abort deletes the job of a command that was interrupted.
+func (o *options) abort(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) error {
+	if err := o.delete(ctx, api, job); err != nil {
+		return o.interrupted(ctx, fmt.Errorf("job %s is still there: %w; remove it with: %s", job.Name, err, job.DeleteCommand()))
+	}
+	show.line("interrupted: job/%s deleted", job.Name)
+	return o.interrupted(ctx, ctx.Err())
+}
+
+func (o *options) delete(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
+	return api.Delete(ctx, job)
+}
+
+// interrupted gives an error the exit code of the signal that ended the context.
+func (o *options) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	code := cmdline.ExitInterrupted
+	if cause := context.Cause(ctx); cause != nil && strings.HasPrefix(cause.Error(), syscall.SIGTERM.String()) {
+		code = exitTerminated // the words of os/signal.NotifyContext
+	}
+	if errors.Is(err, context.Canceled) {
+		return &cmdline.ExitError{Code: code}
+	}
+	return &cmdline.ExitError{Code: code, Err: err}
+}
