@@ -255,11 +255,10 @@ func (w *jobWatch) run(ctx context.Context) (State, error) {
 		case <-ctx.Done():
 			return State{}, ctx.Err()
 		}
-		state := w.seen.describe()
-		final := state.Phase.Final() && w.listed[podsResource] && w.listed[jobsResource]
-		if state.Phase.Final() && !final {
-			continue // half of the story
+		if !w.listed[podsResource] || !w.listed[jobsResource] {
+			continue // that would be half of the story
 		}
+		state := w.seen.describe()
 		if state != last && w.observer.State != nil {
 			w.observer.State(state)
 		}
@@ -267,7 +266,7 @@ func (w *jobWatch) run(ctx context.Context) (State, error) {
 		if w.attempts != nil {
 			w.attempts(w.seen.attempts())
 		}
-		if final {
+		if state.Phase.Final() {
 			return state, nil
 		}
 		if isSlow && !state.Started {
