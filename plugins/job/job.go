@@ -31,6 +31,7 @@ func New(s *cmdline.Session) *cli.App {
 			newPortForward(s),
 			newLogs(s),
 			newKill(s),
+			newTop(s),
 			newBump(s),
 			newGenerate(s),
 		},

@@ -59,6 +59,9 @@ type proxy struct {
 	upstream   *httputil.ReverseProxy
 	hold       func(request string) // nil, or returns once the request may go on
 
+	// answer is nil, or answers in place of the server and tells whether it did.
+	answer func(http.ResponseWriter, *http.Request) bool
+
 	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
 	// what the ones before have done.
 	turn sync.Mutex
@@ -153,6 +156,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if p.hold != nil {
 		p.hold(text)
+	}
+	if p.answer != nil && p.answer(w, r) {
+		return
 	}
 	hit := p.meet(r, text, stream)
 	if hit && p.fault.moment.before() {
