@@ -112,7 +112,7 @@ func status(code int, reason metav1.StatusReason) metav1.Status {
 
 func cutOff(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
-func testClient(t *testing.T, s *apiServer) *Client {
+func testClient(t *testing.T, s http.Handler) *Client {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.CloseClientConnections)
