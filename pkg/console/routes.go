@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 // Request sizes, in bytes.
@@ -117,21 +118,20 @@ func notLoggedIn() *Problem {
 }
 
 // refusal is the answer for an error. A team's visitor whose token the cluster no longer takes is
-// logged out.
+// logged out; that it does not take what the kubeconfig has is no reason to.
 func (s *Server) refusal(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
+	answer := explain(err)
+	if !apierrors.IsUnauthorized(err) {
+		return answer
 	}
-	err = explain(err)
-	p, ok := err.(*Problem)
-	if ok && p.Status == http.StatusUnauthorized {
-		if visit := visitOf(ctx); s.team != nil && visit.session != nil {
-			visit.session.end()
-		} else if s.team == nil && visit.session != nil {
-			p.Status, p.Title = http.StatusForbidden, http.StatusText(http.StatusForbidden) // of the kubeconfig, not of the session
-		}
+	switch session := visitOf(ctx).session; {
+	case session == nil:
+	case s.team != nil:
+		session.end()
+	default:
+		return newProblem(http.StatusForbidden, err.Error())
 	}
-	return err
+	return answer
 }
 
 // OpenAPI describes the API, as indented JSON.

@@ -76,7 +76,7 @@ func (b *browser) send(method, path string, input any) (*http.Response, []byte) 
 	for _, cookie := range b.cookies {
 		request.AddCookie(cookie)
 	}
-	response, err := b.server.Client().Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		b.t.Fatal(err)
 	}
