@@ -38,15 +38,15 @@ type Options struct {
 // several goroutines.
 //
 // Hidden are a value as it is, and its base64, standard and URL-safe, padded or not, also within the
-// base64 of something longer (but for a first letter with at most four bits of the value). Both are also found where they are broken into lines at any place, and
-// across the pieces in which they are written. Of values that overlap all of both is hidden. A value
-// with fewer than four bytes, line ends apart, is not hidden.
+// base64 of something longer (but for a first letter, which has at most four bits of the value). All of
+// these are found across the pieces in which they are written, and where they are broken into lines at
+// any place. Of values that overlap, all is hidden. A value with fewer than four bytes, line ends
+// apart, is not hidden.
 //
-// The end of what was written may be the beginning of a value. It is held back: within a line until
-// more is written, and with it the end of the line for a tenth of a second. (Where it is 16 or more letters
-// of a value, for ten seconds.) What it turned out to be once it was shown doesn't matter any more, but
-// the rest of a value is still hidden. Everything else is passed on before Write returns. Flush passes on
-// what is held back.
+// The end of what was written may be the beginning of a value, and is held back then: within a line
+// until more is written, and with the end of its line for a tenth of a second, or ten seconds where it
+// is 16 letters of a value or more. Once it was shown, the rest of the value is still hidden. Everything
+// else is passed on before Write returns. Flush passes on what is held back.
 type Writer struct {
 	out      io.Writer
 	patterns []*pattern

@@ -371,6 +371,21 @@ func FuzzMask(f *testing.F) {
 		if got, want := masked(t, o, pieces...), reference(text, o.Values); got != want {
 			t.Fatalf("values %q\ntext %q\npieces %q\n got %q\nwant %q", o.Values, text, pieces, got, want)
 		}
+		if bytes.IndexByte(text, '@') >= 0 {
+			return
+		}
+		// With times before the lines it is the same.
+		const stamp = "@@ "
+		o.Timestamps = true
+		stamped := stamp + strings.ReplaceAll(string(text), "\n", "\n"+stamp)
+		pieces = nil
+		for rest := stamped; len(rest) > 0; {
+			n := 1 + random.IntN(min(len(rest), 1+random.IntN(30)))
+			pieces, rest = append(pieces, rest[:n]), rest[n:]
+		}
+		if got, want := strings.ReplaceAll(masked(t, o, pieces...), stamp, ""), reference(text, o.Values); got != want {
+			t.Fatalf("with times, values %q\npieces %q\n got %q\nwant %q", o.Values, pieces, got, want)
+		}
 	})
 }
 
