@@ -67,7 +67,11 @@ func (o *generateOptions) run(ctx context.Context) error {
 	if foreign != nil {
 		fmt.Fprintln(o.ErrOut, "warning: "+sanitize.Line(foreign.Error())+"; the command leaves it out")
 	}
-	_, err = fmt.Fprintln(o.Out, o.runCommand(), shellquote.Join(words...))
+	line := shellquote.Join(words...)
+	if cmdline.IsTerminal(o.Out) {
+		line = sanitize.Text(line) // a file or another program gets the command as it is
+	}
+	_, err = fmt.Fprintln(o.Out, o.runCommand(), line)
 	return err
 }
 
