@@ -15,6 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 )
 
 var errNotBase64 = errors.New("the value must be base64, with padding")
@@ -52,6 +53,7 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 		found  []secrets.Secret
 		note   string
 		shared = func(secrets.Secret) bool { return false }
+		users  usedby.Users
 	)
 	requests, inner := errgroup.WithContext(ctx)
 	requests.Go(func() (err error) {
@@ -68,6 +70,13 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 		}
 		return err
 	})
+	requests.Go(func() (err error) {
+		users, err = usedby.Find(inner, client, client.Namespace)
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		return err
+	})
 	if err := requests.Wait(); err != nil {
 		return nil, err
 	}
@@ -76,12 +85,16 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 		list.Notes = append(list.Notes, note)
 	}
 	for _, secret := range found {
+		usedBy := []string{}
+		for _, job := range users[uri.Secret{Namespace: secret.Namespace, Key: secret.Key}] {
+			usedBy = append(usedBy, job.Name)
+		}
 		list.Items = append(list.Items, Secret{
 			Key:     secret.Key,
 			URI:     uri.Secret{Cluster: client.Cluster, Namespace: secret.Namespace, Key: secret.Key}.String(),
 			Created: secret.Created,
 			Shared:  shared(secret),
-			UsedBy:  []string{},
+			UsedBy:  usedBy,
 		})
 	}
 	slices.SortFunc(list.Items, func(a, b Secret) int { return cmp.Compare(a.Key, b.Key) })

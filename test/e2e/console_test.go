@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -410,8 +411,13 @@ func TestConsoleTerminal(t *testing.T) {
 		}
 	}
 
-	alice.do(http.StatusCreated, http.MethodPost, "/jobs", map[string]any{"name": "sleeper", "image": "busybox:1", "command": []string{"sleep", "600"}}, nil)
+	alice.do(http.StatusCreated, http.MethodPost, "/jobs", map[string]any{"name": "sleeper", "image": "busybox:1", "command": []string{"sleep", "600"},
+		"files": []any{map[string]any{"path": "/secret", "secret": "secret:secret-password"}}}, nil)
 	eventually(t, "the job to run", func() bool { return get[console.JobDetails](alice, "/jobs/sleeper").Status == "running" })
+	eventually(t, "the jobs that use the secret", func() bool {
+		list := get[console.SecretList](alice, "/secrets")
+		return len(list.Items) == 1 && slices.Equal(list.Items[0].UsedBy, []string{"sleeper"})
+	})
 	conn = alice.dial("/jobs/sleeper/terminal")
 	write(t, conn, websocket.MessageBinary, "echo $TERM; exit 3\n")
 	expect(t, conn, "xterm-256color")
