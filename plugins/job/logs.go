@@ -39,8 +39,8 @@ func newLogs(s *cmdline.Session) *cli.Command {
 		Name:      "logs",
 		Usage:     "Print what a job has printed, in all its attempts",
 		ArgsUsage: "JOB",
-		Description: naming + ` The values of the secrets that the job uses are shown as ` + mask.Replacement + `,
-where you may read them.
+		Description: naming + `
+The values of the secrets that the job uses are shown as ` + mask.Replacement + `, where you may read them.
 
 Examples:
   ` + s.Typed + ` logs training-1
