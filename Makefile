@@ -28,7 +28,7 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint build test-unit test-e2e ## install what is missing and run every test
+test: lint build test-unit web-test test-e2e ## install what is missing and run every test
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no cluster
@@ -49,8 +49,33 @@ fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)
 bench: build cluster-up ## measure against kubectl, and write docs/benchmarks.md
 	@eval "$$($(cluster) env)"; go run ./test/bench -bin bin -out docs/benchmarks.md
 
+web         := plugins/console/web
+web_sources := $(shell find $(web) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name schema.d.ts)
+with_node   := PATH="$$(test/node.sh):$$PATH"
+
+.PHONY: web
+web: $(web)/dist/.built ## build the Console's page, if something of it has changed
+
+# npm writes this file when it has installed what the lock file says.
+$(web)/node_modules/.package-lock.json: $(web)/package-lock.json
+	@echo "== installing what builds the Console's page"
+	@$(with_node) npm --prefix $(web) ci --no-fund --no-audit --loglevel error
+
+$(web)/src/api/schema.d.ts: $(web)/src/api/openapi.json $(web)/node_modules/.package-lock.json
+	@$(with_node) npm --prefix $(web) run --silent api
+
+$(web)/dist/.built: $(web_sources) $(web)/src/api/schema.d.ts
+	@echo "== building the Console's page"
+	@$(with_node); export PATH; npm --prefix $(web) run --silent typecheck; npm --prefix $(web) run --silent build
+	@touch $@
+
+.PHONY: web-test
+web-test: $(web)/src/api/schema.d.ts ## test the logic of the Console's page
+	@echo "== tests of the Console's page"
+	@$(with_node) npm --prefix $(web) run --silent test
+
 .PHONY: build
-build: ## build every binary into bin/, stripped
+build: web ## build every binary into bin/, stripped
 	@echo "== building bin/"
 	@mkdir -p bin
 	@$(gobuild) -o bin/ ./cmd/...
@@ -62,7 +87,7 @@ web-api: ## describe the Console's API in plugins/console/web/src/api/openapi.js
 	@go run ./cmd/kubectl-apolo_console --print-api > plugins/console/web/src/api/openapi.json
 
 .PHONY: build-all
-build-all: ## cross-compile every binary for every platform into dist/
+build-all: web ## cross-compile every binary for every platform into dist/
 	@for platform in $(platforms); do \
 		echo "== building dist/$$platform"; mkdir -p dist/$$platform; \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(gobuild) -o dist/$$platform/ ./cmd/...; \

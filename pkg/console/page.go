@@ -36,7 +36,8 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-	if name != "" && name != "index.html" && path.Ext(name) != "" {
+	isPage := strings.HasPrefix(name, "jobs/") // whose names may have a dot
+	if name != "index.html" && path.Ext(name) != "" && !isPage {
 		s.serveFile(w, r, name)
 		return
 	}

@@ -1,0 +1,134 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Session = Schemas["Session"];
+export type Place = Schemas["Place"];
+export type Cluster = Schemas["Cluster"];
+export type Secret = Schemas["Secret"];
+export type Grant = Schemas["Grant"];
+export type UsableSecret = Schemas["UsableSecret"];
+export type Preset = Schemas["Preset"];
+export type Action = Schemas["Action"];
+export type NewJob = Schemas["NewJob"];
+export type Job = Schemas["Job"];
+export type JobDetails = Schemas["JobDetails"];
+export type JobsFrame = Schemas["JobsFrame"];
+export type LogFrame = Schemas["LogFrame"];
+export type JobState = Schemas["JobState"];
+export type TerminalOutput = Schemas["TerminalOutput"];
+export type Level = NonNullable<Schemas["Grant"]["level"]>;
+
+const base = "/api/v1";
+const keyName = "apolo.pageKey";
+
+/** The part of the session that only this page has; see docs/console-api.md. */
+export const pageKey = {
+  get: () => localStorage.getItem(keyName) ?? "",
+  set: (key: string) => localStorage.setItem(keyName, key),
+  drop: () => localStorage.removeItem(keyName),
+};
+
+/** What the API answers when something went wrong. Its message is a sentence for the user. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly field: string = "",
+  ) {
+    super(message);
+  }
+}
+
+/** Called when the session is over. */
+let onLoggedOut: () => void = () => undefined;
+export function whenLoggedOut(call: () => void): void {
+  onLoggedOut = call;
+}
+
+const middleware: Middleware = {
+  onRequest({ request }) {
+    const key = pageKey.get();
+    if (key) request.headers.set("Apolo-Page-Key", key);
+    return request;
+  },
+  onResponse({ response, schemaPath }) {
+    if (response.status === 401 && schemaPath !== "/login") onLoggedOut();
+  },
+};
+
+export const api = createClient<paths>({ baseUrl: base });
+api.use(middleware);
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of an answer, or an ApiError. */
+export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
+  let got: Answer<T>;
+  try {
+    got = await answer;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw unreachable();
+  }
+  if (!got.response.ok) throw toError(got.error, got.response.status);
+  return got.data as T;
+}
+
+function unreachable(): ApiError {
+  return new ApiError("The Console's server does not answer. Does “kubectl apolo console” still run? Start it again, and open the link that it prints.", 0);
+}
+
+function toError(problem: unknown, status: number): ApiError {
+  const { detail, field } = (typeof problem === "object" && problem !== null ? problem : {}) as { detail?: unknown; field?: unknown };
+  const text = typeof detail === "string" && detail !== "" ? detail : `The server answered with status ${status}.`;
+  return new ApiError(sentence(text), status, typeof field === "string" ? field : "");
+}
+
+/** Errors of the command line begin in lower case; on a page they are sentences. */
+export function sentence(text: string): string {
+  return text === "" || /^(secret|job|disk|storage):/.test(text) ? text : text[0]!.toUpperCase() + text.slice(1);
+}
+
+function query(place: Place): string {
+  return new URLSearchParams({ cluster: place.cluster, namespace: place.namespace }).toString();
+}
+
+/** Where a WebSocket is, and what it is opened with: no token is in its URL. */
+export function socketAddress(path: string, place: Place): [url: string, protocols: string[]] {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return [`${scheme}//${location.host}${base}${path}?${query(place)}`, ["apolo.console", pageKey.get()]];
+}
+
+/** Saves what there is of a job's log as a file. */
+export async function downloadLog(place: Place, name: string): Promise<void> {
+  let response: Response;
+  try {
+    response = await fetch(`${base}/jobs/${encodeURIComponent(name)}/log.txt?${query(place)}`, { headers: { "Apolo-Page-Key": pageKey.get() } });
+  } catch {
+    throw unreachable();
+  }
+  if (response.status === 401) onLoggedOut();
+  if (!response.ok) throw toError(await response.json().catch(() => undefined), response.status);
+  const address = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `${name}.log`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Whether the session still holds; false also tells the page. */
+export async function stillLoggedIn(): Promise<boolean> {
+  try {
+    const session = await ask(api.GET("/session"));
+    if (!session.authenticated) onLoggedOut();
+    return session.authenticated;
+  } catch {
+    return true; // nobody answers: that is no answer
+  }
+}

@@ -1,0 +1,131 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useSyncExternalStore } from "react";
+import { usePlace } from "../app/place";
+import { applyFrame } from "../lib/jobList";
+import { api, ask, type Job, type JobsFrame, type Place, socketAddress, stillLoggedIn } from "./client";
+import { ReconnectingSocket } from "./socket";
+
+/** The name under which an answer is kept. */
+export const key = (what: string, place: Place, ...more: string[]) => [what, place.cluster, place.namespace, ...more];
+
+export function useContexts() {
+  const place = usePlace();
+  return useQuery({
+    queryKey: key("contexts", place),
+    queryFn: ({ signal }) => ask(api.GET("/contexts", { params: { query: place }, signal })),
+    staleTime: 60_000,
+    placeholderData: (old) => old,
+  });
+}
+
+export function useSecrets() {
+  const place = usePlace();
+  return useQuery({ queryKey: key("secrets", place), queryFn: ({ signal }) => ask(api.GET("/secrets", { params: { query: place }, signal })) });
+}
+
+export function useGrants(secret: string) {
+  const place = usePlace();
+  return useQuery({
+    queryKey: key("grants", place, secret),
+    queryFn: ({ signal }) => ask(api.GET("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, signal })),
+    staleTime: 0,
+  });
+}
+
+export function useAccess() {
+  const place = usePlace();
+  return useQuery({ queryKey: key("access", place), queryFn: ({ signal }) => ask(api.GET("/access", { params: { query: place }, signal })) });
+}
+
+export function useUsableSecrets(enabled: boolean) {
+  const place = usePlace();
+  return useQuery({ queryKey: key("usable", place), queryFn: ({ signal }) => ask(api.GET("/usable-secrets", { params: { query: place }, signal })), enabled });
+}
+
+export function usePresets() {
+  const place = usePlace();
+  return useQuery({ queryKey: key("presets", place), queryFn: ({ signal }) => ask(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
+}
+
+export function useActions() {
+  const place = usePlace();
+  return useQuery({ queryKey: key("actions", place), queryFn: ({ signal }) => ask(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
+}
+
+export function useJob(name: string, version: string) {
+  const place = usePlace();
+  const queries = useQueryClient();
+  // A change in the list of jobs is news for the job's page.
+  useEffect(() => {
+    if (version) void queries.invalidateQueries({ queryKey: key("job", place, name) });
+  }, [version, queries, place, name]);
+  return useQuery({
+    queryKey: key("job", place, name),
+    queryFn: ({ signal }) => ask(api.GET("/jobs/{name}", { params: { path: { name }, query: place }, signal })),
+  });
+}
+
+export interface LiveJobs {
+  /** Undefined until the first list is there. */
+  jobs: Job[] | undefined;
+  /** Why nothing new comes at the moment; the jobs are then those that were known last. */
+  trouble: string;
+}
+
+/** The jobs of one place as they change: one WebSocket, however many parts of the page look at it. */
+class JobFeed {
+  private now: LiveJobs = { jobs: undefined, trouble: "" };
+  private readonly listeners = new Set<() => void>();
+  private socket: ReconnectingSocket | undefined;
+  private ending: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly place: Place) {}
+
+  readonly subscribe = (listener: () => void) => {
+    this.listeners.add(listener);
+    clearTimeout(this.ending);
+    this.socket ??= this.open();
+    return () => {
+      this.listeners.delete(listener);
+      // Another part of the page may look in a moment.
+      if (this.listeners.size === 0) {
+        this.ending = setTimeout(() => {
+          this.socket?.close();
+          this.socket = undefined;
+          this.now = { jobs: undefined, trouble: "" };
+        }, 2_000);
+      }
+    };
+  };
+
+  readonly snapshot = () => this.now;
+
+  private open(): ReconnectingSocket {
+    return new ReconnectingSocket(...socketAddress("/jobs/events", this.place), {
+      message: (message) => {
+        const frame = message as JobsFrame;
+        if (frame.type === "trouble") this.set({ jobs: this.now.jobs, trouble: frame.error ?? "The cluster does not answer." });
+        else this.set({ jobs: applyFrame(this.now.jobs, frame), trouble: "" });
+      },
+      lost: () => {
+        if (this.now.trouble === "") this.set({ jobs: this.now.jobs, trouble: "The connection to the Console's server is lost; trying again." });
+      },
+      mayRetry: stillLoggedIn,
+    });
+  }
+
+  private set(now: LiveJobs): void {
+    this.now = now;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+const feeds = new Map<string, JobFeed>();
+
+export function useLiveJobs(): LiveJobs {
+  const place = usePlace();
+  const id = JSON.stringify(place);
+  let feed = feeds.get(id);
+  if (!feed) feeds.set(id, (feed = new JobFeed(place)));
+  return useSyncExternalStore(feed.subscribe, feed.snapshot);
+}

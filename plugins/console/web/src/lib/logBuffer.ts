@@ -1,0 +1,61 @@
+// Sequences that colour and move: CSI, OSC, the other strings, and single ones.
+// eslint-disable-next-line no-control-regex
+const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]/g;
+
+/** A line as it stands at the end: without control sequences, and after a carriage return what
+ *  follows it, as a progress bar means it. */
+export function readable(line: string): string {
+  const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+  const last = text.slice(text.lastIndexOf("\r") + 1);
+  return last.replace(escapes, "").replaceAll("\t", "    ");
+}
+
+/** The last lines of a log that comes in parts. */
+export class LogBuffer {
+  /** Finished lines, and as its last one the unfinished one unless that is empty. */
+  lines: string[] = [];
+  /** How many lines were left out at the beginning. */
+  dropped = 0;
+  private rest = "";
+  private hasRest = false;
+
+  constructor(readonly most = 50_000, readonly longest = 10_000) {}
+
+  append(data: string): void {
+    const parts = (this.rest + data).split("\n");
+    const rest = parts.pop() ?? "";
+    if (this.hasRest) this.lines.pop();
+    for (const part of parts) this.lines.push(this.shown(part));
+    this.rest = rest.length > 4 * this.longest ? rest.slice(0, this.longest) : rest;
+    this.hasRest = rest !== "";
+    if (this.hasRest) this.lines.push(this.shown(rest));
+    const over = this.lines.length - this.most;
+    if (over > 0) {
+      this.lines.splice(0, over);
+      this.dropped += over;
+    }
+  }
+
+  clear(): void {
+    this.lines = [];
+    this.dropped = 0;
+    this.rest = "";
+    this.hasRest = false;
+  }
+
+  private shown(line: string): string {
+    const text = readable(line);
+    return text.length > this.longest ? `${text.slice(0, this.longest)} … (${text.length - this.longest} more characters; download the log for all)` : text;
+  }
+}
+
+/** The numbers of the lines that have a text in them, whatever its case. */
+export function search(lines: string[], text: string): number[] {
+  if (text === "") return [];
+  const wanted = text.toLowerCase();
+  const found: number[] = [];
+  lines.forEach((line, i) => {
+    if (line.toLowerCase().includes(wanted)) found.push(i);
+  });
+  return found;
+}

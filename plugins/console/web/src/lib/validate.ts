@@ -1,0 +1,56 @@
+/** What is wrong with an input, as a sentence for its field; undefined where nothing is. The server
+ *  checks all of it again: this only says it while one types. */
+export type Complaint = string | undefined;
+
+export const maxValueBytes = 1_048_576;
+
+export function checkKey(key: string): Complaint {
+  if (key === "") return "Enter a key";
+  if (key.length > 253) return `A key has at most 253 characters, this one has ${key.length}`;
+  if (!/^[A-Za-z0-9_.-]+$/.test(key)) return "Use letters, digits, “_”, “-” and “.”";
+  if (key === "." || key.startsWith("..")) return "A key can't be “.” nor begin with “..”";
+  return undefined;
+}
+
+export function checkValueSize(bytes: number): Complaint {
+  if (bytes > maxValueBytes) return `A value has at most ${maxValueBytes.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`;
+  return undefined;
+}
+
+export function checkVariable(name: string): Complaint {
+  if (name === "") return "Enter the name of the variable";
+  if (!/^[A-Za-z_.-][A-Za-z0-9_.-]*$/.test(name)) return "Use letters, digits, “_”, “-” and “.”, no digit first";
+  if (name === "." || name.startsWith("..")) return "A name can't be “.” nor begin with “..”";
+  return undefined;
+}
+
+export function checkPath(path: string): Complaint {
+  if (path === "") return "Enter the path";
+  if (!path.startsWith("/")) return "The path must begin with “/”";
+  if (path.includes(":")) return "The path can't have a “:”";
+  if (/\/{2,}|(^|\/)\.\.?(\/|$)/.test(path)) return "The path can't have “//”, “/.” or “/..” in it";
+  if (path.endsWith("/")) return "The path must end with the name of a file";
+  return undefined;
+}
+
+export function checkMountPath(path: string): Complaint {
+  return path.length > 1 && path.endsWith("/") ? checkPath(path.slice(0, -1)) : checkPath(path);
+}
+
+export function checkJobName(name: string): Complaint {
+  if (name === "") return undefined;
+  if (name.length > 63) return `A name has at most 63 characters, this one has ${name.length}`;
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return "Use lower-case letters, digits and “-”, no “-” at either end";
+  return undefined;
+}
+
+export function checkNamespace(name: string): Complaint {
+  return name === "" ? "Enter a namespace" : checkJobName(name);
+}
+
+export function checkGrantee(name: string): Complaint {
+  if (name === "") return "Enter a user, group:NAME or sa:NAMESPACE:NAME";
+  if (name.startsWith("group:") && name.length === 6) return "Enter the name of the group behind “group:”";
+  if (name.startsWith("sa:") && !/^sa:[^:]+:[^:]+$/.test(name)) return "Write a service account as sa:NAMESPACE:NAME";
+  return undefined;
+}
