@@ -39,6 +39,9 @@ const (
 	ReasonPodDeleted = "PodDeleted" // somebody deleted the job's pod
 )
 
+// ReasonOOMKilled is the kubelet's word for a container that needed more memory than it may have.
+const ReasonOOMKilled = "OOMKilled"
+
 // UnknownExitCode is the ExitCode of a job whose command did not end, or not to our knowledge.
 const UnknownExitCode = -1
 
@@ -273,14 +276,6 @@ func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state St
 		state.Message = why
 	}
 	return state
-}
-
-// schedulingError is why no node fits, without what the scheduler says of making room by force.
-func schedulingError(message string) string {
-	for _, more := range []string{" no new claims to deallocate", " preemption: "} {
-		message, _, _ = strings.Cut(message, more)
-	}
-	return strings.TrimSuffix(message, ",")
 }
 
 // createError is why a pod can't be created, without the name it would have had, which is another one

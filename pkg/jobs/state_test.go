@@ -89,7 +89,7 @@ func TestDescribe(t *testing.T) {
 		"unschedulable": {func(s *scene) {
 			s.pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable",
 				Message: "0/1 nodes are available: 1 Insufficient memory. no new claims to deallocate, preemption: 0/1 nodes are available"}}
-		}, Pending, "Unschedulable", "0/1 nodes are available: 1 Insufficient memory.", none, false},
+		}, Pending, "Unschedulable", "no node fits: too little memory is free (1 of 1 nodes)", none, false},
 		"creating":    {func(s *scene) { s.waiting("ContainerCreating", "") }, Pending, "", "", none, false},
 		"pulling":     {func(s *scene) { s.waiting("ContainerCreating", ""); s.event("pod", "Pulling", "Pulling image") }, Pulling, "", "", none, false},
 		"mount fails": {func(s *scene) { s.waiting("ContainerCreating", ""); s.event("pod", "FailedMount", "disk is busy") }, Pending, "FailedMount", "disk is busy", none, false},

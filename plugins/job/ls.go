@@ -221,7 +221,29 @@ func (o *lsOptions) run(ctx context.Context) error {
 	case o.Quiet:
 		return o.lines(found, "")
 	}
-	return cmdline.Table(o.Out, o.headings(), o.rows(found))
+	return o.table(found)
+}
+
+func (o *lsOptions) table(found []jobs.Listed) error {
+	paint := cmdline.PaintFor(o.Out)
+	return cmdline.PaintedTable(o.Out, o.headings(), o.rows(found), func(i int, cell string) string {
+		if o.columns[i].name == "status" {
+			return paint(style(jobs.Status(cell)), cell)
+		}
+		return cell
+	})
+}
+
+func style(status jobs.Status) cmdline.Style {
+	switch status {
+	case jobs.StatusRunning, jobs.StatusSucceeded:
+		return cmdline.Good
+	case jobs.StatusFailed:
+		return cmdline.Bad
+	case jobs.StatusPending, jobs.StatusSuspended:
+		return cmdline.Waiting
+	}
+	return cmdline.Faint
 }
 
 func (o *lsOptions) choose(found []jobs.Listed) []jobs.Listed {
@@ -325,7 +347,7 @@ func (o *lsOptions) redraw(found []jobs.Listed, _ map[types.UID]string) error {
 	if _, err := fmt.Fprint(o.Out, clearScreen); err != nil {
 		return err
 	}
-	return cmdline.Table(o.Out, o.headings(), o.rows(o.choose(found)))
+	return o.table(o.choose(found))
 }
 
 func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string) error {

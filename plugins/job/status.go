@@ -97,10 +97,11 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []
 			fmt.Fprintf(out, "%s:\t%s\n", name, sanitize.Line(value))
 		}
 	}
+	paint := cmdline.PaintFor(o.Out)
 	line("Name", j.Name)
 	line("Namespace", j.Namespace)
 	line("ID", string(j.UID))
-	line("Status", o.status(j))
+	fmt.Fprintf(out, "Status:\t%s\n", paint(style(j.Status()), sanitize.Line(o.status(j))))
 	if j.State.ExitCode >= 0 && j.Status().Ended() {
 		line("Exit code", exitCode(j.State))
 	}

@@ -7,26 +7,27 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
 )
 
 // follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
 // terminal as the job's.
-func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) (jobs.State, error) {
-	o.forwarder.Line = show.line
+func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) (jobs.State, error) {
+	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
-	observer := jobs.Observer{Trouble: show.outOfReach, Notice: show.notice, Attempt: func(number int) { o.attempt(number, show) }}
+	observer := jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: func(number int) { o.attempt(number, show) }}
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
-		show.state(state)
-		o.share.saw(ctx, api, job, state, show.line)
+		show.State(state)
+		o.share.saw(ctx, api, job, state, show.Line)
 		o.forwarder.Follow(ctx, api, job, state)
 	}
 	switch {
 	case o.spec.TTY:
 		return o.interact(ctx, api, job, show, observer)
 	case o.spec.Stdin:
-		show.banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
+		show.Banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
 		state, err := api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
 		return state, o.endLog(state, err)
 	}
@@ -34,10 +35,10 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	return state, o.endLog(state, err)
 }
 
-func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress, observer jobs.Observer) (jobs.State, error) {
+func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, observer jobs.Observer) (jobs.State, error) {
 	user := terminal.Of(o.In, o.Out)
-	show.w = user.Lines(show.w)
-	show.banner = "runs, and you are attached to it: Ctrl-C goes to it, " + terminal.DetachKeys +
+	show.Through(user.Lines)
+	show.Banner = "runs, and you are attached to it: Ctrl-C goes to it, " + terminal.DetachKeys +
 		" leaves it running. If you see no prompt, press Enter"
 	o.forwarder.Hide = true
 	lent, keys := user.Begin(ctx, terminal.Detaching)
@@ -67,8 +68,8 @@ func isLeft(err error) bool {
 	return errors.Is(err, terminal.ErrDetached) || errors.Is(err, terminal.ErrHangup)
 }
 
-func (o *options) left(err error, job jobs.Ref, show *progress) error {
-	show.line("%s: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
+func (o *options) left(err error, job jobs.Ref, show *progress.Progress) error {
+	show.Line("%s: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
 	if errors.Is(err, terminal.ErrHangup) {
 		return &cmdline.ExitError{Code: terminal.ExitHangup}
 	}

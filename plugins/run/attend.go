@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
 // exitTerminated is the exit code after SIGTERM, as shells report it.
@@ -21,15 +22,15 @@ const deleteTimeout = 10 * time.Second
 
 // attend shows the job until it ends, and deletes it where it has to be ended.
 func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
-	show := newProgress(o.Session, job)
-	show.created()
+	show := progress.New(o.Session, job)
+	show.Created()
 	inTime, stop := o.start.begin(ctx, o.spec.ScheduleTimeout)
 	defer stop()
 	state, err := o.follow(inTime, api, job, show)
-	show.erase()
+	show.Erase()
 	if o.flags.Remove() && state.Phase.Final() && state.Phase != jobs.Stuck {
 		if err := o.delete(ctx, api, job); err != nil {
-			show.line("job/%s is still there: %s; remove it with: %s", job.Name, err, job.DeleteCommand())
+			show.Line("job/%s is still there: %s; remove it with: %s", job.Name, err, job.DeleteCommand())
 		}
 	}
 	switch {
@@ -44,7 +45,7 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	case isInputError(err):
 		return failed(state.ExitCode, fmt.Errorf("job %s: %w", job.Name, err))
 	case err != nil:
-		show.line("%s", err)
+		show.Line("%s", err)
 	}
 
 	switch {
@@ -53,12 +54,25 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	case state.Phase == jobs.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	case !state.Started:
-		return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, describe(state)))
-	case isOwnExit(state):
-		show.end(state)
-		return &cmdline.ExitError{Code: state.ExitCode}
+		return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state)))
 	}
-	return failed(state.ExitCode, fmt.Errorf("job %s failed: %s", job.Name, describe(state)))
+	if isOwnExit(state) {
+		show.End(state)
+		return &cmdline.ExitError{Code: state.ExitCode, Hint: o.next(job)}
+	}
+	err = fmt.Errorf("job %s failed: %s", job.Name, progress.Describe(state))
+	if limit := o.spec.Memory; state.Reason == jobs.ReasonOOMKilled && !limit.IsZero() {
+		err = fmt.Errorf("%w; it had --memory %s", err, limit.String())
+	}
+	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: err, Hint: o.next(job)}
+}
+
+// next is what one may want to type after a job has failed.
+func (o *options) next(job jobs.Ref) string {
+	if o.flags.Remove() {
+		return ""
+	}
+	return fmt.Sprintf("all about it: %s status %s -n %s", o.Other("job"), job.Name, job.Namespace)
 }
 
 // isOwnExit tells whether the command ended by itself. All other ends are errors, which -q doesn't silence.
@@ -76,11 +90,11 @@ func failed(exitCode int, err error) error {
 }
 
 // abort deletes the job of a command that was interrupted.
-func (o *options) abort(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress) error {
+func (o *options) abort(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) error {
 	if err := o.delete(ctx, api, job); err != nil {
 		return o.interrupted(ctx, fmt.Errorf("job %s is still there: %w; remove it with: %s", job.Name, err, job.DeleteCommand()))
 	}
-	show.line("interrupted: job/%s deleted", job.Name)
+	show.Line("interrupted: job/%s deleted", job.Name)
 	return o.interrupted(ctx, ctx.Err())
 }
 

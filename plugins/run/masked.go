@@ -6,6 +6,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
 // check looks up the secrets of a plan, and reads their values where the log is to hide them: a terminal
@@ -21,9 +22,9 @@ func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) 
 }
 
 // attempt is an Observer's.
-func (o *options) attempt(number int, show *progress) {
+func (o *options) attempt(number int, show *progress.Progress) {
 	_ = o.log.Flush() // its error comes again with the next line
-	show.attempt(number)
+	show.Attempt(number)
 }
 
 // endLog shows the end of the log, which may look like the beginning of a value, once all is read.

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -157,52 +156,5 @@ func TestExitCodeOfSignals(t *testing.T) {
 	}
 	if err := o.interrupted(t.Context(), os.ErrNotExist); err != os.ErrNotExist {
 		t.Errorf("without a signal: %v", err)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	states := []jobs.State{
-		{Phase: jobs.Pending, ExitCode: -1},
-		{Phase: jobs.Pending, ExitCode: -1, Reason: "Unschedulable", Message: "0/1 nodes\x1b[2J are available"},
-		{Phase: jobs.Pulling, ExitCode: -1},
-		{Phase: jobs.Pulling, ExitCode: -1, Reason: "ErrImagePull", Message: "timeout"},
-		{Phase: jobs.Running, ExitCode: -1, Started: true},
-		{Phase: jobs.Running, ExitCode: -1, Started: true, Reason: "DeadlineExceeded", Message: "too long"},
-		{Phase: jobs.Failed, ExitCode: 137, Started: true, Reason: "OOMKilled"},
-	}
-	play := func(p *progress) string {
-		var b bytes.Buffer
-		p.w, p.job = &b, jobs.Ref{Name: "j"}
-		p.created()
-		for _, state := range states {
-			p.state(state)
-		}
-		p.end(states[len(states)-1])
-		return b.String()
-	}
-
-	if got := play(&progress{quiet: true}); got != "" {
-		t.Errorf("-q: %q", got)
-	}
-	want := `job/j created
-job/j pending: 0/1 nodes\x1b[2J are available
-job/j pulling the image
-job/j pulling the image, which failed: timeout; trying again
-job/j running
-job/j running: too long
-job/j failed: out of memory (OOMKilled), exit code 137 (SIGKILL)
-`
-	if got := play(&progress{}); got != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
-	}
-
-	got := play(&progress{terminal: true, width: func() int { return 40 }})
-	for i, line := range strings.Split(got, eraseLine) {
-		if first, _, _ := strings.Cut(line, "\n"); len([]rune(first)) >= 40 && !strings.Contains(line, "\n") {
-			t.Errorf("text %d is wider than the terminal: %q", i, line)
-		}
-	}
-	if want := eraseLine + "job/j runs, and this is its log; Ctrl-C deletes it\n"; !strings.Contains(got, want) {
-		t.Errorf("no %q in %q", want, got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
 // podPatience is how long a command that detaches waits for the pod of a job that it shares, and
@@ -61,20 +62,20 @@ func (o *options) shareDetached(ctx context.Context, api *jobs.Client, job jobs.
 	if len(o.share.with) == 0 {
 		return
 	}
-	show := newProgress(o.Session, job)
+	show := progress.New(o.Session, job)
 	ctx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
 	_, err := api.Watch(ctx, job, jobs.Observer{State: func(state jobs.State) {
-		o.share.saw(ctx, api, job, state, show.line)
+		o.share.saw(ctx, api, job, state, show.Line)
 		if len(o.share.pods) > 0 {
 			cancel()
 		}
 	}})
 	if len(o.share.pods) == 0 {
 		if ctx.Err() != nil {
-			show.line("job/%s has no pod yet: %s may see and end it, but not see its log", job.Name, strings.Join(o.share.names, ", "))
+			show.Line("job/%s has no pod yet: %s may see and end it, but not see its log", job.Name, strings.Join(o.share.names, ", "))
 			return
 		}
-		show.line("%s", err)
+		show.Line("%s", err)
 	}
 }

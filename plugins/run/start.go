@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
 // errLate ends the context of a job that has not started in time.
@@ -48,8 +49,8 @@ func (l *startLimit) missed(inTime context.Context) bool {
 
 // awaitStart returns when the job has started.
 func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
-	show := newProgress(o.Session, job)
-	show.created()
+	show := progress.New(o.Session, job)
+	show.Created()
 	inTime, stop := o.start.begin(ctx, o.spec.ScheduleTimeout)
 	defer stop()
 	watched, cancel := context.WithCancel(inTime)
@@ -60,11 +61,11 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 				cancel()
 				return
 			}
-			show.state(state)
+			show.State(state)
 		},
-		Trouble: show.outOfReach,
+		Trouble: show.OutOfReach,
 	})
-	show.erase()
+	show.Erase()
 	switch {
 	case o.start.last.Started:
 		return nil
@@ -77,15 +78,15 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 	case state.Phase == jobs.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	}
-	return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, describe(state)))
+	return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state)))
 }
 
 // giveUp deletes a job that has not started, and says why it has not. Nothing has run, and nothing is
 // to be lost: with the job gone its name is free again.
 func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) error {
-	err := fmt.Errorf("job %s can't start: %s", job.Name, describe(state))
+	err := fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state))
 	if state.Phase != jobs.Stuck {
-		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(describe(state), "."))
+		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
 	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
 		return fmt.Errorf("%w; remove it with: %s", err, job.DeleteCommand())

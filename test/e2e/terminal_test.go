@@ -57,7 +57,7 @@ func TestRunAtATerminal(t *testing.T) {
 
 	term.typeLine("exit 7\n")
 	screen, code := term.end()
-	if code != 7 || !strings.HasSuffix(screen, "job/shell failed: exit code 7\r\n") {
+	if code != 7 || !strings.Contains(screen, "job/shell failed: exit code 7") {
 		t.Errorf("code %d, the screen is:\n%s", code, screen)
 	}
 	if !echoes(t, term.file) {

@@ -24,10 +24,12 @@ func Usagef(format string, args ...any) error {
 	return &UsageError{text: fmt.Sprintf(format, args...)}
 }
 
-// ExitError ends the command with a code of its own. A nil Err prints nothing.
+// ExitError ends the command with a code of its own. A nil Err prints nothing. Hint is for a person at a
+// terminal, behind the error.
 type ExitError struct {
 	Code int
 	Err  error
+	Hint string
 }
 
 func (e *ExitError) Error() string {

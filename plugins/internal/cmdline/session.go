@@ -174,6 +174,9 @@ func (s *Session) report(err error) {
 	}
 	var exit *ExitError
 	if errors.As(err, &exit) {
+		if exit.Hint != "" {
+			defer s.Hint("%s", exit.Hint)
+		}
 		if exit.Err == nil {
 			return
 		}
@@ -189,6 +192,13 @@ func (s *Session) report(err error) {
 		}
 		fmt.Fprintln(s.ErrOut, "error: "+text)
 	}
+}
+
+// Other is how the user would type a command of another plugin, judging by how he typed this one:
+// "kubectl apolo job", or "kubectl apolo-job".
+func (s *Session) Other(plugin string) string {
+	i := strings.LastIndexAny(s.Typed, " -")
+	return s.Typed[:i+1] + plugin
 }
 
 // Hint tells something that is not asked for: to a person at a terminal, never to a script.
