@@ -77,7 +77,7 @@ func (b bindings) levelOf(grantee Grantee) Level {
 }
 
 func (b bindings) has(level Level, grantee Grantee) bool {
-	return b[level] != nil && slices.Contains(b[level].Subjects, grantee.Subject())
+	return b[level] != nil && slices.Contains(b[level].Subjects, subjectOf(grantee))
 }
 
 // Grant gives a level to a grantee. It returns the level that the grantee had before, which is
@@ -229,7 +229,7 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 		return err
 	}
 	if existing[level] == nil {
-		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{grantee.Subject()})
+		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{subjectOf(grantee)})
 		if err != nil || created {
 			return err
 		}
@@ -328,16 +328,16 @@ func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level
 
 func with(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
 	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		if slices.Contains(subjects, grantee.Subject()) {
+		if slices.Contains(subjects, subjectOf(grantee)) {
 			return subjects
 		}
-		return append(slices.Clone(subjects), grantee.Subject())
+		return append(slices.Clone(subjects), subjectOf(grantee))
 	}
 }
 
 func without(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
 	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == grantee.Subject() })
+		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == subjectOf(grantee) })
 	}
 }
 

@@ -307,7 +307,7 @@ func (r *ruleReader) concerns(subjects []rbacv1.Subject, bindingNamespace string
 		if s.Kind == rbacv1.ServiceAccountKind && s.Namespace == "" {
 			s.Namespace = bindingNamespace
 		}
-		return s == r.somebody.Subject() || s.Kind == rbacv1.GroupKind && slices.Contains(groups, s.Name)
+		return s == subjectOf(r.somebody) || s.Kind == rbacv1.GroupKind && slices.Contains(groups, s.Name)
 	})
 }
 

@@ -14,24 +14,16 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
-
-// Subject is somebody as RBAC has it (rbac.authorization.k8s.io/v1, Subject). The types of that API
-// are left out here, and below, for the size of the binaries.
-type Subject struct {
-	Kind      string `json:"kind"`
-	APIGroup  string `json:"apiGroup,omitempty"`
-	Name      string `json:"name"`
-	Namespace string `json:"namespace,omitempty"`
-}
 
 // LabelShare marks the Role and the RoleBinding of a job that is shared.
 const LabelShare = "apolo.us/job-share"
 
 // Share has the job of a plan shared from its beginning: those named may look at the job and its log,
 // run commands in it, and delete it. With a command in it they see the values of its secrets.
-func (p *Plan) Share(with []Subject) {
+func (p *Plan) Share(with []grantee.Grantee) {
 	if p.shared = with; len(with) > 0 {
 		p.prepare()
 	}
@@ -43,8 +35,8 @@ func (p *Plan) prepare() {
 	p.job.Spec.Suspend = ptr.To(true)
 }
 
-// rbacVersion is the API of Roles.
-var rbacVersion = schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+// rbacVersion is the API of Roles. Its types are left out here for the size of the binaries.
+var rbacVersion = schema.GroupVersion{Group: grantee.APIGroup, Version: "v1"}
 
 func (c *Client) rbac() (rest.Interface, error) {
 	return c.kube.REST(rbacVersion, kube.NewScheme(rbacVersion))
@@ -55,7 +47,7 @@ func (c *Client) rbac() (rest.Interface, error) {
 func shareName(job Ref) string { return fmt.Sprintf("apolo:job:%s:%.8s", job.Name, job.UID) }
 
 // share makes a Role and a RoleBinding, both owned by the job.
-func (c *Client) share(ctx context.Context, job Ref, with []Subject) error {
+func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) error {
 	api, err := c.rbac()
 	if err != nil {
 		return err
@@ -67,13 +59,23 @@ func (c *Client) share(ctx context.Context, job Ref, with []Subject) error {
 			"apiVersion": "batch/v1", "kind": "Job", "name": job.Name, "uid": job.UID,
 		}},
 	}
+	subjects := make([]map[string]string, 0, len(with))
+	for _, g := range with {
+		subject := map[string]string{"kind": g.Kind, "name": g.Name}
+		if g.Kind == grantee.ServiceAccount {
+			subject["namespace"] = g.Namespace
+		} else {
+			subject["apiGroup"] = grantee.APIGroup
+		}
+		subjects = append(subjects, subject)
+	}
 	for _, object := range []struct {
 		resource string
 		content  map[string]any
 	}{
 		{"roles", map[string]any{"rules": shareRules(job, nil)}},
 		{"rolebindings", map[string]any{
-			"subjects": with,
+			"subjects": subjects,
 			"roleRef":  map[string]string{"apiGroup": rbacVersion.Group, "kind": "Role", "name": shareName(job)},
 		}},
 	} {

@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
@@ -235,7 +236,7 @@ type Plan struct {
 	named  bool // the user chose the name
 	own    []uri.Secret
 	copies []secretCopy
-	shared []Subject // with whom
+	shared []grantee.Grantee // with whom
 }
 
 // secretCopy is another's secret, copied for one job.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
@@ -24,7 +24,7 @@ const (
 // sharing is --share: with whom, and which pods they may use already.
 type sharing struct {
 	names cmdline.Strings
-	with  []jobs.Subject
+	with  []grantee.Grantee
 	pods  []string
 }
 
@@ -35,11 +35,11 @@ func (s *sharing) flag() cli.Flag {
 
 func (s *sharing) complete() error {
 	for _, name := range s.names {
-		grantee, err := grants.ParseGrantee(name)
+		parsed, err := grantee.Parse(name)
 		if err != nil {
 			return cmdline.Usagef("--share: %s", err)
 		}
-		s.with = append(s.with, jobs.Subject(grantee.Subject()))
+		s.with = append(s.with, parsed)
 	}
 	return nil
 }
