@@ -34,7 +34,7 @@ type feed struct {
 type snapshot struct {
 	rows    []Job // nil: nothing is known yet
 	trouble string
-	over    bool // there will be no more
+	over    error // where not nil: why there will be no more
 }
 
 // join begins to listen, and begins the watch if nobody did before. news gets a token whenever the
@@ -91,7 +91,7 @@ func (h *hub) run(ctx context.Context, key feedKey, f *feed, api *jobs.Client) {
 		delete(h.feeds, key) // who comes next tries again
 	}
 	h.mutex.Unlock()
-	f.set(func(s *snapshot) { s.trouble, s.over = sanitize.Line(err.Error()), true })
+	f.set(func(s *snapshot) { s.trouble, s.over = sanitize.Line(err.Error()), err })
 }
 
 func (f *feed) set(change func(*snapshot)) {
@@ -136,7 +136,8 @@ func (s *Server) streamJobs(socket *socket, place Where, _ string) {
 				return
 			}
 		}
-		if now.over {
+		if now.over != nil {
+			s.endRefused(socket.session, now.over)
 			return
 		}
 	}

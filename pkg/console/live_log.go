@@ -23,6 +23,7 @@ func (s *Server) streamLog(socket *socket, place Where, name string) {
 	defer stop()
 	if err := s.copyLog(socket, place, name); err != nil && socket.ctx.Err() == nil {
 		_ = socket.send(LogFrame{Error: sanitize.Line(err.Error())})
+		s.endRefused(socket.session, err)
 	}
 }
 

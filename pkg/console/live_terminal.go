@@ -29,6 +29,7 @@ func (s *Server) streamTerminal(socket *socket, place Where, name string) {
 	case socket.ctx.Err() != nil:
 	case err != nil:
 		_ = socket.send(TerminalOutput{Error: sanitize.Line(err.Error())})
+		s.endRefused(socket.session, err)
 	default:
 		_ = socket.send(TerminalOutput{Exit: &TerminalExit{Code: code}})
 	}

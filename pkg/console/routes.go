@@ -117,21 +117,26 @@ func notLoggedIn() *Problem {
 	return newProblem(http.StatusUnauthorized, "you are not logged in, or no more; log in again")
 }
 
-// refusal is the answer for an error. A team's visitor whose token the cluster no longer takes is
-// logged out; that it does not take what the kubeconfig has is no reason to.
+// refusal is the answer for an error.
 func (s *Server) refusal(ctx context.Context, err error) error {
-	answer := explain(err)
-	if !apierrors.IsUnauthorized(err) {
-		return answer
+	session := visitOf(ctx).session
+	if session == nil || !apierrors.IsUnauthorized(err) {
+		return explain(err)
 	}
-	switch session := visitOf(ctx).session; {
-	case session == nil:
-	case s.team != nil:
-		session.end()
-	default:
-		return newProblem(http.StatusForbidden, err.Error())
+	if s.endRefused(session, err) {
+		return explain(err)
 	}
-	return answer
+	return newProblem(http.StatusForbidden, err.Error())
+}
+
+// endRefused logs a team's visitor out whose token the cluster no longer takes. That it does not take
+// what the kubeconfig has is no reason to.
+func (s *Server) endRefused(session *session, err error) (ended bool) {
+	if s.team == nil || !apierrors.IsUnauthorized(err) {
+		return false
+	}
+	session.end()
+	return true
 }
 
 // OpenAPI describes the API, as indented JSON.

@@ -92,6 +92,9 @@ func (o *options) run(ctx context.Context) error {
 	if o.team.enabled {
 		return o.serveTeam(ctx, files)
 	}
+	if _, err := kube.NewClient(&o.Kube); err != nil {
+		return err // better here than on the page
+	}
 	listener, err := listen(ctx, o.port)
 	if err != nil {
 		return err
@@ -103,6 +106,7 @@ func (o *options) run(ctx context.Context) error {
 		go o.open(link()) // some browsers hold who opens them until they are closed
 	}
 	if cmdline.IsTerminal(o.In) {
+		o.Hint("Ctrl-C ends it, Enter prints another link")
 		go o.onEnter(func() { fmt.Fprintln(o.Out, link()) })
 	}
 	return server.Serve(ctx, listener, noLog())

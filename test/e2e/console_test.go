@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -228,6 +229,20 @@ func TestConsoleSecrets(t *testing.T) {
 	if len(list.Items) != 3 || list.Items[0].Key != "db_Password" || !list.Items[0].Shared || list.Items[1].Shared {
 		t.Errorf("%+v", list)
 	}
+	// Whatever a name is, it is data: JSON that no browser takes for a page.
+	markup := "<img src=x onerror=alert(1)>\x1b]52;c;eA==\a"
+	alice.do(http.StatusCreated, http.MethodPost, "/secrets/empty/access", map[string]any{"grantee": markup}, nil)
+	response, body := alice.send(http.MethodGet, "/secrets/empty/access", nil)
+	if h := response.Header; h.Get("Content-Type") != "application/json" || h.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox") {
+		t.Errorf("%v", h)
+	}
+	if bytes.ContainsAny(body, "\x1b\a") {
+		t.Errorf("%q", body)
+	}
+	if who := get[console.GrantList](alice, "/secrets/empty/access"); len(who.Items) != 1 || who.Items[0].Grantee.Name != markup {
+		t.Errorf("%+v", who)
+	}
+	alice.do(http.StatusNoContent, http.MethodDelete, "/secrets/empty/access/"+url.PathEscape(markup), nil, nil)
 	shared := get[console.AccessList](alice, "/access").ByMe
 	if len(shared) != 2 {
 		t.Errorf("%+v", shared)
@@ -354,6 +369,10 @@ func TestConsoleJobs(t *testing.T) {
 	if len(details.Secrets) != 1 || details.Secrets[0] != "secret:/"+namespace+"/k" || details.Preset != "cpu-small" ||
 		len(details.Environment) != 2 || details.Environment[0].Secret != "secret:k" || details.Files[0].Path != "/s/file" {
 		t.Errorf("%+v", details)
+	}
+
+	if got := details.Environment[1]; got.Value != "<img src=x onerror=alert(1)>" {
+		t.Errorf("%+v", got)
 	}
 
 	alice.do(http.StatusNoContent, http.MethodDelete, "/jobs/first", nil, nil)
