@@ -9,9 +9,7 @@ import (
 	"sync"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -41,9 +39,6 @@ func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.
 	w := newJobWatch(c, job, watched)
 	w.attempts = a.update
 	state, err := w.run(ctx)
-	if apierrors.IsForbidden(err) {
-		state, err = a.poll(ctx, err)
-	}
 	if err != nil {
 		if cause := context.Cause(ctx); errors.As(cause, &outError{}) {
 			return State{}, cause
@@ -52,47 +47,6 @@ func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.
 	}
 	a.end()
 	return state, <-a.done
-}
-
-// pollInterval is how often a job is looked at by who may not watch it.
-const pollInterval = 2 * time.Second
-
-// poll does without a watch what the watch does, for who shares a job: he may read the Job, and its
-// pods by name. Where he may not do that either, the error is the watch's.
-func (a *attendance) poll(ctx context.Context, watchErr error) (State, error) {
-	var last State
-	for {
-		job := &batchv1.Job{}
-		var pods []*corev1.Pod
-		err := a.client.batch.Get().Namespace(a.job.Namespace).Resource(jobsResource).Name(a.job.Name).Do(ctx).Into(job)
-		switch {
-		case ctx.Err() != nil:
-			return State{}, ctx.Err()
-		case apierrors.IsNotFound(err), err == nil && job.UID != a.job.UID:
-			state := last
-			state.Phase, state.Reason, state.Message = Failed, ReasonDeleted, "the job was deleted by someone else"
-			return state, nil
-		case err == nil:
-			pods, err = a.client.PodsOf(ctx, job)
-		}
-		switch {
-		case apierrors.IsForbidden(err):
-			return State{}, watchErr
-		case err != nil:
-			a.observer.Trouble(err)
-		default:
-			state := StateOf(job, pods, nil)
-			if state != last {
-				a.state(state)
-				last = state
-			}
-			a.update(pods)
-			if state.Phase.Final() {
-				return state, nil
-			}
-		}
-		pause(ctx, pollInterval, nil)
-	}
 }
 
 // attendance is one call of Attend: the watch says which attempts there are, and a goroutine of its

@@ -226,7 +226,16 @@ type jobWatch struct {
 	attempts func([]*corev1.Pod) // where not nil: gets the pods, in order, after each state
 }
 
+// run watches the job, or polls it where the user may not watch.
 func (w *jobWatch) run(ctx context.Context) (State, error) {
+	state, err := w.watch(ctx)
+	if apierrors.IsForbidden(err) {
+		return w.poll(ctx, err)
+	}
+	return state, err
+}
+
+func (w *jobWatch) watch(ctx context.Context) (State, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.seen = seen{

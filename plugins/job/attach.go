@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
@@ -20,6 +21,7 @@ type attachOptions struct {
 
 	target uri.Job
 	noTTY  bool
+	noMask bool
 }
 
 func newAttach(s *cmdline.Session) *cli.Command {
@@ -30,7 +32,8 @@ func newAttach(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "JOB",
 		Description: naming + ` A job that was started with -t gets your terminal: Ctrl-C goes to the job, and ` + terminal.DetachKeys + ` leaves
 it running. Of another job you see the log, from its first line, and with -i it gets your standard
-input, if nobody else has handed it one: Ctrl-C ends the view, and the job goes on.
+input, if nobody else has handed it one: Ctrl-C ends the view, and the job goes on. In a log the values
+of the job's secrets are hidden as in job logs; a terminal shows all.
 
 The exit code is the job's.
 
@@ -39,6 +42,7 @@ Examples:
   ` + s.Typed + ` attach training -T`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "only look: hand on neither keys nor standard input", Destination: &o.noTTY, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets in a log, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but what the job prints"),
 		},
 		Action: func(c *cli.Context) error {
@@ -63,23 +67,34 @@ func (o *attachOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line := tell(o.Session)
-	observer := jobs.Observer{
-		Notice:  func(text string) { line("job/%s: %s", r.job.Name, text) },
-		Attempt: func(number int) { line("job/%s attempt %d", r.job.Name, number) },
-	}
-	var state jobs.State
 	user := terminal.Of(o.In, o.Out)
 	container := r.container()
-	switch {
-	case container.TTY && user != nil && !o.noTTY:
+	if container.TTY && user != nil && !o.noTTY {
 		return o.interact(ctx, r, user)
+	}
+	out, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false)
+	if err != nil {
+		return err
+	}
+	line := tell(o.Session)
+	observer := jobs.Observer{
+		Notice: func(text string) { line("job/%s: %s", r.job.Name, text) },
+		Attempt: func(number int) {
+			_ = out.Flush() // its error comes again with the next line
+			line("job/%s attempt %d", r.job.Name, number)
+		},
+	}
+	var state jobs.State
+	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
 		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job goes on", r.job.Name)
-		state, err = r.api.AttendWithInput(ctx, r.ref(), observer, o.In, o.Out, jobs.LogOptions{})
+		state, err = r.api.AttendWithInput(ctx, r.ref(), observer, o.In, out, jobs.LogOptions{})
 	default:
 		line("this is the log of job/%s; Ctrl-C ends the view, and the job goes on", r.job.Name)
-		state, err = r.api.Attend(ctx, r.ref(), observer, o.Out, jobs.LogOptions{})
+		state, err = r.api.Attend(ctx, r.ref(), observer, out, jobs.LogOptions{})
+	}
+	if ctx.Err() == nil { // what may be held back is not worth a wait then
+		err = errors.Join(err, out.Flush())
 	}
 	return o.end(r, state, err)
 }

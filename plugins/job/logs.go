@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
@@ -79,7 +78,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := o.masked(ctx, client, job)
+	out, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps)
 	if err != nil {
 		return err
 	}
@@ -110,18 +109,6 @@ func (o *logsOptions) run(ctx context.Context) error {
 		return &cmdline.ExitError{Code: cmdline.ExitInterrupted} // what may be held back is not worth a wait
 	}
 	return errors.Join(err, out.Flush())
-}
-
-// masked is the output without the values of the job's secrets.
-func (o *logsOptions) masked(ctx context.Context, client *jobs.Client, job *batchv1.Job) (*mask.Writer, error) {
-	if o.noMask {
-		return mask.New(o.Out, mask.Options{}), nil
-	}
-	values, unread, err := client.ReadValues(ctx, job)
-	if unread > 0 {
-		o.Hint("values of secrets that you may not read, or that are gone, are not hidden in this log")
-	}
-	return mask.New(o.Out, mask.Options{Values: values, Timestamps: o.timestamps}), err
 }
 
 // notStarted is the error for a job without a log.

@@ -1,0 +1,56 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// pollInterval is how often a job is looked at by who may not watch it.
+const pollInterval = 2 * time.Second
+
+// poll does without a watch what the watch does, for who shares a job: he may read the Job, and its
+// pods by name. Where that does not work the first time either, the error is the watch's.
+func (w *jobWatch) poll(ctx context.Context, watchErr error) (State, error) {
+	var last State
+	seen := false
+	for {
+		job := &batchv1.Job{}
+		var pods []*corev1.Pod
+		err := w.client.batch.Get().Namespace(w.job.Namespace).Resource(jobsResource).Name(w.job.Name).Do(ctx).Into(job)
+		switch {
+		case ctx.Err() != nil:
+			return State{}, ctx.Err()
+		case apierrors.IsNotFound(err), err == nil && job.UID != w.job.UID:
+			state := last
+			state.Phase, state.Reason, state.Message = Failed, ReasonDeleted, "the job was deleted by someone else"
+			return state, nil
+		case err == nil:
+			pods, err = w.client.PodsOf(ctx, job)
+		}
+		switch {
+		case apierrors.IsForbidden(err), err != nil && !seen:
+			return State{}, watchErr
+		case err != nil:
+			if w.observer.Trouble != nil {
+				w.observer.Trouble(err)
+			}
+		default:
+			state := StateOf(job, pods, nil)
+			if state != last && w.observer.State != nil {
+				w.observer.State(state)
+			}
+			last, seen = state, true
+			if w.attempts != nil {
+				w.attempts(pods)
+			}
+			if state.Phase.Final() {
+				return state, nil
+			}
+		}
+		pause(ctx, pollInterval, nil)
+	}
+}
