@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
 )
 
 // nonceMark stands in the page's index.html where the nonce of a response belongs.
@@ -38,7 +40,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	isPage := strings.HasPrefix(name, "jobs/") // whose names may have a dot
 	if name != "index.html" && path.Ext(name) != "" && !isPage {
-		s.serveFile(w, r, name)
+		s.files.ServeHTTP(w, r)
 		return
 	}
 	index, err := fs.ReadFile(s.page, "index.html")
@@ -53,7 +55,17 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(bytes.ReplaceAll(index, []byte(nonceMark), []byte(nonce)))
 }
 
-func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) {
+// fileHandler answers for the files of the page. Over a network they are compressed; what visitors type or
+// see is not among them, so that their size tells nothing.
+func (s *Server) fileHandler() http.Handler {
+	if s.team == nil {
+		return http.HandlerFunc(s.serveFile)
+	}
+	return gzhttp.GzipHandler(http.HandlerFunc(s.serveFile))
+}
+
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() {
 		newProblem(http.StatusNotFound, "there is no "+name+" here").write(w)
 		return

@@ -72,6 +72,7 @@ type Team struct {
 // Server is one console. Its Handler serves; Serve does so on a listener.
 type Server struct {
 	page       fs.FS
+	files      http.Handler
 	version    string
 	team       *Team
 	runCommand func(*kube.Client, jobs.Spec) (string, error)
@@ -99,6 +100,7 @@ func New(o Options) *Server {
 		s.hosts = s.team.Hosts
 		s.sessions = newSessions(s.ctx, limits{sessions: teamSessions, perUser: teamSessionsPerUser, idle: teamIdle, lifetime: teamLifetime})
 	}
+	s.files = s.fileHandler()
 	mux := http.NewServeMux()
 	s.register(mux)
 	mux.HandleFunc(apiPrefix+"/", func(w http.ResponseWriter, r *http.Request) {

@@ -63,7 +63,8 @@ func team(t *testing.T, secure bool) (*tokenServer, *httptest.Server) {
 	api := httptest.NewTLSServer(users)
 	t.Cleanup(api.Close)
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})
-	_, server := serve(t, New(Options{Page: fstest.MapFS{}, Team: &Team{
+	page := fstest.MapFS{"assets/a.js": {Data: []byte(strings.Repeat("compressible ", 1000))}}
+	_, server := serve(t, New(Options{Page: page, Team: &Team{
 		Cluster: kube.TokenOptions{Cluster: "c", Server: api.URL, CAData: authority},
 		Hosts:   []string{"console.example.com"},
 		Secure:  secure,
@@ -101,6 +102,10 @@ func TestTeamBehindTLS(t *testing.T) {
 	}
 	if response, _ := ask(t, server, http.MethodGet, "/healthz", "", func(r *http.Request) { r.Host = "10.0.0.1:8080" }); response.StatusCode != http.StatusOK {
 		t.Errorf("a kubelet's probe: %s", response.Status)
+	}
+	response, _ = ask(t, server, http.MethodGet, "/assets/a.js", "", func(r *http.Request) { behindTLS(r); r.Header.Set("Accept-Encoding", "gzip") })
+	if response.Header.Get("Content-Encoding") != "gzip" || response.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
+		t.Errorf("%v", response.Header)
 	}
 	for _, token := range users.seen {
 		if strings.ContainsAny(token, "\n ä") {

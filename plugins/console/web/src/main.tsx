@@ -26,7 +26,7 @@ const client = new QueryClient({
 
 createRoot(document.getElementById("root")!).render(
   <CacheProvider value={styles}>
-    <ThemeProvider theme={theme} defaultMode="system" modeStorageKey="apolo.theme" disableTransitionOnChange>
+    <ThemeProvider theme={theme} defaultMode="system" modeStorageKey="apolo.theme">
       <CssBaseline enableColorScheme />
       <QueryClientProvider client={client}>
         <ToastProvider>
