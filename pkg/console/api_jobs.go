@@ -171,7 +171,7 @@ func stateOf(state jobs.State) *JobState {
 	return &JobState{Phase: string(state.Phase), Reason: state.Reason, Message: oneLine(state.Message), Attempt: state.Attempt, ExitCode: exitCode(state)}
 }
 
-func (s *Server) getJob(ctx context.Context, input *named) (*body[JobDetails], error) {
+func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], error) {
 	client, api, err := visitOf(ctx).session.jobs(input.Where)
 	if err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func volumeOf(mount jobs.Mount) Volume {
 	return volume
 }
 
-func (s *Server) killJob(ctx context.Context, input *named) (*nothing, error) {
+func (s *Server) killJob(ctx context.Context, input *Named) (*nothing, error) {
 	_, api, err := visitOf(ctx).session.jobs(input.Where)
 	if err != nil {
 		return nil, err

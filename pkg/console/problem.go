@@ -80,7 +80,7 @@ func statusOf(err error) int {
 	case errors.As(err, &request):
 		return http.StatusBadGateway
 	}
-	return http.StatusInternalServerError
+	return http.StatusUnprocessableEntity // what a package refuses, it says why
 }
 
 // problems turns the errors that huma itself makes into Problems. It leaves out what it quotes of the

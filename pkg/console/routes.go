@@ -12,6 +12,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
 // Request sizes, in bytes.
@@ -33,22 +36,44 @@ type Where struct {
 type (
 	inPlace struct{ Where }
 	nothing struct{}
-	Keyed   struct {
-		Where
-		Key string `path:"key" maxLength:"253"`
-	}
+
 	granted struct {
 		Keyed
 		Grantee string `path:"grantee" maxLength:"1024"`
-	}
-	named struct {
-		Where
-		Name string `path:"name" maxLength:"63"`
 	}
 	body[T any] struct {
 		Body T
 	}
 )
+
+// Keyed is a request about one secret. It is exported, as Where and Named are, because huma reads only
+// such fields.
+type Keyed struct {
+	Where
+	Key string `path:"key" maxLength:"253"`
+}
+
+// Named is a request about one job.
+type Named struct {
+	Where
+	Name string `path:"name" maxLength:"63"`
+}
+
+// Resolve is part of huma.Resolver.
+func (k *Keyed) Resolve(huma.Context) []error {
+	if err := uri.ValidateKey(k.Key); err != nil {
+		return []error{&huma.ErrorDetail{Location: "path.key", Message: err.Error()}}
+	}
+	return nil
+}
+
+// Resolve is part of huma.Resolver.
+func (n *Named) Resolve(huma.Context) []error {
+	if len(validation.IsDNS1123Subdomain(n.Name)) > 0 {
+		return []error{&huma.ErrorDetail{Location: "path.name", Message: "this can't be the name of a job"}}
+	}
+	return nil
+}
 
 // route describes one operation; its answers are the type of its handler, or a Problem.
 type route struct {

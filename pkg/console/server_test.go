@@ -441,6 +441,29 @@ func TestValuesDoNotComeBack(t *testing.T) {
 	}
 }
 
+func TestNamesInPaths(t *testing.T) {
+	s, server := local(t)
+	page := logIn(t, server, s.Ticket(), nil)
+	for path, field := range map[string]string{
+		"/secrets/a%2Fb":                  "key",
+		"/secrets/a%20b":                  "key",
+		"/secrets/%3Cimg%20src=x%3E":      "key",
+		"/secrets/a%1Bb/access/bob":       "key",
+		"/secrets/k/access/sa:":           "grantee",
+		"/jobs/a%2F..%2Fb":                "name",
+		"/jobs/UPPER":                     "name",
+		"/jobs/x?namespace=kube-system/x": "namespace",
+		"/jobs/x?namespace=a%00b":         "namespace",
+	} {
+		response, body := ask(t, server, http.MethodDelete, "/api/v1"+path, "", page.on)
+		var p Problem
+		if err := json.Unmarshal([]byte(body), &p); err != nil || response.StatusCode != http.StatusUnprocessableEntity || p.Field != field ||
+			strings.ContainsAny(p.Detail, "\x1b\x00") {
+			t.Errorf("%s: %s %s", path, response.Status, body)
+		}
+	}
+}
+
 func TestClusterThatDoesNotAnswer(t *testing.T) {
 	s, server := local(t)
 	page := logIn(t, server, s.Ticket(), nil)

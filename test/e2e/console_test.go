@@ -377,7 +377,7 @@ func TestConsoleJobs(t *testing.T) {
 		}
 	}
 	alice.do(http.StatusNotFound, http.MethodGet, "/jobs/first", nil, &problem)
-	alice.do(http.StatusNotFound, http.MethodGet, "/jobs/%3Cimg%20src=x%3E", nil, nil)
+	alice.do(http.StatusUnprocessableEntity, http.MethodGet, "/jobs/%3Cimg%20src=x%3E", nil, nil)
 }
 
 func TestConsoleTerminal(t *testing.T) {
