@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
-
-// exitTerminated is the exit code after SIGTERM, as shells report it.
-const exitTerminated = 128 + 15
 
 // deleteTimeout bounds the request that deletes the job after Ctrl-C, so that a cluster that
 // doesn't answer can't hold the user.
@@ -104,17 +99,13 @@ func (o *options) delete(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	return api.Delete(ctx, job)
 }
 
-// interrupted gives an error the exit code of the signal that ended the context.
+// interrupted gives an error the exit code of an interrupted command, where it was.
 func (o *options) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	switch {
+	case ctx.Err() == nil:
 		return err
+	case errors.Is(err, context.Canceled):
+		return &cmdline.ExitError{Code: cmdline.ExitInterrupted}
 	}
-	code := cmdline.ExitInterrupted
-	if cause := context.Cause(ctx); cause != nil && strings.HasPrefix(cause.Error(), syscall.SIGTERM.String()) {
-		code = exitTerminated // the words of os/signal.NotifyContext
-	}
-	if errors.Is(err, context.Canceled) {
-		return &cmdline.ExitError{Code: code}
-	}
-	return &cmdline.ExitError{Code: code, Err: err}
+	return &cmdline.ExitError{Code: cmdline.ExitInterrupted, Err: err}
 }

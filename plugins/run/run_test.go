@@ -2,12 +2,10 @@ package run
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/urfave/cli/v2"
@@ -138,23 +136,5 @@ func TestDryRunNeedsNoCluster(t *testing.T) {
 	code, _, errOut = call(t, New, "busybox:1")
 	if code != cmdline.ExitFailed || !strings.Contains(errOut, "no kubeconfig found") {
 		t.Errorf("exit code %d, %q", code, errOut)
-	}
-}
-
-func TestExitCodeOfSignals(t *testing.T) {
-	o := &options{}
-	for cause, want := range map[error]int{
-		errors.New(syscall.SIGINT.String() + " signal received"):  130,
-		errors.New(syscall.SIGTERM.String() + " signal received"): 143,
-	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(cause)
-		exit := (*cmdline.ExitError)(nil)
-		if err := o.interrupted(ctx, context.Canceled); !errors.As(err, &exit) || exit.Code != want || exit.Err != nil {
-			t.Errorf("%v: %v", cause, err)
-		}
-	}
-	if err := o.interrupted(t.Context(), os.ErrNotExist); err != os.ErrNotExist {
-		t.Errorf("without a signal: %v", err)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 )
 
 // Exit codes of every command; run ends with its job's own instead of ExitFailed.
@@ -12,6 +14,7 @@ const (
 	ExitFailed      = 1
 	ExitUsage       = 2
 	ExitInterrupted = 130 // 128 + SIGINT, as shells report it
+	ExitTerminated  = 143 // 128 + SIGTERM; Run puts it in place of ExitInterrupted
 )
 
 // UsageError is an error in how a command was typed. Its text is followed by where help is.
@@ -40,6 +43,15 @@ func (e *ExitError) Error() string {
 }
 
 func (e *ExitError) Unwrap() error { return e.Err }
+
+// signalled puts the exit code of SIGTERM in place of the other signal's, where that ended ctx.
+func signalled(ctx context.Context, code int) int {
+	cause := context.Cause(ctx)
+	if code == ExitInterrupted && cause != nil && strings.HasPrefix(cause.Error(), syscall.SIGTERM.String()) {
+		return ExitTerminated // the words are those of os/signal.NotifyContext
+	}
+	return code
+}
 
 // exitCode is the one place that maps errors to exit codes.
 func exitCode(err error) int {

@@ -76,7 +76,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 		err = app.RunContext(ctx, line.args)
 	}
 	s.report(err)
-	return exitCode(err)
+	return signalled(ctx, exitCode(err))
 }
 
 // prepare completes an app with what all plugins have in common.

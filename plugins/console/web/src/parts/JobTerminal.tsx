@@ -8,7 +8,7 @@ import { useColorScheme } from "@mui/material/styles";
 import { useEffect, useRef, useState } from "react";
 import { sentence, socketAddress, stillLoggedIn, type TerminalOutput } from "../api/client";
 import { usePlace } from "../app/place";
-import { withStyleNonce } from "../lib/nonce";
+import { documentWithNonce } from "../lib/nonce";
 import { monospace } from "../theme";
 
 const colours = {
@@ -34,7 +34,7 @@ export default function JobTerminal({ name }: { name: string }) {
   useEffect(() => {
     const holder = box.current!;
     const screen = new Terminal({
-      fontFamily: monospace, fontSize: 14, lineHeight: 1.2, cursorBlink: true, scrollback: 5_000,
+      documentOverride: documentWithNonce(), fontFamily: monospace, fontSize: 14, lineHeight: 1.2, cursorBlink: true, scrollback: 5_000,
       allowProposedApi: false, screenReaderMode: true, theme: colours[firstTheme.current],
       linkHandler: { activate: () => undefined }, // what a job prints opens nothing
     });
@@ -42,9 +42,9 @@ export default function JobTerminal({ name }: { name: string }) {
     for (const sequence of [0, 1, 2, 8, 52]) screen.parser.registerOscHandler(sequence, () => true);
     const fit = new FitAddon();
     screen.loadAddon(fit);
-    withStyleNonce(() => screen.open(holder));
+    screen.open(holder);
     terminal.current = screen;
-    // Every other key goes to the job, Tab too.
+    // Tab stays in the terminal; Ctrl+Alt+Q (or Escape twice) is for who has no mouse.
     screen.attachCustomKeyEventHandler((event) => {
       if (event.type === "keydown" && event.ctrlKey && event.altKey && event.code === "KeyQ") {
         document.getElementById("leave-terminal")?.focus();
@@ -123,7 +123,7 @@ export default function JobTerminal({ name }: { name: string }) {
   return (
     <>
       <Box sx={{ display: "flex", alignItems: "center", gap: 1.5, px: 2, py: 1, minHeight: 48 }}>
-        <Typography variant="body2" role="status" color={over ? "error" : "textSecondary"} sx={{ flex: 1, minWidth: 0 }}>{sentence(status)}{typing && !over && <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}> · Ctrl+Alt+Q leaves the terminal</Box>}</Typography>
+        <Typography variant="body2" role="status" color={over ? "error" : "text.secondary"} sx={{ flex: 1, minWidth: 0 }}>{sentence(status)}{typing && !over && <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}> · Ctrl+Alt+Q leaves the terminal</Box>}</Typography>
         <Button id="leave-terminal" size="small" onClick={() => { setOver(false); setStatus("Connecting …"); setRound(round + 1); }} sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}>CONNECT AGAIN</Button>
       </Box>
       <Box role="group" aria-label={`Terminal of ${name}`} onFocus={() => setTyping(true)} onBlur={() => setTyping(false)}

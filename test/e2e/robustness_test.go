@@ -1,0 +1,238 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// TestSignalsLeaveNothing sends SIGINT or SIGTERM to run at each of its requests in turn, streams
+// included: nothing is left that was not asked for, and the exit code is the signal's.
+func TestSignalsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	c := openCluster(t)
+	namespace, kubeconfig := c.namespace(t, "alice")
+	other, otherKubeconfig := c.namespace(t, "alice")
+	for config, key := range map[string]string{kubeconfig: "own", otherKubeconfig: "shared"} {
+		if got := runDirect(t, config, "kubectl-apolo_secret", "add", key, "value"); got.code != 0 {
+			t.Fatal(got)
+		}
+	}
+	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		for what, flags := range map[string][]string{
+			"attached": {"--env", "A=secret:own", "--env", "B=secret:/" + other + "/shared"},
+			"shared":   {"--share", "bob"},
+			"detached": {"--detach", "--wait-start", "--env", "B=secret:/" + other + "/shared"},
+		} {
+			t.Run(fmt.Sprintf("%s %s", signal, what), func(t *testing.T) {
+				t.Parallel()
+				for n := 1; ; n++ {
+					name := fmt.Sprintf("%s-%d-%d", what, signal, n)
+					p := newProxy(t, kubeconfig, fault{moment: never})
+					var seen atomic.Int32
+					p.hold = func(string) {
+						if seen.Add(1) == int32(n) {
+							p.lock.Lock()
+							defer p.lock.Unlock()
+							if err := p.command.Process.Signal(signal); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+					got := p.run(append(append([]string{"kubectl-apolo_run", "--name", name}, flags...), "busybox:1", "--", "sleep", "2")...)
+					if seen.Load() < int32(n) {
+						if got.code != 0 {
+							t.Errorf("without a signal: %s", got)
+						}
+						return
+					}
+					job, err := c.tryKubectl("admin", "-n", namespace, "get", "job", name, "-o", "name")
+					switch {
+					case got.code == 0 && (what == "detached") == (strings.TrimSpace(got.stdout) == name):
+						// The signal came when all was done.
+					case got.code != code:
+						t.Errorf("at request %d: %s", n, got)
+					case err == nil:
+						t.Errorf("at request %d %s is left: %s", n, job, got)
+					}
+				}
+			})
+		}
+	}
+	t.Cleanup(func() {
+		eventually(t, "copies and roles are gone with their jobs", func() bool {
+			c.kubectl(t, "admin", "-n", namespace, "delete", "jobs", "--all")
+			left := c.kubectl(t, "admin", "-n", namespace, "get", "roles,rolebindings,secrets", "-l", "apolo.us/secret!=true", "-o", "name")
+			return strings.TrimSpace(strings.ReplaceAll(left, "rolebinding.rbac.authorization.k8s.io/alice-admin", "")) == ""
+		})
+	})
+}
+
+// TestSignalLeavesTheJobToLogs ends job logs -f, which must not touch the job.
+func TestSignalLeavesTheJobToLogs(t *testing.T) {
+	t.Parallel()
+	c := openCluster(t)
+	namespace, kubeconfig := c.namespace(t, "alice")
+	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", "goes-on", "busybox:1", "--", "sh", "-c", "echo begun; sleep 300"); got.code != 0 {
+		t.Fatal(got)
+	}
+	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		command := plugin(t, kubeconfig, "kubectl-apolo_job", "logs", "-f", "goes-on")
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, len("begun\n"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = command.Wait() // the exit code says it
+		if got := command.ProcessState.ExitCode(); got != code {
+			t.Errorf("%s: code %d, want %d", signal, got, code)
+		}
+	}
+	if running := c.kubectl(t, "admin", "-n", namespace, "get", "job", "goes-on", "-o", "jsonpath={.status.active}"); running != "1" {
+		t.Errorf("the job has %q active pods", running)
+	}
+}
+
+// TestManyJobsAtOnce runs 200 jobs from one machine, each attached to its own. Nothing else runs beside
+// them: they take the whole machine for a minute.
+func TestManyJobsAtOnce(t *testing.T) {
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	const many = 200
+	var all errgroup.Group
+	var largest atomic.Int64
+	for i := range many {
+		all.Go(func() error {
+			var out, errOut bytes.Buffer
+			command := plugin(t, kubeconfig, "kubectl-apolo_run", "busybox:1", "--", "sh", "-c", fmt.Sprintf("echo this is %d; exit %d", i, i%7))
+			command.Stdout, command.Stderr = &out, &errOut
+			_ = command.Run() // the exit code says it
+			if got := out.String(); command.ProcessState.ExitCode() != i%7 || got != fmt.Sprintf("this is %d\n", i) {
+				return fmt.Errorf("job %d: code %d, %q\n%s", i, command.ProcessState.ExitCode(), got, &errOut)
+			}
+			for peak := peakMemory(command.ProcessState.SysUsage()); ; {
+				known := largest.Load()
+				if peak <= known || largest.CompareAndSwap(known, peak) {
+					return nil
+				}
+			}
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := largest.Load(); got > 60<<20 {
+		t.Errorf("one took %d MB", got>>20)
+	}
+}
+
+// peakMemory is in bytes.
+func peakMemory(usage any) int64 {
+	if usage, ok := usage.(*syscall.Rusage); ok {
+		return usage.Maxrss << 10
+	}
+	return 0
+}
+
+// logLine is a line of a long log, and logTime how the node writes its time.
+const (
+	logLine = "a line of a log that is a gibibyte long, of which nothing may be kept in memory; a job is a job is a job is a job\n"
+	logTime = "2006-01-02T15:04:05.000000000Z07:00"
+)
+
+// TestLongLogInConstantMemory streams a log of 1 GiB, which stands in for the node's: a kubelet keeps
+// less. All else is the real cluster's.
+func TestLongLogInConstantMemory(t *testing.T) {
+	t.Parallel()
+	const lines = (1<<30)/len(logLine) + 1
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	for _, command := range [][]string{
+		{"kubectl-apolo_secret", "add", "password", "never-printed"},
+		{"kubectl-apolo_run", "-q", "--name", "ended", "--env", "P=secret:password", "busybox:1", "--", "true"},
+	} {
+		if got := runDirect(t, kubeconfig, command...); got.code != 0 {
+			t.Fatal(got)
+		}
+	}
+	for name, command := range map[string][]string{
+		"run":      {"kubectl-apolo_run", "-q", "--env", "P=secret:password", "busybox:1", "--", "true"},
+		"job logs": {"kubectl-apolo_job", "logs", "ended"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProxy(t, kubeconfig, fault{moment: never})
+			p.answer = func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, "/log") {
+					return false
+				}
+				writeLog(w, lines, r.URL.Query().Get("timestamps") == "true", r.URL.Query().Get("sinceTime"))
+				return true
+			}
+			process := plugin(t, p.kubeconfig, command[0], command[1:]...)
+			var stderr bytes.Buffer
+			process.Stderr = &stderr
+			counted := &lineCounter{}
+			process.Stdout = counted
+			if err := process.Run(); err != nil {
+				t.Fatalf("%v\n%s", err, &stderr)
+			}
+			if counted.lines != lines || counted.bytes != lines*len(logLine) {
+				t.Errorf("%d lines of %d bytes, want %d of %d", counted.lines, counted.bytes, lines, lines*len(logLine))
+			}
+			if peak := peakMemory(process.ProcessState.SysUsage()); peak > 60<<20 {
+				t.Errorf("it took %d MB of memory", peak>>20)
+			}
+		})
+	}
+}
+
+// writeLog writes lines, a microsecond apart, as a node does.
+func writeLog(w io.Writer, lines int, timed bool, since string) {
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	first := 0
+	if from, err := time.Parse(time.RFC3339, since); err == nil && from.After(begin) {
+		first = int(from.Sub(begin) / time.Microsecond)
+	}
+	var chunk []byte
+	for i := first; i < lines; i++ {
+		if timed {
+			chunk = begin.Add(time.Duration(i)*time.Microsecond).AppendFormat(chunk, logTime)
+			chunk = append(chunk, ' ')
+		}
+		chunk = append(chunk, logLine...)
+		if len(chunk) > 64<<10 || i == lines-1 {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+			chunk = chunk[:0]
+		}
+	}
+}
+
+type lineCounter struct {
+	mutex        sync.Mutex
+	bytes, lines int
+}
+
+func (c *lineCounter) Write(p []byte) (int, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.bytes += len(p)
+	c.lines += bytes.Count(p, []byte("\n"))
+	return len(p), nil
+}
