@@ -484,3 +484,28 @@ func eventuallyTyped(t testing.TB, conn *websocket.Conn, line, text string) {
 		}
 	}
 }
+
+// A namespace's own presets and actions are what its page offers.
+func TestConsoleOffers(t *testing.T) {
+	t.Parallel()
+	c := openCluster(t)
+	namespace, kubeconfig := c.namespace(t, "alice")
+	alice := openConsole(t, kubeconfig)
+	if actions := get[console.ActionList](alice, "/actions").Items; len(actions) != 2 || actions[0].Title != "Terminal" || !actions[0].Terminal || actions[1].Image != "" {
+		t.Errorf("%+v", actions)
+	}
+	if presets := get[console.PresetList](alice, "/presets").Items; len(presets) != 3 || presets[0].Name != "cpu-small" || presets[0].CPU != "500m" {
+		t.Errorf("%+v", presets)
+	}
+	c.kubectl(t, "alice", "create", "configmap", "apolo-actions", "-n", namespace,
+		"--from-literal=hello=title: <b>Hello</b>\nimage: busybox:1\ncommand: [echo, hello]\npreset: tiny", "--from-literal=wrong=imagee: x")
+	c.kubectl(t, "alice", "create", "configmap", "apolo-presets", "-n", namespace, "--from-literal=tiny=cpu: 10m", "--from-literal=wrong=cpu: much")
+	actions := get[console.ActionList](alice, "/actions")
+	if len(actions.Items) != 3 || actions.Items[2].Title != "<b>Hello</b>" || actions.Items[2].Preset != "tiny" || len(actions.Notes) != 1 {
+		t.Errorf("%+v", actions)
+	}
+	presets := get[console.PresetList](alice, "/presets")
+	if len(presets.Items) != 1 || presets.Items[0].CPU != "10m" || len(presets.Notes) != 1 {
+		t.Errorf("%+v", presets)
+	}
+}
