@@ -70,6 +70,7 @@ cat <<'EOF'
 # Go on by hand, in this folder:
   eval "$(make -s cluster-env)"                                     # you are alice
   kubectl apolo secret ls
+  kubectl apolo console                                             # all this in the browser
   KUBECONFIG=$APOLO_CLUSTER_DIR/kubeconfig/bob kubectl apolo acl ls # as bob
   make cluster-down                                                 # when you are done
 EOF
