@@ -353,14 +353,9 @@ func TestConsoleJobs(t *testing.T) {
 		t.Errorf("download %q, %v", download, response.Header)
 	}
 
-	seen := map[string]bool{}
-	for !seen["succeeded"] {
-		_, data := next(t, events)
-		f := frame[console.JobsFrame](t, data)
-		if f.Type != "set" || f.Job.Name != "first" {
-			t.Fatalf("%s", data)
-		}
-		seen[f.Job.Status] = true
+	live := map[string]string{}
+	for live["first"] != "succeeded" {
+		follow(t, events, live)
 	}
 	details := get[console.JobDetails](alice, "/jobs/first")
 	if details.Status != "succeeded" || *details.ExitCode != 0 || len(details.Pods) != 1 || details.Node == "" || len(details.Events) == 0 {
@@ -376,14 +371,28 @@ func TestConsoleJobs(t *testing.T) {
 	}
 
 	alice.do(http.StatusNoContent, http.MethodDelete, "/jobs/first", nil, nil)
-	for {
-		_, data := next(t, events)
-		if f := frame[console.JobsFrame](t, data); f.Type == "delete" && f.Name == "first" {
-			break
-		}
+	for len(live) > 0 {
+		follow(t, events, live)
 	}
 	alice.do(http.StatusNotFound, http.MethodGet, "/jobs/first", nil, &problem)
 	alice.do(http.StatusUnprocessableEntity, http.MethodGet, "/jobs/%3Cimg%20src=x%3E", nil, nil)
+}
+
+// follow reads one message about jobs, as the page does, into their statuses by name.
+func follow(t testing.TB, events *websocket.Conn, live map[string]string) {
+	t.Helper()
+	_, data := next(t, events)
+	switch f := frame[console.JobsFrame](t, data); f.Type {
+	case "list":
+		clear(live)
+		for _, job := range f.Items {
+			live[job.Name] = job.Status
+		}
+	case "set":
+		live[f.Job.Name] = f.Job.Status
+	case "delete":
+		delete(live, f.Name)
+	}
 }
 
 func TestConsoleTerminal(t *testing.T) {
