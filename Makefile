@@ -41,6 +41,15 @@ test-e2e: build cluster-up ## run the tests that need a cluster, on the local on
 	@echo "== end-to-end tests on the local cluster"
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 40m -parallel 8 ./test/...
 
+.PHONY: test-console
+test-console: build cluster-up ## test the Console in a browser, on the local cluster; pictures are left in dist/console
+	@echo "== the Console in a browser"
+	@eval "$$($(cluster) env)"; test/console/run.sh
+
+.PHONY: screenshots
+screenshots: build cluster-up ## make the README's pictures of the Console
+	@eval "$$($(cluster) env)"; UPDATE_PICTURES=1 test/console/run.sh --grep @readme
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)
 	@test/fuzz.sh $${FUZZTIME:-30s}

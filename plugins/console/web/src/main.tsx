@@ -8,10 +8,10 @@ import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { App } from "./app/App";
 import { ToastProvider } from "./app/toasts";
+import { nonce } from "./lib/nonce";
 import { theme } from "./theme";
 
-const nonce = document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce;
-const styles = createCache({ key: "apolo", nonce, prepend: true });
+const styles = createCache({ key: "apolo", nonce: nonce(), prepend: true });
 
 const client = new QueryClient({
   defaultOptions: {

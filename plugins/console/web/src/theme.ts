@@ -13,6 +13,7 @@ declare module "@mui/material/styles" {
 
 const mono = 'ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace';
 export const monospace = mono;
+const floating = "0 12px 32px rgb(20 12 40 / 0.22)";
 
 /** The page's colours and shapes: white cards on a cool ground, Apolo's violet, both light and dark. */
 export const theme = createTheme({
@@ -74,6 +75,9 @@ export const theme = createTheme({
     MuiTextField: { defaultProps: { variant: "filled", fullWidth: true } },
     MuiFilledInput: { styleOverrides: { root: { borderTopLeftRadius: 8, borderTopRightRadius: 8 } } },
     MuiDialog: { styleOverrides: { paper: { borderRadius: 14, border: "1px solid var(--mui-palette-line)" } } },
+    MuiMenu: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating } } },
+    MuiAutocomplete: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating }, noOptions: { fontSize: "0.875rem" }, groupLabel: { lineHeight: "36px", fontSize: "0.8125rem" } } },
+    MuiTableCell: { styleOverrides: { root: { borderColor: "var(--mui-palette-line)", "&:first-of-type": { paddingLeft: 24 }, "&:last-of-type": { paddingRight: 24 } }, head: { color: "var(--mui-palette-text-secondary)", fontSize: "0.8125rem", fontWeight: 600, padding: "8px 16px", background: "var(--mui-palette-sunken)" } } },
     MuiTooltip: { defaultProps: { enterDelay: 400, arrow: true } },
     MuiChip: { styleOverrides: { root: { fontWeight: 500 } } },
   },

@@ -1,18 +1,20 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useEffect, useState } from "react";
-import { Redirect, Route, Switch } from "wouter";
+import { Suspense, useCallback, useEffect, useState } from "react";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { api, ApiError, ask, pageKey, type Session, whenLoggedOut } from "../api/client";
 import { LoginPage } from "../pages/LoginPage";
+import { Broken } from "../parts/Broken";
 import { Loading, NotFound } from "../parts/states";
 import { takeLinkToken } from "./link";
 import { Layout } from "./Layout";
+import { loadAhead, loaded } from "./loaded";
 import { PlaceProvider } from "./place";
 import { DashboardPage } from "../pages/DashboardPage";
 
-const AccessPage = lazy(() => import("../pages/AccessPage"));
-const JobPage = lazy(() => import("../pages/JobPage"));
-const JobsPage = lazy(() => import("../pages/JobsPage"));
-const SecretsPage = lazy(() => import("../pages/SecretsPage"));
+const AccessPage = loaded(() => import("../pages/AccessPage"));
+const JobPage = loaded(() => import("../pages/JobPage"));
+const JobsPage = loaded(() => import("../pages/JobsPage"));
+const SecretsPage = loaded(() => import("../pages/SecretsPage"));
 
 type State = { kind: "starting" } | { kind: "in"; session: Session } | { kind: "out"; mode: Session["mode"]; problem: string };
 
@@ -20,6 +22,7 @@ type State = { kind: "starting" } | { kind: "in"; session: Session } | { kind: "
 export function App() {
   const [state, setState] = useState<State>({ kind: "starting" });
   const queries = useQueryClient();
+  const path = useLocation()[0].split("/")[1];
 
   const leave = useCallback(
     (problem: string) => {
@@ -58,6 +61,10 @@ export function App() {
     })();
   }, [enter, leave]);
 
+  useEffect(() => {
+    if (state.kind === "in") setTimeout(loadAhead, 500);
+  }, [state.kind]);
+
   if (state.kind === "starting") return null;
   if (state.kind === "out") return <LoginPage mode={state.mode} problem={state.problem} onLogin={enter} />;
   const logOut = () =>
@@ -67,7 +74,7 @@ export function App() {
   return (
     <PlaceProvider>
       <Layout session={state.session} onLogOut={logOut}>
-        <Suspense fallback={<Loading />}>
+        <Broken key={path}><Suspense fallback={<Loading />}>
           <Switch>
             <Route path="/"><Redirect to="/dashboard" replace /></Route>
             <Route path="/dashboard"><DashboardPage /></Route>
@@ -77,7 +84,7 @@ export function App() {
             <Route path="/access"><AccessPage /></Route>
             <Route><NotFound /></Route>
           </Switch>
-        </Suspense>
+        </Suspense></Broken>
       </Layout>
     </PlaceProvider>
   );

@@ -106,7 +106,7 @@ function Navigation({ path, session, onLogOut }: { path: string; session: Sessio
             return (
               <ListItem key={page.path} disablePadding>
                 <ListItemButton component={RouteLink} href={at(page.path)} selected={current} aria-current={current ? "page" : undefined}
-                  sx={{ borderRadius: 2, py: 0.875, "&.Mui-selected": { color: "primary.main", "& .MuiListItemIcon-root": { color: "primary.main" } } }}>
+                  sx={{ borderRadius: 1.25, py: 0.75, "&.Mui-selected": { color: "primary.main", "& .MuiListItemIcon-root": { color: "primary.main" } } }}>
                   <ListItemIcon sx={{ minWidth: 38, color: "text.secondary" }}>{page.icon}</ListItemIcon>
                   <ListItemText primary={page.title} slotProps={{ primary: { sx: { fontWeight: current ? 600 : 500 } } }} />
                 </ListItemButton>
@@ -122,7 +122,7 @@ function Navigation({ path, session, onLogOut }: { path: string; session: Sessio
       <Box sx={{ display: "flex", alignItems: "center", gap: 0.5, px: 2, py: 1.25 }}>
         <Box sx={{ minWidth: 0, flexGrow: 1 }}>
           <Typography variant="body2" noWrap title={session.user} sx={{ fontWeight: 600 }}>{session.user || "Logged in"}</Typography>
-          <Typography variant="caption" color="text.secondary" noWrap component="div" title={session.version}>Console {session.version}</Typography>
+          <Typography variant="caption" color="textSecondary" noWrap component="div" title={session.version}>Console {session.version}</Typography>
         </Box>
         <ThemeButton />
         <Tooltip title="Log out"><IconButton aria-label="Log out" onClick={onLogOut} edge="end"><LogoutIcon /></IconButton></Tooltip>

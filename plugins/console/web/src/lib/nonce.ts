@@ -1,21 +1,19 @@
 /** The nonce with which the page's policy lets styles in. */
 export const nonce = () => document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce ?? "";
 
-/** The document, with style elements that have the nonce: for libraries that make some and know of none. */
-export function documentWithNonce(): Document {
+/** Runs a library's code that makes style elements and knows of no nonce: they get it meanwhile.
+ *  xterm.js makes its own while it opens; its documentOverride does not reach all of them. */
+export function withStyleNonce(run: () => void): void {
   const allowed = nonce();
-  return new Proxy(document, {
-    get(target, property) {
-      if (property === "createElement") {
-        return (tag: string, options?: ElementCreationOptions) => {
-          const element = target.createElement(tag, options);
-          if (element instanceof HTMLStyleElement) element.nonce = allowed;
-          return element;
-        };
-      }
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-    set: (target, property, value) => Reflect.set(target, property, value, target),
-  });
+  const create = Document.prototype.createElement;
+  document.createElement = ((tag: string, options?: ElementCreationOptions) => {
+    const element = create.call(document, tag, options);
+    if (element instanceof HTMLStyleElement) element.nonce = allowed;
+    return element;
+  }) as typeof document.createElement;
+  try {
+    run();
+  } finally {
+    delete (document as { createElement?: unknown }).createElement;
+  }
 }

@@ -5,10 +5,11 @@ import Button from "@mui/material/Button";
 import Paper from "@mui/material/Paper";
 import Skeleton from "@mui/material/Skeleton";
 import Typography from "@mui/material/Typography";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { Link } from "wouter";
 import type { Action, Job } from "../api/client";
 import { useActions, useLiveJobs, usePresets } from "../api/queries";
+import { loaded } from "../app/loaded";
 import { useWhere } from "../app/place";
 import { active } from "../lib/jobList";
 import { Ago } from "../parts/Ago";
@@ -16,7 +17,7 @@ import { Card, Empty, Failed, Notes, PageHeading, RowSkeletons } from "../parts/
 import { StatusChip } from "../parts/StatusChip";
 import { Trouble } from "../parts/Trouble";
 
-const RunDialog = lazy(() => import("../parts/RunDialog"));
+const RunDialog = loaded(() => import("../parts/RunDialog"));
 
 export function DashboardPage() {
   const actions = useActions();
@@ -33,7 +34,7 @@ export function DashboardPage() {
             {actions.isError ? <Failed error={actions.error} retry={() => void actions.refetch()} /> : (
               <Box component="ul" sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(260px, 100%), 1fr))", p: 0, m: 0, listStyle: "none" }}>
                 {actions.data?.items.map((action) => <ActionCard key={action.name} action={action} onRun={() => setChosen(action)} />)
-                  ?? [0, 1].map((i) => <li key={i}><Skeleton variant="rounded" height={158} sx={{ borderRadius: 3 }} /></li>)}
+                  ?? [0, 1].map((i) => <li key={i}><Skeleton variant="rounded" height={158} sx={{ borderRadius: 1.75 }} /></li>)}
               </Box>
             )}
           </Box>
@@ -47,10 +48,10 @@ export function DashboardPage() {
 
 function ActionCard({ action, onRun }: { action: Action; onRun(): void }) {
   return (
-    <Paper component="li" sx={{ border: 1, borderColor: "divider", borderRadius: 3, p: 2.25, display: "flex", flexDirection: "column", alignItems: "flex-start", gap: 0.75, minHeight: 158, minWidth: 0,
+    <Paper component="li" sx={{ border: 1, borderColor: "divider", borderRadius: 1.75, p: 2.25, display: "flex", flexDirection: "column", alignItems: "flex-start", gap: 0.75, minHeight: 158, minWidth: 0,
       transition: "border-color .15s, box-shadow .15s", "&:hover": { borderColor: "primary.light", boxShadow: "0 4px 18px rgb(75 46 131 / 0.09)" } }}>
       <Typography variant="h3">{action.title}</Typography>
-      <Typography variant="body2" color="text.secondary" sx={{ flexGrow: 1, display: "-webkit-box", WebkitBoxOrient: "vertical", WebkitLineClamp: 3, overflow: "hidden" }}>{action.description || action.image}</Typography>
+      <Typography variant="body2" color="textSecondary" sx={{ flexGrow: 1, display: "-webkit-box", WebkitBoxOrient: "vertical", WebkitLineClamp: 3, overflow: "hidden" }}>{action.description || action.image}</Typography>
       <Button variant="contained" startIcon={<PlayIcon />} onClick={onRun} aria-label={`RUN A JOB: ${action.title}`} sx={{ mt: 1 }}>RUN A JOB</Button>
     </Paper>
   );
@@ -64,7 +65,7 @@ function RunningJobs() {
     <Card label="Running jobs">
       <Box sx={{ display: "flex", alignItems: "baseline", gap: 1, px: { xs: 2, sm: 3 }, pt: { xs: 2, sm: 3 }, pb: 1 }}>
         <Typography variant="h2" sx={{ flexGrow: 1 }}>Running jobs</Typography>
-        {!!running?.length && <Typography variant="body2" color="text.secondary" role="status">{running.length}</Typography>}
+        {!!running?.length && <Typography variant="body2" color="textSecondary" role="status">{running.length}</Typography>}
       </Box>
       <Trouble text={trouble} />
       {!running ? !trouble && <RowSkeletons rows={3} /> : running.length === 0 ? (

@@ -6,10 +6,11 @@ import Chip from "@mui/material/Chip";
 import Tab from "@mui/material/Tab";
 import Tabs from "@mui/material/Tabs";
 import Typography from "@mui/material/Typography";
-import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError, type JobDetails, sentence } from "../api/client";
 import { useJob, useLiveJobs } from "../api/queries";
+import { loaded } from "../app/loaded";
 import { useWhere } from "../app/place";
 import { active } from "../lib/jobList";
 import { moment } from "../lib/time";
@@ -22,7 +23,7 @@ import { Card, Empty, Failed, Loading, Notes, PageHeading, RowSkeletons } from "
 import { StatusChip } from "../parts/StatusChip";
 import BoxIcon from "@mui/icons-material/Inventory2Outlined";
 
-const JobTerminal = lazy(() => import("../parts/JobTerminal"));
+const JobTerminal = loaded(() => import("../parts/JobTerminal"));
 const tabs = ["details", "log", "terminal"] as const;
 
 export default function JobPage({ name, tab }: { name: string; tab: string }) {
@@ -100,7 +101,7 @@ function Details({ job }: { job: JobDetails }) {
               {job.events.toReversed().map((event, i) => (
                 <Box component="li" key={i}>
                   <Typography variant="body2"><Box component="strong" sx={{ color: event.warning ? "warning.main" : "inherit" }}>{event.reason}</Box>{event.count > 1 && ` ×${event.count}`} <Box component="span" sx={{ color: "text.secondary" }}>· <Ago time={event.time} /></Box></Typography>
-                  <Typography variant="body2" color="text.secondary">{event.message}</Typography>
+                  <Typography variant="body2" color="textSecondary">{event.message}</Typography>
                 </Box>
               ))}
             </Box>
@@ -114,7 +115,7 @@ function Details({ job }: { job: JobDetails }) {
 function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <>
-      <Typography component="dt" variant="body2" color="text.secondary">{name}</Typography>
+      <Typography component="dt" variant="body2" color="textSecondary">{name}</Typography>
       <Typography component="dd" variant="body2" sx={{ m: 0, minWidth: 0 }}>{children}</Typography>
     </>
   );
@@ -124,7 +125,7 @@ function Section({ title, first, children }: { title: string; first?: boolean; c
   return <Box sx={{ mt: first ? 0 : 3 }}><Typography variant="h3" component="h2" sx={{ mb: 1 }}>{title}</Typography>{children}</Box>;
 }
 
-const Quiet = ({ children }: { children: ReactNode }) => <Typography variant="body2" color="text.secondary">{children}</Typography>;
+const Quiet = ({ children }: { children: ReactNode }) => <Typography variant="body2" color="textSecondary">{children}</Typography>;
 
 function Lines({ items }: { items: { key: string; left: string; right: string }[] }) {
   return (

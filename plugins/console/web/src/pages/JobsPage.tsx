@@ -47,7 +47,7 @@ export default function JobsPage() {
           <Select size="small" value={status} onChange={(event) => setStatus(event.target.value)} inputProps={{ "aria-label": "Status" }} sx={{ minWidth: 130 }}>
             {filters.map((filter) => <MenuItem key={filter} value={filter}>{filterLabel(filter)}</MenuItem>)}
           </Select>
-          <Typography variant="body2" color="text.secondary" role="status" sx={{ display: { xs: "none", sm: "block" } }}>
+          <Typography variant="body2" color="textSecondary" role="status" sx={{ display: { xs: "none", sm: "block" } }}>
             {jobs && (found.length === jobs.length ? `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}` : `${found.length} of ${jobs.length}`)}
           </Typography>
         </Box>
@@ -79,19 +79,19 @@ function JobRow({ job, onKill }: { job: Job; onKill(): void }) {
     <Box role="row" sx={{ px: { xs: 2, sm: 3 }, py: 1.25, display: "grid", gridTemplateColumns: columns, columnGap: 2, rowGap: 0.5, alignItems: "center", borderTop: 1, borderColor: "divider", "&:hover": { bgcolor: "sunken" } }}>
       <Box role="cell" sx={{ minWidth: 0 }}>
         <Box component={Link} href={at(`/jobs/${job.name}`)} title={job.name} sx={{ display: "block", color: "primary.main", fontWeight: 600, textDecoration: "none", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", "&:hover": { textDecoration: "underline" } }}>{job.name}</Box>
-        {job.tags.length > 0 && <Typography variant="caption" color="text.secondary" noWrap component="div">{job.tags.join(", ")}</Typography>}
+        {job.tags.length > 0 && <Typography variant="caption" color="textSecondary" noWrap component="div">{job.tags.join(", ")}</Typography>}
       </Box>
       <Box role="cell" sx={{ minWidth: 0, gridRow: { xs: 2, md: "auto" } }}>
         <StatusChip job={job} />
-        <Typography variant="caption" color="text.secondary" component="div" noWrap title={job.message}>
+        <Typography variant="caption" color="textSecondary" component="div" noWrap title={job.message}>
           {job.reason || (job.started ? <Lasted from={job.started} to={job.finished} /> : "")}{job.exitCode !== undefined && job.status === "failed" ? ` · exit code ${job.exitCode}` : ""}
         </Typography>
       </Box>
       <Box role="cell" sx={{ minWidth: 0, display: { xs: "none", md: "block" } }}>
         <Typography variant="body2" noWrap title={job.image}>{job.image}</Typography>
-        <Typography variant="caption" color="text.secondary" component="div" noWrap title={command}><code>{command}</code></Typography>
+        <Typography variant="caption" color="textSecondary" component="div" noWrap title={command}><code>{command}</code></Typography>
       </Box>
-      <Typography role="cell" variant="body2" color="text.secondary" noWrap sx={{ gridRow: { xs: 2, md: "auto" }, gridColumn: { xs: 2, md: "auto" }, textAlign: { xs: "right", md: "left" } }}><Ago time={job.created} /></Typography>
+      <Typography role="cell" variant="body2" color="textSecondary" noWrap sx={{ gridRow: { xs: 2, md: "auto" }, gridColumn: { xs: 2, md: "auto" }, textAlign: { xs: "right", md: "left" } }}><Ago time={job.created} /></Typography>
       <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", gridRow: { xs: 1, md: "auto" }, gridColumn: { xs: 2, md: "auto" } }}>
         {job.status === "running" && <Tooltip title="Terminal"><IconButton component={Link} href={at(`/jobs/${job.name}/terminal`)} aria-label={`Terminal of ${job.name}`}><TerminalIcon /></IconButton></Tooltip>}
         <Tooltip title="Kill"><IconButton edge="end" aria-label={`Kill ${job.name}`} onClick={onKill} disabled={job.status === "cancelled"}><StopIcon /></IconButton></Tooltip>

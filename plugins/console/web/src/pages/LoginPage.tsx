@@ -60,11 +60,11 @@ export function LoginPage({ mode, problem, onLogin }: { mode: Session["mode"]; p
   return (
     <Box component="main" sx={{ minHeight: "100dvh", display: "grid", placeItems: "center", p: 2 }}>
       <Box sx={{ position: "absolute", top: 12, right: 12 }}><ThemeButton /></Box>
-      <Paper component="form" onSubmit={(event) => void submit(event)} noValidate sx={{ width: "100%", maxWidth: 440, p: { xs: 3, sm: 4.5 }, border: 1, borderColor: "divider", borderRadius: 4, display: "grid", gap: 2.5 }}>
+      <Paper component="form" onSubmit={(event) => void submit(event)} noValidate sx={{ width: "100%", maxWidth: 440, p: { xs: 3, sm: 4.5 }, border: 1, borderColor: "divider", borderRadius: 2, display: "grid", gap: 2.5 }}>
         <Logo />
         <Box>
           <Typography variant="h1" sx={{ mb: 1 }}>Log in</Typography>
-          <Typography color="text.secondary" variant="body2">{text.intro}</Typography>
+          <Typography color="textSecondary" variant="body2">{text.intro}</Typography>
         </Box>
         {message && <Alert severity="info" role="status">{message}</Alert>}
         <TextField inputRef={input} label={text.label} type="password" required autoFocus error={!!complaint} helperText={complaint || " "}

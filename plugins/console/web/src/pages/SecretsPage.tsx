@@ -97,11 +97,11 @@ export default function SecretsPage() {
         <Box sx={{ ...padding, py: 2, display: "flex", gap: 1.5, alignItems: "center" }}>
           <OutlinedInput size="small" type="search" value={search} onChange={(event) => setSearch(event.target.value)} placeholder="Search" inputProps={{ "aria-label": "Search secrets", autoComplete: "off", spellCheck: false }}
             startAdornment={<InputAdornment position="start"><SearchIcon fontSize="small" /></InputAdornment>} sx={{ flex: "1 1 auto", maxWidth: 340 }} />
-          <Typography variant="body2" color="text.secondary" role="status" sx={{ flexGrow: 1, display: { xs: "none", sm: "block" } }}>
+          <Typography variant="body2" color="textSecondary" role="status" sx={{ flexGrow: 1, display: { xs: "none", sm: "block" } }}>
             {all && (search ? `${shown.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}` : `${all.length.toLocaleString("en")} ${all.length === 1 ? "secret" : "secrets"}`)}
           </Typography>
           <Tooltip title="Add a secret">
-            <IconButton ref={addButton} aria-label="Add a secret" onClick={() => setAdding(true)} disabled={adding} sx={{ bgcolor: "primary.main", color: "primary.contrastText", borderRadius: 2, ml: "auto", "&:hover": { bgcolor: "primary.dark" }, "&.Mui-disabled": { bgcolor: "action.disabledBackground" } }}><AddIcon /></IconButton>
+            <IconButton ref={addButton} aria-label="Add a secret" onClick={() => setAdding(true)} sx={{ bgcolor: "primary.main", color: "primary.contrastText", borderRadius: 1.25, ml: "auto", "&:hover": { bgcolor: "primary.dark" } }}><AddIcon /></IconButton>
           </Tooltip>
         </Box>
         {secrets.isError ? <Failed error={secrets.error} retry={() => void secrets.refetch()} /> : (

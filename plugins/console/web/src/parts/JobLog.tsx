@@ -99,7 +99,7 @@ export function JobLog({ name }: { name: string }) {
           onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)} startAdornment={<InputAdornment position="start"><SearchIcon fontSize="small" /></InputAdornment>} sx={{ flex: "1 1 170px", maxWidth: 300 }} />
         {wanted && (
           <>
-            <Typography variant="body2" color="text.secondary" role="status">{hits.length ? `${Math.min(hit, hits.length - 1) + 1} of ${hits.length}` : "Not found"}</Typography>
+            <Typography variant="body2" color="textSecondary" role="status">{hits.length ? `${Math.min(hit, hits.length - 1) + 1} of ${hits.length}` : "Not found"}</Typography>
             <IconButton size="small" aria-label="Previous" disabled={!hits.length} onClick={() => step(-1)}><UpIcon /></IconButton>
             <IconButton size="small" aria-label="Next" disabled={!hits.length} onClick={() => step(1)}><DownIcon /></IconButton>
           </>
@@ -121,7 +121,7 @@ export function JobLog({ name }: { name: string }) {
           ))}
         </Box>
       </Box>
-      <Typography variant="body2" role="status" color={failure ? "error" : "text.secondary"} sx={{ px: 2, py: 1.25, minHeight: 42 }}>{sentence(status)}</Typography>
+      <Typography variant="body2" role="status" color={failure ? "error" : "textSecondary"} sx={{ px: 2, py: 1.25, minHeight: 42 }}>{sentence(status)}</Typography>
     </>
   );
 }

@@ -8,7 +8,7 @@ import { useColorScheme } from "@mui/material/styles";
 import { useEffect, useRef, useState } from "react";
 import { sentence, socketAddress, stillLoggedIn, type TerminalOutput } from "../api/client";
 import { usePlace } from "../app/place";
-import { documentWithNonce } from "../lib/nonce";
+import { withStyleNonce } from "../lib/nonce";
 import { monospace } from "../theme";
 
 const colours = {
@@ -18,6 +18,8 @@ const colours = {
     brightBlack: "#8d869c", brightRed: "#ffb4ab", brightGreen: "#9be5b6", brightYellow: "#ffd594", brightBlue: "#b9d4ff", brightMagenta: "#ecc4fb", brightCyan: "#a3e8f0", brightWhite: "#ffffff" },
 };
 
+const mostTries = 6;
+
 /** A terminal in a running job. Closing the page leaves the job as it is. */
 export default function JobTerminal({ name }: { name: string }) {
   const place = usePlace();
@@ -26,6 +28,7 @@ export default function JobTerminal({ name }: { name: string }) {
   const box = useRef<HTMLDivElement>(null);
   const terminal = useRef<Terminal>(undefined);
   const firstTheme = useRef<keyof typeof colours>(theme);
+  const tries = useRef(0);
   const [round, setRound] = useState(0);
   const [status, setStatus] = useState("Connecting …");
   const [over, setOver] = useState(false);
@@ -34,7 +37,7 @@ export default function JobTerminal({ name }: { name: string }) {
   useEffect(() => {
     const holder = box.current!;
     const screen = new Terminal({
-      documentOverride: documentWithNonce(), fontFamily: monospace, fontSize: 14, lineHeight: 1.2, cursorBlink: true, scrollback: 5_000,
+      fontFamily: monospace, fontSize: 14, lineHeight: 1.2, cursorBlink: true, scrollback: 5_000,
       allowProposedApi: false, screenReaderMode: true, theme: colours[firstTheme.current],
       linkHandler: { activate: () => undefined }, // what a job prints opens nothing
     });
@@ -42,9 +45,9 @@ export default function JobTerminal({ name }: { name: string }) {
     for (const sequence of [0, 1, 2, 8, 52]) screen.parser.registerOscHandler(sequence, () => true);
     const fit = new FitAddon();
     screen.loadAddon(fit);
-    screen.open(holder);
+    withStyleNonce(() => screen.open(holder));
     terminal.current = screen;
-    // Tab stays in the terminal; Ctrl+Alt+Q (or Escape twice) is for who has no mouse.
+    // Every other key goes to the job, Tab too.
     screen.attachCustomKeyEventHandler((event) => {
       if (event.type === "keydown" && event.ctrlKey && event.altKey && event.code === "KeyQ") {
         document.getElementById("leave-terminal")?.focus();
@@ -62,6 +65,7 @@ export default function JobTerminal({ name }: { name: string }) {
     let closing = false;
     let said = false;
     let opened = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const resize = () => {
       if (holder.offsetWidth === 0) return;
       fit.fit();
@@ -80,6 +84,7 @@ export default function JobTerminal({ name }: { name: string }) {
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
       if (typeof event.data !== "string") {
         setStatus("Connected");
+        tries.current = 0;
         screen.write(new Uint8Array(event.data));
         return;
       }
@@ -100,14 +105,21 @@ export default function JobTerminal({ name }: { name: string }) {
       screen.options.disableStdin = true;
       screen.options.cursorBlink = false;
       if (closing) return;
-      setOver(true);
-      if (!said) setStatus("The connection is lost. The job goes on.");
-      if (!opened) void stillLoggedIn();
+      if (said || tries.current >= mostTries) {
+        setOver(true);
+        if (!said) setStatus("The connection is lost. The job goes on.");
+        return;
+      }
+      setStatus("The connection is lost; trying again.");
+      void (opened ? Promise.resolve(true) : stillLoggedIn()).then((may) => {
+        if (may && !closing) timer = setTimeout(() => setRound((old) => old + 1), 500 * 2 ** tries.current++);
+      });
     };
     const observer = new ResizeObserver(resize);
     observer.observe(holder);
     return () => {
       closing = true;
+      clearTimeout(timer);
       observer.disconnect();
       socket.close();
       screen.dispose();
@@ -123,8 +135,8 @@ export default function JobTerminal({ name }: { name: string }) {
   return (
     <>
       <Box sx={{ display: "flex", alignItems: "center", gap: 1.5, px: 2, py: 1, minHeight: 48 }}>
-        <Typography variant="body2" role="status" color={over ? "error" : "text.secondary"} sx={{ flex: 1, minWidth: 0 }}>{sentence(status)}{typing && !over && <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}> · Ctrl+Alt+Q leaves the terminal</Box>}</Typography>
-        <Button id="leave-terminal" size="small" onClick={() => { setOver(false); setStatus("Connecting …"); setRound(round + 1); }} sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}>CONNECT AGAIN</Button>
+        <Typography variant="body2" role="status" color={over ? "error" : "textSecondary"} sx={{ flex: 1, minWidth: 0 }}>{sentence(status)}{typing && !over && <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}> · Ctrl+Alt+Q leaves the terminal</Box>}</Typography>
+        <Button id="leave-terminal" size="small" onClick={() => { setOver(false); setStatus("Connecting …"); tries.current = 0; setRound(round + 1); }} sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}>CONNECT AGAIN</Button>
       </Box>
       <Box role="group" aria-label={`Terminal of ${name}`} onFocus={() => setTyping(true)} onBlur={() => setTyping(false)}
         sx={{ height: "max(320px, calc(100dvh - 300px))", p: 1.5, bgcolor: colours[theme].background, borderTop: 1, borderColor: "divider", boxShadow: typing ? "inset 0 0 0 2px var(--mui-palette-primary-main)" : "none", "& .xterm": { height: "100%" }, "& .xterm-viewport": { backgroundColor: "transparent !important" } }}>

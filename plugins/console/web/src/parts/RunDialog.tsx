@@ -116,7 +116,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
           {(presets.data?.items ?? []).map((one) => (
             <MenuItem key={one.name} value={one.name} sx={{ display: "block", whiteSpace: "normal" }}>
               <Box>{one.name}</Box>
-              <Typography variant="caption" color="text.secondary">{describePreset(one)}</Typography>
+              <Typography variant="caption" color="textSecondary">{describePreset(one)}</Typography>
             </MenuItem>
           ))}
         </TextField>
@@ -148,13 +148,13 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
           }}>ADD NEW VOLUME</Button>
         </Box>
         <Box>
-          <Button size="small" color="inherit" aria-expanded={command} onClick={() => setCommand(!command)} sx={{ ml: -0.5, color: "text.secondary" }}
+          <Button size="small" color="inherit" aria-expanded={command} onClick={() => setCommand(!command)} sx={{ ml: -0.5, color: "text.secondary", textTransform: "none", letterSpacing: 0 }}
             endIcon={<ExpandIcon sx={{ transform: command ? "rotate(180deg)" : "none", transition: "transform .15s" }} />}>{command ? "Hide command" : "Show command"}</Button>
           <Collapse in={command} unmountOnExit><Box sx={{ pt: 1 }}><SameCommand form={whole} complete={Object.keys(complaints).length === 0} /></Box></Collapse>
         </Box>
       </DialogContent>
       <DialogActions sx={{ px: 3, py: 2, borderTop: 1, borderColor: "divider" }}>
-        <Typography variant="body2" color="text.secondary" sx={{ flexGrow: 1 }}>* Required</Typography>
+        <Typography variant="body2" color="textSecondary" sx={{ flexGrow: 1 }}>* Required</Typography>
         <Button color="inherit" onClick={onClose} disabled={busy}>CANCEL</Button>
         <Button type="submit" variant="contained" loading={busy}>RUN</Button>
       </DialogActions>
@@ -170,7 +170,7 @@ function describePreset(preset: Preset): string {
 type Field = (name: string) => { error: boolean; helperText: string | undefined; onBlur(): void; slotProps: { htmlInput: object } };
 
 function Block({ title, children }: { title: string; children: React.ReactNode }) {
-  return <Box role="group" aria-label={title} sx={{ display: "grid", gap: 1.5, border: 1, borderColor: "divider", borderRadius: 3, p: 2 }}>{children}</Box>;
+  return <Box role="group" aria-label={title} sx={{ display: "grid", gap: 1.5, border: 1, borderColor: "divider", borderRadius: 1.75, p: 2 }}>{children}</Box>;
 }
 
 function SecretFields({ block, number, field, onChange, onRemove }: { block: SecretBlock; number: number; field: Field; onChange(changed: Partial<SecretBlock>): void; onRemove(): void }) {
@@ -187,7 +187,7 @@ function SecretFields({ block, number, field, onChange, onRemove }: { block: Sec
   };
   return (
     <Block title={`Secret ${number}`}>
-      <Typography variant="body2" color="text.secondary" id={label}>Choose the secret you want to use:</Typography>
+      <Typography variant="body2" color="textSecondary" id={label}>Choose the secret you want to use:</Typography>
       <Box sx={{ display: "flex", flexWrap: "wrap", alignItems: "center", columnGap: 1 }}>
         <RadioGroup row aria-labelledby={label} value={block.kind} onChange={(event) => onChange({ kind: event.target.value as SecretBlock["kind"] })}>
           <FormControlLabel value="environment" control={<Radio size="small" />} label="Environment variable" />
@@ -218,7 +218,7 @@ function VolumeFields({ block, number, field, onChange, onRemove }: { block: Vol
   const label = useId();
   return (
     <Block title={`Volume ${number}`}>
-      <Typography variant="body2" color="text.secondary" id={label}>Choose the volume you want to use:</Typography>
+      <Typography variant="body2" color="textSecondary" id={label}>Choose the volume you want to use:</Typography>
       <Box sx={{ display: "flex", flexWrap: "wrap", alignItems: "center", columnGap: 1 }}>
         <RadioGroup row aria-labelledby={label} value={block.kind} onChange={(event) => onChange({ kind: event.target.value as VolumeBlock["kind"] })}>
           <FormControlLabel value="storage" control={<Radio size="small" />} label="Storage" />
@@ -247,7 +247,7 @@ function SameCommand({ form, complete }: { form: RunForm; complete: boolean }) {
     placeholderData: (old) => old,
     gcTime: 0,
   });
-  if (!complete) return <Typography variant="body2" color="text.secondary">Fill in what is required to see the command.</Typography>;
+  if (!complete) return <Typography variant="body2" color="textSecondary">Fill in what is required to see the command.</Typography>;
   if (line.isError) return <Typography variant="body2" color="error">{line.error.message}</Typography>;
   return line.data?.runCommand ? <CommandLine text={line.data.runCommand} label="The command that runs the same job" /> : null;
 }

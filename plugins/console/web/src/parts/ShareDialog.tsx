@@ -100,14 +100,14 @@ export function ShareDialog({ secret, onClose }: { secret: string; onClose(): vo
         <Box>
           <Typography variant="h3" component="h3" sx={{ mb: 0.5 }}>Who has access</Typography>
           {grants.isError ? <Failed error={grants.error} retry={() => void grants.refetch()} /> : grants.isPending ? <RowSkeletons rows={2} /> : grants.data.items.length === 0 ? (
-            <Typography variant="body2" color="text.secondary" sx={{ py: 1.5 }}>Nobody but those who have rights in the whole namespace.</Typography>
+            <Typography variant="body2" color="textSecondary" sx={{ py: 1.5 }}>Nobody but those who have rights in the whole namespace.</Typography>
           ) : (
             <Box component="ul" sx={{ listStyle: "none", m: 0, p: 0 }}>
               {grants.data.items.map((grant) => (
                 <Box component="li" key={grant.grantee.id} sx={{ display: "flex", alignItems: "center", gap: 1.5, py: 1, borderBottom: 1, borderColor: "divider", "&:last-of-type": { border: 0 } }}>
                   <Box sx={{ flex: 1, minWidth: 0 }}>
                     <Box sx={{ fontWeight: 600, overflowWrap: "anywhere" }}>{grant.grantee.name}</Box>
-                    <Typography variant="caption" color="text.secondary">{kinds[grant.grantee.kind] ?? grant.grantee.kind}</Typography>
+                    <Typography variant="caption" color="textSecondary">{kinds[grant.grantee.kind] ?? grant.grantee.kind}</Typography>
                   </Box>
                   <Typography variant="body2">{grant.level}</Typography>
                   <Tooltip title="Take access back"><span><IconButton aria-label={`Take access back from ${grant.grantee.name}`} disabled={busy !== ""} onClick={() => void remove(grant)}><TrashIcon /></IconButton></span></Tooltip>

@@ -28,7 +28,7 @@ export function PageHeading({ title, children, above }: { title: string; childre
 
 export function Card({ children, label }: { children: ReactNode; label?: string }) {
   return (
-    <Paper component={label ? "section" : "div"} aria-label={label} sx={{ border: 1, borderColor: "divider", borderRadius: 3, overflow: "clip" }}>
+    <Paper component={label ? "section" : "div"} aria-label={label} sx={{ border: 1, borderColor: "divider", borderRadius: 1.75, overflow: "clip" }}>
       {children}
     </Paper>
   );
@@ -38,7 +38,7 @@ export function Empty({ icon, title, children }: { icon: ReactNode; title: strin
   return (
     <Box sx={{ textAlign: "center", px: 3, py: 7, color: "text.secondary" }}>
       <Box sx={{ mx: "auto", mb: 2, width: 64, height: 64, borderRadius: "50%", display: "grid", placeItems: "center", bgcolor: "sunken", "& svg": { fontSize: 30, color: "primary.main" } }}>{icon}</Box>
-      <Typography variant="h3" component="p" color="text.primary">{title}</Typography>
+      <Typography variant="h3" component="p" color="textPrimary">{title}</Typography>
       {children && <Typography variant="body2" component="div" sx={{ mt: 0.75, maxWidth: 420, mx: "auto" }}>{children}</Typography>}
     </Box>
   );
