@@ -131,7 +131,10 @@ func (s *Server) listAccess(ctx context.Context, input *inPlace) (*body[AccessLi
 		return nil, err
 	}
 	for _, one := range mine.Items {
-		if one.Namespace != client.Namespace {
+		if one.Namespace == client.Namespace {
+			visitOf(ctx).session.worked(client)
+		}
+		if one.Key != "" || one.Namespace != client.Namespace { // what is one's own is not shared
 			list.WithMe = append(list.WithMe, Access{URI: one.URI(client.Cluster), Namespace: one.Namespace, Key: one.Key, Level: string(one.Level)})
 		}
 	}

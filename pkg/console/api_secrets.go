@@ -180,12 +180,18 @@ func (s *Server) listUsableSecrets(ctx context.Context, input *inPlace) (*body[U
 	if note != "" {
 		list.Notes = append(list.Notes, note)
 	}
+	listed := map[string]bool{}
 	for _, secret := range own {
+		listed[secret.Key] = true
 		list.Items = append(list.Items, UsableSecret{URI: uri.Secret{Key: secret.Key}.String(), Key: secret.Key, Mine: true, Owner: secret.Namespace})
 	}
 	for _, other := range others.Items {
-		if other.Key != "" && other.Namespace != client.Namespace {
-			list.Items = append(list.Items, UsableSecret{URI: uri.Secret{Namespace: other.Namespace, Key: other.Key}.String(), Key: other.Key, Owner: other.Namespace})
+		usable := UsableSecret{URI: uri.Secret{Namespace: other.Namespace, Key: other.Key}.String(), Key: other.Key, Owner: other.Namespace}
+		if other.Namespace == client.Namespace {
+			usable.URI = uri.Secret{Key: other.Key}.String()
+		}
+		if other.Key != "" && (other.Namespace != client.Namespace || !listed[other.Key]) {
+			list.Items = append(list.Items, usable)
 		}
 	}
 	slices.SortFunc(list.Items, func(a, b UsableSecret) int {

@@ -116,7 +116,7 @@ func (s *Server) identifyGuest(ctx context.Context, token string) (visitor, stri
 	if s.team.Cluster.Namespace == "" {
 		client = client.In(ownNamespace(user))
 	}
-	return &guest{client}, user, nil
+	return &guest{connection: client}, user, nil
 }
 
 func (s *Server) logout(ctx context.Context, _ *nothing) (*loggedOut, error) {

@@ -83,7 +83,13 @@ func (o *owner) used(client *kube.Client, namespace string) { namespaces.Remembe
 // guest is a member of a team who logged in with a token.
 type guest struct {
 	connection *kube.Client
+
+	mutex sync.Mutex
+	known []string // namespaces where something is shared with the guest
 }
+
+// maxKnown bounds what is remembered for a guest.
+const maxKnown = 200
 
 // errOtherCluster says that a team's console is for one cluster.
 var errOtherCluster = errors.New("this console is for one cluster only")
@@ -100,15 +106,25 @@ func (g *guest) clusters() ([]string, error) { return []string{g.connection.Clus
 func (g *guest) namespaces(ctx context.Context, client *kube.Client) ([]string, error) {
 	names, err := namespaces.All(ctx, client)
 	if apierrors.IsForbidden(err) {
-		return []string{g.connection.Namespace}, nil
+		return g.configured(""), nil
 	}
 	return names, err
 }
 
-func (g *guest) configured(string) []string { return []string{g.connection.Namespace} }
+func (g *guest) configured(string) []string {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return withName(g.known, g.connection.Namespace)
+}
 
-// used keeps nothing: what one guest does is no other's business.
-func (g *guest) used(*kube.Client, string) {}
+// used remembers for this session alone: what one guest does is no other's business.
+func (g *guest) used(_ *kube.Client, namespace string) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if len(g.known) < maxKnown {
+		g.known = withName(g.known, namespace)
+	}
+}
 
 // ownNamespace is where a user works who did not say where: a service account in its own namespace.
 func ownNamespace(user string) string {

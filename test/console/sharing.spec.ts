@@ -46,6 +46,5 @@ test("alice shares a secret, bob uses it, alice takes it back", async ({ browser
   await expect(async () => {
     await his.goto(`${bob.address}/access`);
     await expect(his.getByRole("tabpanel")).not.toContainText(alice.namespace, { timeout: 1_000 });
-    await expect(his.getByText("Nothing is shared with you")).toBeVisible({ timeout: 3_000 });
   }).toPass();
 });
