@@ -25,7 +25,10 @@ const screens: { name: string; path: string; ready(page: Page): Promise<void> }[
     await page.getByRole("option", { name: "secret-password" }).click();
     await page.getByRole("textbox", { name: "Environment variable" }).fill("var1");
     await page.getByRole("button", { name: "Show command" }).click();
-    await expect(page.getByRole("region", { name: "The command" })).toBeVisible();
+    await expect(page.getByRole("region", { name: "The command" })).toContainText("--env var1=secret:secret-password");
+    const copy = page.getByRole("button", { name: "Copy: The command" });
+    await copy.scrollIntoViewIfNeeded(); // once it has unfolded
+    await expect(copy).toBeInViewport({ ratio: 1 });
   } },
   { name: "secrets", path: "/secrets", ready: async (page) => {
     await page.getByRole("button", { name: "Add a secret" }).click();

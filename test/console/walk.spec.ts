@@ -11,7 +11,6 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
 
   await test.step("add", async () => {
     await page.getByRole("navigation").getByRole("link", { name: "Secrets" }).click();
-    await expect(page.getByText("You have no secrets yet")).toBeVisible();
     await addSecret(page, "secret-password", value);
     await expect(page.getByRole("status").filter({ hasText: "Secret secret-password is saved (11 bytes)" })).toBeVisible();
     expect(await page.content(), "the value is gone from the page").not.toContain(value);
@@ -61,7 +60,8 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("button", { name: "Remove secret-password" }).click();
     await page.getByRole("button", { name: "Remove secret-password" }).click(); // now the check mark
-    await expect(page.getByText("You have no secrets yet")).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "Secret secret-password is removed" })).toBeVisible();
+    await expect(page.getByRole("table").getByText("secret-password")).toHaveCount(0);
   });
 });
 
