@@ -34,10 +34,9 @@ const (
 // measure measures a topic and prints its rows as they come.
 func (r *runner) measure(ctx context.Context, t topic) (topicResult, error) {
 	result := topicResult{topic: t}
-	if t.compare == nil {
+	if t.table != nil {
 		var err error
-		result.header = row{"binary", "size", "target", ""}
-		result.rows, err = r.sizes()
+		result.header, result.rows, err = t.table(ctx)
 		for _, row := range result.rows {
 			print(row)
 		}
@@ -90,8 +89,8 @@ func comparisonRows(c compared) []row {
 }
 
 // sizes compares the binaries with what they may have.
-func (r *runner) sizes() ([]row, error) {
-	var rows []row
+func (r *runner) sizes(context.Context) (header row, rows []row, err error) {
+	header = row{"binary", "size", "target", ""}
 	for _, b := range []struct {
 		name  string
 		limit float64 // in bytes; 0: none
@@ -104,7 +103,7 @@ func (r *runner) sizes() ([]row, error) {
 		}
 		info, err := os.Stat(r.product(b.name))
 		if err != nil {
-			return nil, err
+			return header, nil, err
 		}
 		verdict := notReachedText
 		if (target{itself, b.limit}).reached(float64(info.Size())) {
@@ -114,9 +113,9 @@ func (r *runner) sizes() ([]row, error) {
 	}
 	info, err := os.Stat(r.kubectl)
 	if err != nil {
-		return nil, err
+		return header, nil, err
 	}
-	return append(rows, row{"kubectl, to compare", formatBytes(float64(info.Size())), nothing, ""}), nil
+	return header, append(rows, row{"kubectl, to compare", formatBytes(float64(info.Size())), nothing, ""}), nil
 }
 
 // formatter puts a figure into words.

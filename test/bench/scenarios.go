@@ -22,6 +22,8 @@ type topic struct {
 	// compare prepares the cluster and calls each for every comparison, or returns at once where
 	// the binaries for it are not there.
 	compare func(ctx context.Context, each func(comparison) error) error
+	// table measures what there is nothing to compare with, in place of compare.
+	table func(ctx context.Context) (header row, rows []row, err error)
 }
 
 func topics(r *runner) []topic {
@@ -37,7 +39,7 @@ func topics(r *runner) []topic {
 			name: "dispatcher", title: "The dispatcher", columns: [2]string{"through it", "directly"}, compare: r.dispatcherTopic,
 			text: "What `kubectl-apolo secret` takes more than `kubectl-apolo_secret`, which it finds and becomes.",
 		}, {
-			name: "sizes", title: "Sizes of the binaries", text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
+			name: "sizes", title: "Sizes of the binaries", table: r.sizes, text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
 		}, {
 			name: "run", title: "Running a container", columns: usual, compare: r.runTopic,
 			text: "From the command line to the end of a container that does nothing, its log included. Most of this is the cluster's own time, " +
@@ -46,6 +48,10 @@ func topics(r *runner) []topic {
 			name: "job", title: "Jobs", columns: usual, compare: r.jobTopic,
 			text: fmt.Sprintf("The log is of %d MB in lines of 80 bytes, of a container that has ended. The %d jobs that are listed are suspended, so that they "+
 				"have no pods; for the same table kubectl asks for the jobs alone.", int(loggedBytes/1e6), listedJobs),
+		}, {
+			name: "console", title: "The Console", table: r.consoleTopic,
+			text: fmt.Sprintf("In headless Chromium, by the page's own clock: from the navigation until what it is for was painted, the server's answers "+
+				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets.", consoleSecrets),
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+

@@ -2,6 +2,7 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: ".",
+  testIgnore: "bench/**", // 'make bench' runs it
   outputDir: "../../dist/console/results",
   workers: 1, // one cluster, two cores
   timeout: 60_000,

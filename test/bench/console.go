@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// consoleSecrets is how many secrets the Console lists.
+const consoleSecrets = 5000
+
+// consoleTopic has test/console/bench measure in a browser.
+func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err error) {
+	header = row{"until", "median (smallest to largest)", "target", ""}
+	if !r.has("kubectl-apolo_console") {
+		return header, nil, nil
+	}
+	full, err := r.cluster.home(ctx, "alice", "console")
+	if err != nil {
+		return header, nil, err
+	}
+	if err := r.fill(ctx, full.namespace, consoleSecrets, "key-%04d"); err != nil {
+		return header, nil, err
+	}
+	kubeconfig, err := r.cluster.kubeconfig(full)
+	if err != nil {
+		return header, nil, err
+	}
+	result := filepath.Join(r.home, "console.json")
+	command := exec.CommandContext(ctx, filepath.Join("test", "console", "run.sh"), "--config", "bench")
+	command.Env = append(os.Environ(), "CONSOLE="+r.product("kubectl-apolo_console"), "KUBECONFIG="+kubeconfig,
+		fmt.Sprintf("SECRETS=%d", consoleSecrets), "RESULT="+result)
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	if err := command.Run(); err != nil {
+		return header, nil, fmt.Errorf("%w\n%s", err, &output)
+	}
+	data, err := os.ReadFile(result)
+	if err != nil {
+		return header, nil, err
+	}
+	var milliseconds struct{ First, Again, Secrets []float64 }
+	if err := json.Unmarshal(data, &milliseconds); err != nil {
+		return header, nil, err
+	}
+	for _, one := range []struct {
+		what    string
+		figures []float64
+		limit   float64 // in seconds; 0: none
+	}{
+		{"the dashboard is usable, for the first time", milliseconds.First, 0.3},
+		{"the dashboard is usable, with the page's files in the cache", milliseconds.Again, 0.3},
+		{fmt.Sprintf("%d secrets are listed, opening the page included", consoleSecrets), milliseconds.Secrets, 0.5},
+	} {
+		seconds := make([]float64, len(one.figures))
+		for i, figure := range one.figures {
+			seconds[i] = figure / 1e3
+		}
+		s := spreadOf(seconds)
+		verdict := notReachedText
+		if (target{itself, one.limit}).reached(s.median) {
+			verdict = reachedText
+		}
+		rows = append(rows, row{one.what, formatSpread(s, formatTime), "≤ " + formatTime(one.limit), verdict})
+	}
+	return header, rows, nil
+}

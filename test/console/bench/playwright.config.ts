@@ -1,0 +1,3 @@
+import config from "../playwright.config.ts";
+
+export default { ...config, testDir: ".", testIgnore: [], timeout: 180_000, retries: 0, reporter: [["dot"]] };
