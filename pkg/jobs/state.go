@@ -330,7 +330,12 @@ func (s *seen) describeWaiting(pod *corev1.Pod, waiting *corev1.ContainerStateWa
 	}
 	state.Reason, state.Message = waiting.Reason, waiting.Message
 	switch waiting.Reason {
-	case "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
+	case "CreateContainerConfigError":
+		// A kubelet that is busy does not get a Secret in time; it tries again, and gets it then.
+		if !strings.Contains(waiting.Message, "failed to sync ") {
+			state.Phase = Stuck
+		}
+	case "InvalidImageName", "ErrImageNeverPull":
 		state.Phase = Stuck
 	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 		state.Phase = Pulling

@@ -106,10 +106,13 @@ func TestDescribe(t *testing.T) {
 		"no such image":     {func(s *scene) { s.waiting("ErrImagePull", "docker.io/x: not found"); s.failures["pod"] = 1 }, Stuck, "ErrImagePull", "not found", none, false},
 		"image name":        {func(s *scene) { s.waiting("InvalidImageName", "bad") }, Stuck, "InvalidImageName", "bad", none, false},
 		"config error":      {func(s *scene) { s.waiting("CreateContainerConfigError", `secret "x" not found`) }, Stuck, "CreateContainerConfigError", `secret "x"`, none, false},
-		"running":           {(*scene).running, Running, "", "", none, true},
-		"succeeded":         {func(s *scene) { s.ended(0, "Completed") }, Succeeded, "", "", 0, true},
-		"exit code":         {func(s *scene) { s.ended(3, "Error") }, Failed, "Error", "", 3, true},
-		"out of memory":     {func(s *scene) { s.ended(137, "OOMKilled") }, Failed, "OOMKilled", "", 137, true},
+		"busy kubelet": {func(s *scene) {
+			s.waiting("CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition")
+		}, Pending, "CreateContainerConfigError", "failed to sync secret cache", none, false},
+		"running":       {(*scene).running, Running, "", "", none, true},
+		"succeeded":     {func(s *scene) { s.ended(0, "Completed") }, Succeeded, "", "", 0, true},
+		"exit code":     {func(s *scene) { s.ended(3, "Error") }, Failed, "Error", "", 3, true},
+		"out of memory": {func(s *scene) { s.ended(137, "OOMKilled") }, Failed, "OOMKilled", "", 137, true},
 		"no such command": {func(s *scene) {
 			s.container(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", StartedAt: metav1.Unix(0, 0),
 				Message: `failed to create: runc: unable to start container process: exec: "x": not found in $PATH: unknown`}})
