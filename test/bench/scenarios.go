@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -118,6 +119,7 @@ func (r *runner) secretTopic(ctx context.Context, each func(comparison) error) e
 		theirs: side{label: "kubectl get secret KEY -o go-template=…", as: many, check: same,
 			steps: always(r.kubectl, "get", "secret", "wanted", "-o", "go-template={{.data.wanted | base64decode}}")},
 	}, {
+		pause: 2 * watchCachePeriod,
 		ours: side{label: "secret add KEY @FILE", as: few, steps: func(n int) []step {
 			return []step{{plugin, "add", fmt.Sprintf("ours-%d", n), "@" + file}}
 		}},
@@ -126,6 +128,7 @@ func (r *runner) secretTopic(ctx context.Context, each func(comparison) error) e
 		}},
 		targets: map[quantity]target{wall: {theRatio, 0.6}},
 	}, {
+		pause: 2 * watchCachePeriod,
 		setup: func(ctx context.Context, runs int) error {
 			if err := r.fill(ctx, few.namespace, runs, "gone-ours-%d"); err != nil {
 				return err
@@ -215,9 +218,33 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 	return nil
 }
 
-// loggedBytes is the length of the log that is read. It is written so quickly that the node's log file
-// is not rotated meanwhile: neither side could read what was.
+// loggedBytes is the length of the log that is read.
 const loggedBytes = 50e6
+
+// talk runs a job that prints so much, and returns its name. Where the node rotated its log file
+// meanwhile, neither side could read all of it, and another job is run.
+func (r *runner) talk(ctx context.Context, as account, whole func([]byte) error) (name string, err error) {
+	kubeconfig, err := r.cluster.kubeconfig(as)
+	if err != nil {
+		return "", err
+	}
+	for attempt := range 10 {
+		name = fmt.Sprintf("talks-%d", attempt)
+		_, err = r.start(ctx, step{r.product("kubectl-apolo_run"), "--quiet", "--name", name, image, "--", "sh", "-c",
+			fmt.Sprintf("yes '2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876' | head -c %d", int(loggedBytes))}, kubeconfig, io.Discard)
+		if err != nil {
+			return "", err
+		}
+		var log bytes.Buffer
+		if _, err = r.start(ctx, step{r.kubectl, "logs", "job/" + name}, kubeconfig, &log); err != nil {
+			return "", err
+		}
+		if err = whole(log.Bytes()); err == nil {
+			return name, nil
+		}
+	}
+	return "", err
+}
 
 // listedJobs is how many jobs there are to list.
 const listedJobs = 200
@@ -237,23 +264,14 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 		}
 		return nil
 	}
+	talks, err := r.talk(ctx, logged, whole)
+	if err != nil {
+		return err
+	}
 	err = each(comparison{
-		slow: true,
-		setup: func(ctx context.Context, _ int) error {
-			kubeconfig, err := r.cluster.kubeconfig(logged)
-			if err != nil {
-				return err
-			}
-			var output bytes.Buffer
-			_, err = r.start(ctx, step{r.product("kubectl-apolo_run"), "--quiet", "--name", "talks", image, "--", "sh", "-c",
-				fmt.Sprintf("yes '2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876' | head -c %d", int(loggedBytes))}, kubeconfig, &output)
-			if err != nil {
-				return err
-			}
-			return whole(output.Bytes())
-		},
-		ours:    side{label: "job logs", as: logged, steps: always(plugin, "logs", "talks"), check: whole},
-		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/talks"), check: whole},
+		slow:    true,
+		ours:    side{label: "job logs", as: logged, steps: always(plugin, "logs", talks), check: whole},
+		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/"+talks), check: whole},
 		targets: map[quantity]target{wall: {theRatio, 1}, memory: {theRatio, 0.5}},
 	})
 	if err != nil {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { addSecret, expect, screen, test, typeInTerminal, watch } from "./world.ts";
+import { addSecret, apolo, expect, screen, test, typeInTerminal, watch } from "./world.ts";
 
 const value = "p@$$w0rd123";
 const hash = createHash("sha256").update(`${value}\n`).digest("hex");
 const hashWithoutLine = createHash("sha256").update(value).digest("hex");
 
 test("the documentation's walk: add a secret, use it in a terminal, as a variable and as a file, delete it", async ({ browser, alice }) => {
+  apolo("alice", ["secret", "rm", "--quiet", "--ignore-not-found", "secret-password", "-n", alice.namespace]); // of the tests before
   const page = await alice.open(browser, "/");
   await expect(page).toHaveURL(/\/dashboard/);
 
