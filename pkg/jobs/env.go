@@ -145,16 +145,7 @@ func allVerbatim(words []string) []string {
 }
 
 // literal is the opposite of verbatim.
-func literal(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		b.WriteByte(s[i])
-		if s[i] == '$' && i+1 < len(s) && s[i+1] == '$' {
-			i++
-		}
-	}
-	return b.String()
-}
+func literal(s string) string { return strings.ReplaceAll(s, "$$", "$") }
 
 func allLiteral(words []string) []string {
 	var all []string

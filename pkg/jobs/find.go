@@ -388,9 +388,6 @@ func compareVersions(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
-// EventTime is when an event happened, or happened last.
-func EventTime(event *corev1.Event) time.Time { return eventTime(event) }
-
 // StateOf is what can be said of a job from what was read of it at one moment. The job may be nil;
 // then it is what its pods say.
 func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State {
@@ -519,11 +516,7 @@ func Command(job *batchv1.Job) []string {
 	if container == nil {
 		return nil
 	}
-	words := slices.Concat(container.Command, container.Args)
-	for i, word := range words {
-		words[i] = strings.ReplaceAll(word, "$$", "$") // as the kubelet reads it
-	}
-	return words
+	return allLiteral(slices.Concat(container.Command, container.Args))
 }
 
 func containerOf(job *batchv1.Job) *corev1.Container {

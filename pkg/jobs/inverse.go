@@ -38,11 +38,11 @@ func (e *ForeignError) Error() string {
 // Where the Job holds more than a Spec can say, both the Spec and a ForeignError are there. All other
 // errors are of Jobs that this package did not make.
 func SpecOf(job *batchv1.Job) (Spec, error) {
-	i := slices.IndexFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == ContainerName })
-	if job.Labels[LabelJob] != labelTrue || i < 0 {
+	container := containerOf(job)
+	if job.Labels[LabelJob] != labelTrue || container == nil {
 		return Spec{}, fmt.Errorf("job %q was not made by Apolo", job.Name)
 	}
-	r := reading{job: job, pod: &job.Spec.Template.Spec, container: &job.Spec.Template.Spec.Containers[i]}
+	r := reading{job: job, pod: &job.Spec.Template.Spec, container: container}
 	r.spec.Image = r.container.Image
 	if !isGenerated(job.Name, r.spec.Image) {
 		r.spec.Name = job.Name

@@ -372,7 +372,7 @@ func (w *jobWatch) set(object runtime.Object) {
 		w.seen.pods[object.UID] = object
 	case *corev1.Event:
 		about := object.InvolvedObject.UID
-		if before := w.seen.events[about]; telling(object) && (before == nil || !eventTime(object).Before(eventTime(before))) {
+		if before := w.seen.events[about]; telling(object) && (before == nil || !EventTime(object).Before(EventTime(before))) {
 			w.seen.events[about] = object
 		}
 	}
@@ -392,7 +392,8 @@ func failedPull(pod *corev1.Pod) bool {
 	return false
 }
 
-func eventTime(event *corev1.Event) time.Time {
+// EventTime is when an event happened, or happened last.
+func EventTime(event *corev1.Event) time.Time {
 	latest := event.CreationTimestamp.Time
 	for _, t := range []time.Time{event.LastTimestamp.Time, event.EventTime.Time} {
 		if t.After(latest) {
