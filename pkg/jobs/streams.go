@@ -179,15 +179,7 @@ func (c *Client) explainStream(err error, to remote) error {
 	switch {
 	case errors.As(err, &exit):
 		return &CommandError{ExitCode: exit.Code}
-	case strings.Contains(text, "container not found ("),
-		strings.Contains(text, "in a completed pod"),
-		strings.Contains(text, "container not running"),
-		strings.Contains(text, "is not in running state"),
-		strings.Contains(text, "is not created or running"),
-		strings.Contains(text, "container is in CONTAINER_EXITED state"),
-		strings.Contains(text, "cannot exec in a stopped "),
-		strings.Contains(text, "no running task found"),
-		strings.Contains(text, "does not have a host assigned"):
+	case notRunning(text):
 		return ErrNotRunning
 	case errors.As(err, &status):
 		if apierrors.IsNotFound(err) {
@@ -202,6 +194,28 @@ func (c *Client) explainStream(err error, to remote) error {
 		return errors.New(text)
 	}
 	return c.kube.Explain(err, kube.Request{Verb: "create", Resource: to.resource(), Namespace: to.namespace, Name: to.pod})
+}
+
+// notRunning tells whether an error is one of the words that the API server, kubelets and container
+// runtimes have for a container that has ended, or has not begun.
+func notRunning(text string) bool {
+	for _, words := range []string{
+		"container not found (",
+		" not found in pod ", // it ended while the kubelet looked for it
+		"in a completed pod",
+		"container not running",
+		"is not in running state",
+		"is not created or running",
+		"container is in CONTAINER_EXITED state",
+		"cannot exec in a stopped ",
+		"no running task found",
+		"does not have a host assigned",
+	} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // sizeQueue is a channel as the library takes it.
