@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,9 @@ type comparison struct {
 	// pause comes before each run, where the server still has to do with the one before.
 	pause time.Duration
 	// setup prepares that many runs of each side.
-	setup   func(ctx context.Context, runs int) error
+	setup func(ctx context.Context, runs int) error
+	// answer, if any, answers requests in the API server's place, and returns whether it did.
+	answer  func(http.ResponseWriter, *http.Request) bool
 	targets map[quantity]target
 }
 
@@ -147,7 +150,7 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 	}
 
 	n := 0
-	both := func(kubeconfig func(account) (string, error), each func(side, samples, io.Writer) error) error {
+	both := func(kubeconfig func(account) (string, error), each func(side, samples) error) error {
 		for _, s := range []struct {
 			side
 			samples
@@ -160,13 +163,20 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 				}
 			}
 			time.Sleep(c.pause)
-			var output bytes.Buffer
-			err := r.once(ctx, s.side, n, file, s.samples, &output)
-			if err == nil && each != nil {
-				err = each(s.side, s.samples, &output)
+			var (
+				checked bytes.Buffer
+				output  io.Writer = io.Discard // kept in memory, a long output would slow down what is measured
+			)
+			warmUp := n == 0 && s.check != nil
+			if warmUp {
+				output = &checked
 			}
-			if err == nil && n == 0 && s.check != nil {
-				err = s.check(output.Bytes())
+			err := r.once(ctx, s.side, n, file, s.samples, output)
+			if err == nil && each != nil {
+				err = each(s.side, s.samples)
+			}
+			if err == nil && warmUp {
+				err = s.check(checked.Bytes())
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.label, err)
@@ -176,8 +186,18 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 		return nil
 	}
 
+	timedThrough := r.cluster.kubeconfig
+	if c.answer != nil {
+		timedThrough = func(a account) (string, error) {
+			p, file, err := r.proxied(ctx, a)
+			if err == nil {
+				p.answer.Store(&c.answer)
+			}
+			return file, err
+		}
+	}
 	for range 1 + pairs {
-		if err := both(r.cluster.kubeconfig, nil); err != nil {
+		if err := both(timedThrough, nil); err != nil {
 			return result, err
 		}
 	}
@@ -190,7 +210,7 @@ func (r *runner) compare(ctx context.Context, c comparison) (compared, error) {
 			}
 			return file, err
 		}
-		count := func(s side, into samples, _ io.Writer) error {
+		count := func(s side, into samples) error {
 			gotBytes, gotRequests := p.settled()
 			into.add(received, scaled(float64(gotBytes), s.scale))
 			into.add(requests, scaled(float64(gotRequests), s.scale))

@@ -19,6 +19,8 @@ type proxy struct {
 	server   *httptest.Server
 	received atomic.Int64
 	requests atomic.Int64
+	// answer, if any, answers requests in the API server's place, and returns whether it did.
+	answer atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 }
 
 func startProxy(config *rest.Config) (*proxy, error) {
@@ -41,6 +43,9 @@ func startProxy(config *rest.Config) (*proxy, error) {
 	}
 	p.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.requests.Add(1)
+		if answer := p.answer.Load(); answer != nil && (*answer)(w, r) {
+			return
+		}
 		forward.ServeHTTP(w, r)
 	}))
 	p.server.Listener = countingListener{p.server.Listener, &p.received}

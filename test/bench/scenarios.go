@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
@@ -47,8 +49,9 @@ func topics(r *runner) []topic {
 				"the same for all; the image is on the node already.",
 		}, {
 			name: "job", title: "Jobs", columns: usual, compare: r.jobTopic,
-			text: fmt.Sprintf("The log is of %d MB in lines of 80 bytes, of a container that has ended. The %d jobs that are listed are suspended, so that they "+
-				"have no pods; for the same table kubectl asks for the jobs alone.", int(loggedBytes/1e6), listedJobs),
+			text: fmt.Sprintf("The log is of %d MB in lines of 80 bytes, of a container that has ended; its pace is that of the kubelet, which "+
+				"sends it line by line (docs/decisions/0008-the-pace-of-a-log.md). From a server that is faster than both, 200 MB are read. The %d jobs that are listed are suspended, so that they "+
+				"have no pods; for the same table kubectl asks for the jobs alone.", loggedBytes/1_000_000, listedJobs),
 		}, {
 			name: "console", title: "The Console", table: r.consoleTopic,
 			text: fmt.Sprintf("In headless Chromium, by the page's own clock: from the navigation until what it is for was painted, the server's answers "+
@@ -218,8 +221,13 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 	return nil
 }
 
-// loggedBytes is the length of the log that is read.
-const loggedBytes = 50e6
+// What is read as a log.
+const (
+	logLine      = "2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876"
+	loggedBytes  = 50_000_000
+	fastLogBytes = 200_000_000
+	pieceBytes   = 64 << 10
+)
 
 // talk runs a job that prints so much, and returns its name. Where the node rotated its log file
 // meanwhile, neither side could read all of it, and another job is run.
@@ -231,7 +239,7 @@ func (r *runner) talk(ctx context.Context, as account, whole func([]byte) error)
 	for attempt := range 10 {
 		name = fmt.Sprintf("talks-%d", attempt)
 		_, err = r.start(ctx, step{r.product("kubectl-apolo_run"), "--quiet", "--name", name, image, "--", "sh", "-c",
-			fmt.Sprintf("yes '2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876' | head -c %d", int(loggedBytes))}, kubeconfig, io.Discard)
+			fmt.Sprintf("yes '%s' | head -c %d", logLine, loggedBytes)}, kubeconfig, io.Discard)
 		if err != nil {
 			return "", err
 		}
@@ -246,6 +254,16 @@ func (r *runner) talk(ctx context.Context, as account, whole func([]byte) error)
 	return "", err
 }
 
+// printed checks the length of an output.
+func printed(bytes int) func([]byte) error {
+	return func(output []byte) error {
+		if len(output) != bytes {
+			return fmt.Errorf("printed %d bytes of %d", len(output), bytes)
+		}
+		return nil
+	}
+}
+
 // listedJobs is how many jobs there are to list.
 const listedJobs = 200
 
@@ -258,12 +276,7 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 	if err != nil {
 		return err
 	}
-	whole := func(output []byte) error {
-		if len(output) != loggedBytes {
-			return fmt.Errorf("printed %d bytes of %d", len(output), int(loggedBytes))
-		}
-		return nil
-	}
+	whole := printed(loggedBytes)
 	talks, err := r.talk(ctx, logged, whole)
 	if err != nil {
 		return err
@@ -272,6 +285,28 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 		pairs:   11, // mostly the server's own time, which varies
 		ours:    side{label: "job logs", as: logged, steps: always(plugin, "logs", talks), check: whole},
 		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/"+talks), check: whole},
+		targets: map[quantity]target{wall: {theRatio, 1}, memory: {theRatio, 0.5}},
+	})
+	if err != nil {
+		return err
+	}
+
+	err = each(comparison{
+		pairs: 7,
+		answer: func(w http.ResponseWriter, request *http.Request) bool {
+			if !strings.HasSuffix(request.URL.Path, "/log") {
+				return false
+			}
+			piece := []byte(strings.Repeat(logLine+"\n", pieceBytes/(len(logLine)+1)))
+			for left := fastLogBytes; left > 0; left -= len(piece) {
+				if _, err := w.Write(piece[:min(left, len(piece))]); err != nil {
+					break
+				}
+			}
+			return true
+		},
+		ours:    side{label: "job logs, from a server that is faster than both", as: logged, steps: always(plugin, "logs", talks), check: printed(fastLogBytes)},
+		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/"+talks), check: printed(fastLogBytes)},
 		targets: map[quantity]target{wall: {theRatio, 1}, memory: {theRatio, 0.5}},
 	})
 	if err != nil {
