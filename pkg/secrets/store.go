@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -191,19 +193,59 @@ func (s *Store) explainGrants(err error, verb string, resource schema.GroupVersi
 	return s.client.Explain(err, kube.Request{Verb: verb, Resource: resource.Resource, Namespace: s.Namespace()})
 }
 
+// overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So who may
+// replace values need not be able to read them. Where it says no to that, a second look tells why, or finds a Secret
+// that is ours with less of our marks.
 func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOptions) error {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value,omitempty"`
+	}
+	path := func(parts ...string) string {
+		escape := strings.NewReplacer("~", "~0", "/", "~1") // RFC 6901
+		for i := range parts {
+			parts[i] = escape.Replace(parts[i])
+		}
+		return "/" + strings.Join(parts, "/")
+	}
+	applied := path("metadata", "annotations", lastApplied)
+	patch, err := json.Marshal([]operation{
+		{"test", path("metadata", "labels", LabelSecret), LabelTrue},
+		{"test", path("metadata", "annotations", AnnotationKey), key},
+		{"add", applied, "-"}, // what is not there can't be removed
+		{"remove", applied, nil},
+		{"add", path("data"), map[string][]byte{key: value}},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Patch(ctx, ObjectName(key), types.JSONPatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
+	if isUnprocessable(err) {
+		return s.overwriteFound(ctx, key, value, o)
+	}
+	return s.explain(err, "patch", key)
+}
+
+// isUnprocessable tells whether the API server could not apply a patch to what there is.
+func isUnprocessable(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code == http.StatusUnprocessableEntity
+}
+
+// lastApplied is where kubectl apply leaves the old value in plain text.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o AddOptions) error {
 	found, err := s.lookup(ctx, key)
 	if err != nil {
 		return err
 	}
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{
-			"uid": found.UID, // a precondition: that one, not a later one of the same name
-			"annotations": map[string]any{
-				AnnotationKey: key,
-				// kubectl apply leaves the old value here in plain text.
-				"kubectl.kubernetes.io/last-applied-configuration": nil,
-			},
+			"uid":         found.UID, // a precondition: that one, not a later one of the same name
+			"annotations": map[string]any{AnnotationKey: key, lastApplied: nil},
 		},
 		"data": map[string]any{key: base64.StdEncoding.EncodeToString(value)},
 	})
