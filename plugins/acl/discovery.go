@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/discovery"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -71,7 +71,7 @@ func (o *discoveryOptions) action(run func(context.Context, *kube.Client) error)
 
 func (o *discoveryOptions) enable(ctx context.Context, client *kube.Client) error {
 	printer := &printers.YAMLPrinter{}
-	for _, object := range []runtime.Object{namespaces.DiscoveryRole(), namespaces.DiscoveryBinding()} {
+	for _, object := range []runtime.Object{discovery.Role(), discovery.Binding()} {
 		if !o.Quiet {
 			if err := printer.PrintObj(object, o.ErrOut); err != nil {
 				return err
@@ -81,7 +81,7 @@ func (o *discoveryOptions) enable(ctx context.Context, client *kube.Client) erro
 	if err := o.consent(ctx, fmt.Sprintf("Create these in the cluster %q? [y/N] ", client.Cluster)); err != nil {
 		return err
 	}
-	changed, err := namespaces.EnableDiscovery(ctx, client)
+	changed, err := discovery.Enable(ctx, client)
 	if err != nil {
 		return fmt.Errorf("discovery: %w", err)
 	}
@@ -97,7 +97,7 @@ func (o *discoveryOptions) disable(ctx context.Context, client *kube.Client) err
 	if err := o.consent(ctx, fmt.Sprintf("Remove the ClusterRole and ClusterRoleBinding of discovery from the cluster %q? [y/N] ", client.Cluster)); err != nil {
 		return err
 	}
-	changed, err := namespaces.DisableDiscovery(ctx, client)
+	changed, err := discovery.Disable(ctx, client)
 	if err != nil {
 		return fmt.Errorf("discovery: %w", err)
 	}

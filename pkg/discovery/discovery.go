@@ -1,4 +1,5 @@
-package namespaces
+// Package discovery lets everybody list the namespaces of a cluster, where its administrator wants that.
+package discovery
 
 import (
 	"context"
@@ -10,30 +11,30 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// discoveryName is the name of both objects that let everybody list namespaces.
-const discoveryName = "apolo:discovery"
+// name is that of both objects that let everybody list namespaces.
+const name = "apolo:discovery"
 
-// DiscoveryRole lets who has it list namespaces, and nothing else.
-func DiscoveryRole() *rbacv1.ClusterRole {
+// Role lets who has it list namespaces, and nothing else.
+func Role() *rbacv1.ClusterRole {
 	return &rbacv1.ClusterRole{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-		ObjectMeta: metav1.ObjectMeta{Name: discoveryName},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list"}}},
 	}
 }
 
-// DiscoveryBinding gives it to every user and service account that the cluster knows.
-func DiscoveryBinding() *rbacv1.ClusterRoleBinding {
+// Binding gives it to every user and service account that the cluster knows.
+func Binding() *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
-		ObjectMeta: metav1.ObjectMeta{Name: discoveryName},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:authenticated"}},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: discoveryName},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
 	}
 }
 
-// EnableDiscovery creates both objects and tells whether anything was missing.
-func EnableDiscovery(ctx context.Context, client *kube.Client) (changed bool, err error) {
+// Enable creates both objects and tells whether anything was missing.
+func Enable(ctx context.Context, client *kube.Client) (changed bool, err error) {
 	version := rbacv1.SchemeGroupVersion
 	api, err := client.REST(version, kube.NewScheme(version, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}))
 	if err != nil {
@@ -48,26 +49,26 @@ func EnableDiscovery(ctx context.Context, client *kube.Client) (changed bool, er
 		}
 		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
 	}
-	if err := created(api.Post().Resource("clusterroles").Body(DiscoveryRole()).Do(ctx).Error(), "clusterroles"); err != nil {
+	if err := created(api.Post().Resource("clusterroles").Body(Role()).Do(ctx).Error(), "clusterroles"); err != nil {
 		return changed, err
 	}
-	err = created(api.Post().Resource("clusterrolebindings").Body(DiscoveryBinding()).Do(ctx).Error(), "clusterrolebindings")
+	err = created(api.Post().Resource("clusterrolebindings").Body(Binding()).Do(ctx).Error(), "clusterrolebindings")
 	return changed, err
 }
 
-// DisableDiscovery removes both objects, the binding first, and tells whether any was there.
-func DisableDiscovery(ctx context.Context, client *kube.Client) (changed bool, err error) {
+// Disable removes both objects, the binding first, and tells whether any was there.
+func Disable(ctx context.Context, client *kube.Client) (changed bool, err error) {
 	md, err := client.Metadata()
 	if err != nil {
 		return false, err
 	}
 	for _, resource := range []string{"clusterrolebindings", "clusterroles"} {
-		err := md.Resource(rbacv1.SchemeGroupVersion.WithResource(resource)).Delete(ctx, discoveryName, metav1.DeleteOptions{})
+		err := md.Resource(rbacv1.SchemeGroupVersion.WithResource(resource)).Delete(ctx, name, metav1.DeleteOptions{})
 		if err == nil {
 			changed = true
 		}
 		if err != nil && !apierrors.IsNotFound(err) {
-			return changed, client.Explain(err, kube.Request{Verb: "delete", Resource: resource, Name: discoveryName})
+			return changed, client.Explain(err, kube.Request{Verb: "delete", Resource: resource, Name: name})
 		}
 	}
 	return changed, nil
