@@ -39,6 +39,8 @@ func summary(name string) string {
 		return "See and control your jobs"
 	case "console":
 		return "Do all this in the browser"
+	case "doctor":
+		return "Check that your cluster and your rights are fit for all this"
 	}
 	return ""
 }

@@ -96,7 +96,7 @@ func (r *runner) sizes(context.Context) (header row, rows []row, err error) {
 		limit float64 // in bytes; 0: none
 	}{
 		{"kubectl-apolo", 4e6}, {"kubectl-apolo_secret", 18e6}, {"kubectl-apolo_run", 22e6}, {"kubectl-apolo_job", 22e6},
-		{"kubectl-apolo_acl", 20e6}, {"kubectl-apolo_share", 20e6},
+		{"kubectl-apolo_acl", 20e6}, {"kubectl-apolo_share", 20e6}, {"kubectl-apolo_doctor", 20e6},
 	} {
 		if !r.has(b.name) {
 			continue

@@ -21,22 +21,27 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/console"
 )
 
-// consoleImage makes an image of the binary, as docs/console.md does, and loads it into the cluster.
-func consoleImage(t *testing.T) string {
+// loadImage makes an image that holds binaries of ours and nothing else, as docs/console.md and docs/ci.md do, and
+// loads it into the cluster. The first binary is what it runs.
+func loadImage(t *testing.T, names ...string) string {
 	t.Helper()
-	binary, err := os.ReadFile(filepath.Join(binaries(t), "kubectl-apolo_console"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	root := t.TempDir()
-	if err := os.WriteFile(filepath.Join(root, "kubectl-apolo_console"), binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	image := fmt.Sprintf("apolo-console:%x", sha256.Sum256(binary))[:len("apolo-console:")+12]
-	out, err := exec.CommandContext(t.Context(), "go", "-C", "../cluster", "run", ".", "load-image", image, root, "/kubectl-apolo_console").CombinedOutput()
+	content := sha256.New()
+	for _, name := range names {
+		binary, err := os.ReadFile(filepath.Join(binaries(t), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content.Write(binary)
+		if err := os.WriteFile(filepath.Join(root, name), binary, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := fmt.Sprintf("apolo-test:%x", content.Sum(nil)[:6])
+	out, err := exec.CommandContext(t.Context(), "go", "-C", "../cluster", "run", ".", "load-image", image, root, "/"+names[0]).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -109,7 +114,7 @@ func TestConsoleForATeam(t *testing.T) {
 	free.Close()
 	apply := exec.CommandContext(t.Context(), filepath.Join(c.BinDir, "kubectl"), "apply", "-f", "-")
 	apply.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig("admin"))
-	apply.Stdin = bytes.NewReader(teamManifest(t, c, home, consoleImage(t), port))
+	apply.Stdin = bytes.NewReader(teamManifest(t, c, home, loadImage(t, "kubectl-apolo_console"), port))
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

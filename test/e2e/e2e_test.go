@@ -173,6 +173,11 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 	env.Setenv("SERVER_PORT", server.Port()) // one that is in use
 	env.Setenv("PATH", strings.Join([]string{bin, c.BinDir, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	env.Setenv("HOME", env.WorkDir)
+	docs, err := filepath.Abs("../../docs")
+	if err != nil {
+		return err
+	}
+	env.Setenv("DOCS", docs)
 	return nil
 }
 

@@ -1,0 +1,10 @@
+// Command kubectl-apolo_doctor is the plugin behind kubectl apolo-doctor.
+package main
+
+import (
+	"os"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/doctor"
+)
+
+func main() { os.Exit(doctor.Main()) }

@@ -1,0 +1,174 @@
+// Package doctor is the plugin kubectl-apolo_doctor: whether all that the other plugins need is there, and
+// what to ask an administrator for.
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/doctor"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// Main runs the plugin as a process and returns its exit code.
+func Main() int { return cmdline.Main(New) }
+
+// options is one call.
+type options struct {
+	*cmdline.Session
+
+	tasks  cmdline.Strings
+	rbac   bool
+	output *cmdline.Output
+}
+
+// New builds the command.
+func New(s *cmdline.Session) *cli.App {
+	o := &options{Session: s, output: cmdline.NewOutput("json", "yaml")}
+	return &cli.App{
+		Usage: "Check that your cluster and your rights are fit for secrets and jobs",
+		Description: `The kubeconfig, the cluster, who you are there, what you may do in your namespace, and what is known of the
+encryption of secrets. Nothing is changed. Where a right is missing, the Role that gives it is printed, to send to
+an administrator, and the exit code is 1.
+
+Tasks are ` + strings.Join(names(), ", ") + `.
+
+Examples:
+  ` + s.Typed + `
+  ` + s.Typed + ` --for add                       # what a pipeline needs that only writes secrets
+  ` + s.Typed + ` --for run --rbac | kubectl --context admin apply -f -
+  ` + s.Typed + ` --as system:serviceaccount:ci:deployer -n ci   # another's rights, if you may impersonate`,
+		Flags: []cli.Flag{
+			&cli.GenericFlag{Name: "for", Usage: "look at this `TASK` only; may be given several times", Value: &o.tasks},
+			&cli.BoolFlag{Name: "rbac", Usage: "print, as YAML, the Role with all rights that the tasks need, and its binding to you", Destination: &o.rbac, DisableDefaultText: true},
+			o.output.Flag(),
+			s.QuietFlag("print only what is not ok"),
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return cmdline.Usagef("doctor takes no arguments")
+			}
+			tasks, err := o.complete()
+			if err != nil {
+				return err
+			}
+			return o.run(c.Context, tasks)
+		},
+	}
+}
+
+func names() []string {
+	var names []string
+	for _, task := range doctor.Tasks() {
+		names = append(names, string(task))
+	}
+	return names
+}
+
+func (o *options) complete() ([]doctor.Task, error) {
+	if err := o.output.Validate(); err != nil {
+		return nil, err
+	}
+	if o.rbac && o.output.Format != "" {
+		return nil, cmdline.Usagef("--rbac prints YAML: it can't be used with -o")
+	}
+	if len(o.tasks) == 0 {
+		return doctor.Tasks(), nil
+	}
+	var tasks []doctor.Task
+	for _, task := range doctor.Tasks() {
+		if slices.Contains(o.tasks, string(task)) {
+			tasks = append(tasks, task)
+		}
+	}
+	for _, name := range o.tasks {
+		if !slices.Contains(names(), name) {
+			return nil, cmdline.Usagef("--for %q is not one of %s", name, strings.Join(names(), ", "))
+		}
+	}
+	return tasks, nil
+}
+
+func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
+		return err
+	}
+	if o.rbac {
+		user, err := doctor.User(ctx, client)
+		if err != nil {
+			return err
+		}
+		return printRole(o.Out, tasks, client.Namespace, user)
+	}
+	report := doctor.Examine(ctx, client, tasks)
+	report.Checks = append(report.Checks, installed(ctx, os.Getenv("PATH")))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := o.print(report); err != nil {
+		return err
+	}
+	if !report.Healthy() {
+		return &cmdline.ExitError{Code: cmdline.ExitFailed}
+	}
+	return nil
+}
+
+func (o *options) print(report *doctor.Report) error {
+	if o.output.IsObject() {
+		checks := []any{}
+		for _, check := range report.Checks {
+			checks = append(checks, map[string]any{"name": check.Name, "status": string(check.Status), "details": check.Details})
+		}
+		return o.PrintObject(o.output, map[string]any{
+			"apiVersion": "apolo.us/v1", "kind": "DoctorReport",
+			"healthy": report.Healthy(), "user": report.User, "namespace": report.Namespace, "checks": checks,
+		})
+	}
+	paint := cmdline.PaintFor(o.Out)
+	styles := map[doctor.Status]cmdline.Style{
+		doctor.OK: cmdline.Good, doctor.Warning: cmdline.Waiting, doctor.Missing: cmdline.Bad, doctor.Unknown: cmdline.Faint,
+	}
+	for _, check := range report.Checks {
+		if o.Quiet && check.Status == doctor.OK {
+			continue
+		}
+		// No table: details are sentences, and a terminal folds them.
+		status := paint(styles[check.Status], fmt.Sprintf("%-7s", check.Status))
+		if _, err := fmt.Fprintf(o.Out, "%s  %-10s  %s\n", status, check.Name, sanitize.Line(check.Details)); err != nil {
+			return err
+		}
+	}
+	if len(report.Lacking) == 0 || report.User == "" {
+		return nil
+	}
+	fmt.Fprint(o.Out, "\n# Ask an administrator of the namespace for what is missing:\n")
+	return printRole(o.Out, report.Lacking, report.Namespace, report.User)
+}
+
+// printRole writes a Role and its binding as YAML.
+func printRole(w io.Writer, tasks []doctor.Task, namespace, user string) error {
+	printer := &printers.YAMLPrinter{}
+	for _, object := range doctor.RoleFor(tasks, namespace, user) {
+		var text bytes.Buffer
+		if err := printer.PrintObj(object, &text); err != nil {
+			return err
+		}
+		// The types have a field for when it was created, and print it though it is empty.
+		if _, err := io.WriteString(w, strings.Replace(text.String(), "  creationTimestamp: null\n", "", 1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
