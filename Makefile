@@ -88,7 +88,8 @@ build: web ## build every binary into bin/, stripped
 	@echo "== building bin/"
 	@mkdir -p bin
 	@$(gobuild) -o bin/ ./cmd/...
-	@ln -sf kubectl-apolo bin/apolo
+	@ln -sf kubectl-apolo bin/apolo; ln -sf kubectl-apolo bin/kubectl_complete-apolo
+	@for plugin in bin/kubectl-apolo_*; do ln -sf kubectl-apolo "bin/kubectl_complete-$${plugin#bin/kubectl-}"; done
 
 .PHONY: web-api
 web-api: ## describe the Console's API in plugins/console/web/src/api/openapi.json, for the page's types

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,4 +64,20 @@ func Clusters(o *Options) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// Entries are the names of what is in a kubeconfig, each list sorted.
+type Entries struct{ Contexts, Clusters, Users []string }
+
+// EntriesOf reads the names of a kubeconfig's entries, whichever of them are in use.
+func EntriesOf(o *Options) (Entries, error) {
+	raw, err := loader(o, o.Overrides).RawConfig()
+	if err != nil {
+		return Entries{}, describeConfigError(err)
+	}
+	return Entries{
+		Contexts: slices.Sorted(maps.Keys(raw.Contexts)),
+		Clusters: slices.Sorted(maps.Keys(raw.Clusters)),
+		Users:    slices.Sorted(maps.Keys(raw.AuthInfos)),
+	}, nil
 }

@@ -43,13 +43,20 @@ func Find(ctx context.Context, o *kube.Options, client *kube.Client, extra []str
 	if !apierrors.IsForbidden(err) {
 		return Found{}, err
 	}
-	names, err = kube.NamespacesOf(o, client.Cluster)
+	names, err = Known(o, client)
 	if err != nil {
 		return Found{}, err
 	}
-	names = slices.Concat(names, remembered(client), extra, []string{client.Namespace})
+	names = append(names, extra...)
 	slices.Sort(names)
 	return Found{Names: slices.Compact(names)}, nil
+}
+
+// Known lists, without a request, the namespaces of a cluster that are known from elsewhere: the current
+// one, those of the kubeconfig and those that were remembered. A name may be there twice.
+func Known(o *kube.Options, client *kube.Client) ([]string, error) {
+	names, err := kube.NamespacesOf(o, client.Cluster)
+	return slices.Concat(names, remembered(client), []string{client.Namespace}), err
 }
 
 // All lists, sorted, all namespaces of a cluster. Where that is forbidden it returns an error for

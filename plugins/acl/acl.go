@@ -2,11 +2,15 @@
 package acl
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
 )
 
 // Main runs kubectl-apolo_acl as a process and returns its exit code.
@@ -17,6 +21,7 @@ func ShareMain() int { return cmdline.Main(NewShare) }
 
 // New builds the commands of acl.
 func New(s *cmdline.Session) *cli.App {
+	s.Completers = completers()
 	return &cli.App{
 		Usage: "Share secrets, and see what is shared with you",
 		Commands: []*cli.Command{
@@ -27,6 +32,23 @@ func New(s *cmdline.Session) *cli.App {
 			newDisableDiscovery(s),
 		},
 	}
+}
+
+func completers() cmdline.Completers {
+	var levels []string
+	for _, level := range grants.Levels() {
+		levels = append(levels, string(level))
+	}
+	return cmdline.Completers{"URI": offers.URIs, "USER": offerUsers, "-u": offers.Users, "LEVEL": cmdline.Words(levels...)}
+}
+
+// offerUsers completes whom something is granted to, or taken from.
+func offerUsers(ctx context.Context, c *cmdline.Completion) {
+	if c.Command == "revoke" {
+		offers.UsersOf(ctx, c)
+		return
+	}
+	offers.UsersNear(ctx, c)
 }
 
 // parseURI reads the URI of a secret; a plain key is not enough here, because what a bare word

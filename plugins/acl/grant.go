@@ -52,6 +52,7 @@ Examples:
 
 // NewShare builds the command share, which is acl grant with a level that may be left out.
 func NewShare(s *cmdline.Session) *cli.App {
+	s.Completers = completers()
 	o := &grantOptions{Session: s}
 	return &cli.App{
 		Usage:     "Share a secret; the same as acl grant",

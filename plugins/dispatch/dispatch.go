@@ -52,6 +52,15 @@ func shortForms() []shortForm {
 	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"kill", "kill"}}
 }
 
+// shortFormOf returns the short form of a name, or nil.
+func shortFormOf(name string) *shortForm {
+	all := shortForms()
+	if i := slices.IndexFunc(all, func(s shortForm) bool { return s.name == name }); i >= 0 {
+		return &all[i]
+	}
+	return nil
+}
+
 // jobPlugin has the verbs behind the short forms.
 const jobPlugin = "job"
 
@@ -85,6 +94,9 @@ func Main() int {
 
 // Run finds and becomes the plugin, or answers itself, and returns the exit code.
 func (d *Dispatcher) Run() int {
+	if words, ok := d.completing(); ok {
+		return d.complete(words)
+	}
 	args := d.Args[1:]
 	if len(args) == 0 {
 		return d.help()
@@ -104,10 +116,13 @@ func (d *Dispatcher) Run() int {
 		return d.fail(exitUsage, "flags must stand behind the command: %s COMMAND %s", d.typed(), name)
 	}
 	path, ok := d.find(name)
-	if i := slices.IndexFunc(shortForms(), func(s shortForm) bool { return s.name == name }); !ok && i >= 0 {
+	if short := shortFormOf(name); !ok && short != nil {
 		name = jobPlugin
-		args = append([]string{name, shortForms()[i].verb}, args[1:]...)
+		args = append([]string{name, short.verb}, args[1:]...)
 		path, ok = d.find(name)
+	}
+	if !ok && name == completionCommand {
+		return d.completion(args[1:])
 	}
 	if !ok {
 		text := fmt.Sprintf("unknown command %q", name)
@@ -132,6 +147,9 @@ func (d *Dispatcher) fail(code int, format string, args ...any) int {
 // typed is what the user typed to get here: apolo, or kubectl apolo.
 func (d *Dispatcher) typed() string {
 	name := strings.TrimSuffix(filepath.Base(d.Args[0]), ".exe")
+	if strings.HasPrefix(name, completerName) {
+		return "kubectl apolo"
+	}
 	if rest, ok := strings.CutPrefix(name, "kubectl-"); ok {
 		return "kubectl " + rest
 	}
@@ -139,12 +157,15 @@ func (d *Dispatcher) typed() string {
 }
 
 // find returns the binary of a plugin.
-func (d *Dispatcher) find(name string) (string, bool) {
+func (d *Dispatcher) find(name string) (string, bool) { return d.file(pluginPrefix + name) }
+
+// file returns the path of a program.
+func (d *Dispatcher) file(name string) (string, bool) {
 	if name != filepath.Base(name) {
 		return "", false // never out of the folders
 	}
 	for _, folder := range d.folders() {
-		path := filepath.Join(folder, pluginPrefix+name)
+		path := filepath.Join(folder, name)
 		if runtime.GOOS == "windows" {
 			path += ".exe"
 		}
@@ -179,7 +200,7 @@ func (d *Dispatcher) known() []string {
 			names = append(names, short.name)
 		}
 	}
-	return names
+	return append(names, completionCommand)
 }
 
 func (d *Dispatcher) folders() []string {
@@ -223,6 +244,7 @@ func (d *Dispatcher) help() int {
 			fmt.Fprintf(&b, "  %-*s  %s %s\n", width, short.name, jobPlugin, short.verb)
 		}
 	}
+	fmt.Fprintf(&b, "\nShells:\n  %s SHELL  print a script that completes commands in bash, zsh, fish or powershell\n", completionCommand)
 	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", d.typed())
 	if _, err := io.WriteString(d.Out, b.String()); err != nil {
 		return exitFailed

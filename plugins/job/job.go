@@ -11,6 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
 )
 
 // naming says in help how a job is named on the command line.
@@ -21,6 +22,7 @@ func Main() int { return cmdline.Main(New) }
 
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
+	s.Completers = completers()
 	return &cli.App{
 		Usage: "Look at jobs, their logs and processes, and end them",
 		Commands: []*cli.Command{
@@ -35,6 +37,27 @@ func New(s *cmdline.Session) *cli.App {
 			newBump(s),
 			newGenerate(s),
 		},
+	}
+}
+
+func completers() cmdline.Completers {
+	var statuses []string
+	for _, status := range jobs.Statuses() {
+		statuses = append(statuses, string(status))
+	}
+	return cmdline.Completers{
+		"JOB": offerJobs, "--name": offers.Jobs, "TAG": offers.Tags(jobs.AnnotationTags),
+		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
+	}
+}
+
+// offerJobs completes the name of a job: one that has not ended, where a verb is of no use otherwise.
+func offerJobs(ctx context.Context, c *cmdline.Completion) {
+	switch c.Command {
+	case "exec", "attach", "port-forward", "kill", "top", "bump-life-span":
+		offers.LivingJobs(ctx, c)
+	default:
+		offers.Jobs(ctx, c)
 	}
 }
 

@@ -45,6 +45,7 @@ func New(s *cmdline.Session) *cli.App {
 // newApp returns the options too, so that tests can look at them.
 func newApp(s *cmdline.Session) (*cli.App, *options) {
 	o := &options{Session: s, lookup: os.LookupEnv, output: cmdline.NewOutput("name", "json", "yaml")}
+	s.Completers = completers()
 	app := &cli.App{
 		Usage:     "Run a command in a container of the cluster, with secrets, and show its log",
 		ArgsUsage: "IMAGE [-- COMMAND [ARGUMENT...]]",

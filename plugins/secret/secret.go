@@ -9,6 +9,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
 )
 
 // Main runs the plugin as a process and returns its exit code.
@@ -16,6 +17,9 @@ func Main() int { return cmdline.Main(New) }
 
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
+	s.Completers = cmdline.Completers{
+		"KEY": offers.Keys, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
+	}
 	return &cli.App{
 		Usage: "Keep passwords, keys and tokens for your jobs",
 		Commands: []*cli.Command{

@@ -134,3 +134,6 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 		return nil, ctx.Err()
 	}
 }
+
+// offerValue completes the path of a file; a value itself can't be known.
+func offerValue(_ context.Context, c *cmdline.Completion) { c.OfferPaths("@") }

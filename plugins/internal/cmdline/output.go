@@ -21,9 +21,17 @@ func NewOutput(words ...string) *Output { return &Output{words: words} }
 
 // Flag is the flag itself.
 func (o *Output) Flag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &o.Format,
-		Usage: "print as `FORMAT`: " + strings.Join(o.words, ", ")}
+	return &chosenFlag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &o.Format,
+		Usage: "print as `FORMAT`: " + strings.Join(o.words, ", ")}, o.words}
 }
+
+// chosenFlag is a flag whose values are known.
+type chosenFlag struct {
+	*cli.StringFlag
+	words []string
+}
+
+func (f *chosenFlag) choices() []string { return f.words }
 
 // Validate refuses words that the command does not know.
 func (o *Output) Validate() error {

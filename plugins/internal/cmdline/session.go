@@ -42,6 +42,8 @@ type Session struct {
 	Dash int
 	// Quiet is the flag -q of the commands that have one.
 	Quiet bool
+	// Completers complete what users type.
+	Completers Completers
 
 	command     string // Typed and the names of the commands behind it
 	verbosity   int
@@ -62,6 +64,12 @@ func Main(build func(*Session) *cli.App) int {
 	// timeout(1) and supervisors send a signal to a process and then to its group: the same one twice,
 	// in no time. Only one that comes later is a second wish.
 	context.AfterFunc(ctx, func() { time.AfterFunc(secondSignal, stop) })
+	if _, ok := completing(os.Args); ok {
+		// A program that gets credentials must not ask or complain in the middle of a line that is typed.
+		if nowhere, err := os.OpenFile(os.DevNull, os.O_RDWR, 0); err == nil {
+			os.Stdin, os.Stderr = nowhere, nowhere
+		}
+	}
 	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, build)
 }
 
@@ -69,6 +77,10 @@ func Main(build func(*Session) *cli.App) int {
 func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, build func(*Session) *cli.App) int {
 	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1}
 	app := s.prepare(build(s))
+	if words, ok := completing(args); ok {
+		s.complete(ctx, app, words)
+		return ExitDone
+	}
 	args = append([]string{s.Typed}, args[1:]...)
 	line, err := arrange(app, args)
 	s.Dash, s.command = line.dash, strings.Join(line.names, " ")

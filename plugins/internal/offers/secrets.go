@@ -1,0 +1,63 @@
+// Package offers completes what several plugins take: keys and URIs of secrets, jobs, users.
+//
+// Nothing here reads the value of a secret. What a server does not answer in time, or refuses, is not
+// offered.
+package offers
+
+import (
+	"context"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// Keys offers the keys of the current namespace, and URIs where one was begun.
+func Keys(ctx context.Context, c *cmdline.Completion) {
+	if uri.IsSecret(c.Text) {
+		URIs(ctx, c)
+		return
+	}
+	keys(ctx, c, place{}, func(key string) { c.Offer(key, "") })
+}
+
+// URIs offers URIs of secrets.
+func URIs(ctx context.Context, c *cmdline.Completion) { URIsWith(ctx, c, "", "") }
+
+// URIsWith offers URIs with text before and behind each; with some behind it the word goes on.
+func URIsWith(ctx context.Context, c *cmdline.Completion, before, behind string) {
+	names{uri.Scheme, keys}.complete(ctx, c, before, behind)
+}
+
+// Env offers secrets for the value of a variable, as in NAME=secret:KEY.
+func Env(ctx context.Context, c *cmdline.Completion) {
+	if name, _, ok := strings.Cut(c.Text, "="); ok {
+		URIsWith(ctx, c, name+"=", "")
+	}
+}
+
+// keys offers the keys of a namespace. Where the user may not list them, these are the secrets that he
+// may read by name, such as those that were shared with him.
+func keys(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
+	client, err := kube.NewClientFor(&c.Kube, where.cluster)
+	if err != nil {
+		return
+	}
+	store, err := secrets.NewStore(client, uri.Secret{Namespace: where.namespace})
+	if err != nil {
+		return
+	}
+	each := func(found secrets.Secret) error {
+		if uri.ValidateKey(found.Key) == nil { // its annotation may be anything
+			offer(found.Key)
+		}
+		return nil
+	}
+	if apierrors.IsForbidden(store.List(ctx, each)) {
+		_ = store.ListNamed(ctx, each) // then there are none
+	}
+}

@@ -1,0 +1,84 @@
+package offers
+
+import (
+	"context"
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// Users offers those who have a grant for a secret of the current namespace. Nobody else is known:
+// Kubernetes keeps no list of users.
+func Users(ctx context.Context, c *cmdline.Completion) { users(ctx, c, uri.Secret{}) }
+
+// UsersNear is Users for the namespace of the secret that the first argument names.
+func UsersNear(ctx context.Context, c *cmdline.Completion) {
+	if where, ok := firstSecret(c); ok {
+		where.Key = ""
+		users(ctx, c, where)
+	}
+}
+
+// UsersOf offers those who have a grant for the secret that the first argument names.
+func UsersOf(ctx context.Context, c *cmdline.Completion) {
+	if where, ok := firstSecret(c); ok {
+		users(ctx, c, where)
+	}
+}
+
+func firstSecret(c *cmdline.Completion) (uri.Secret, bool) {
+	if len(c.Args) == 0 {
+		return uri.Secret{}, false
+	}
+	where, err := uri.Parse(c.Args[0])
+	return where, err == nil
+}
+
+// users reads RoleBindings of grants, without the types of RBAC for the size of the binaries. One page is
+// enough: nobody chooses out of more.
+func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
+	client, err := kube.NewClientFor(&c.Kube, of.Cluster)
+	if err != nil {
+		return
+	}
+	version := schema.GroupVersion{Group: grantee.APIGroup, Version: "v1"}
+	rbac, err := client.REST(version, kube.NewScheme(version))
+	if err != nil {
+		return
+	}
+	selector := secrets.LabelGrant + "=" + secrets.LabelTrue
+	if of.Key != "" {
+		selector += "," + secrets.LabelObject + "=" + secrets.ObjectHash(secrets.ObjectName(of.Key))
+	}
+	answer, err := rbac.Get().
+		Namespace(client.In(of.Namespace).Namespace).
+		Resource("rolebindings").
+		VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: page}, metav1.ParameterCodec).
+		SetHeader("Accept", runtime.ContentTypeJSON).
+		Do(ctx).
+		Raw()
+	if err != nil {
+		return
+	}
+	var found struct {
+		Items []struct {
+			Subjects []struct{ Kind, Namespace, Name string }
+		}
+	}
+	if json.Unmarshal(answer, &found) != nil {
+		return
+	}
+	for _, binding := range found.Items {
+		for _, subject := range binding.Subjects {
+			c.Offer(grantee.Grantee{Kind: subject.Kind, Namespace: subject.Namespace, Name: subject.Name}.String(), "")
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package run
+
+import (
+	"context"
+	"strings"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
+)
+
+func completers() cmdline.Completers {
+	return cmdline.Completers{
+		"--env":     offers.Env,
+		"--volume":  offerVolumes,
+		"--share":   offers.Users,
+		"--preset":  offerPresets,
+		"--restart": cmdline.Words(string(jobs.RestartNever), string(jobs.RestartOnFailure), string(jobs.RestartAlways)),
+		"--pull":    cmdline.Words(string(jobs.PullAlways), string(jobs.PullMissing), string(jobs.PullNever)),
+		"--dry-run": cmdline.Words("client", "server"),
+
+		"--service-account":   offers.Objects("serviceaccounts", ""),
+		"--image-pull-secret": offers.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),
+	}
+}
+
+func offerPresets(ctx context.Context, c *cmdline.Completion) {
+	client, err := kube.NewClient(&c.Kube)
+	if err != nil {
+		return
+	}
+	api, err := jobs.NewClient(client)
+	if err != nil {
+		return
+	}
+	presets, err := api.Presets(ctx)
+	if err != nil {
+		presets = jobs.BuiltinPresets()
+	}
+	for _, preset := range presets.All {
+		c.Offer(preset.Name, preset.Description)
+	}
+}
+
+// offerVolumes completes the first part of a volume, up to the colon before the path in the container.
+func offerVolumes(ctx context.Context, c *cmdline.Completion) {
+	switch scheme, _, ok := strings.Cut(c.Text, ":"); {
+	case !ok:
+		for _, scheme := range []string{"secret:", "disk:", "storage:"} {
+			c.OfferOpen(scheme)
+		}
+	case scheme == "secret":
+		offers.URIsWith(ctx, c, "", ":")
+	case scheme == "disk":
+		offers.ObjectsWith(ctx, c, "persistentvolumeclaims", "disk:", ":")
+	}
+}
