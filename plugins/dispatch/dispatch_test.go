@@ -11,7 +11,7 @@ import (
 )
 
 // plugins makes a folder with executables of these names.
-func plugins(t *testing.T, names ...string) string {
+func plugins(t testing.TB, names ...string) string {
 	t.Helper()
 	folder := t.TempDir()
 	for _, name := range names {

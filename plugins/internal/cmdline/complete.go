@@ -72,8 +72,8 @@ type candidate struct{ text, description string }
 // as anything else than one plain word: what stands in a cluster or is the name of a file, others may
 // have chosen.
 func (c *Completion) Offer(text, description string) {
-	if !strings.HasPrefix(text, c.Text) || !plain(text) {
-		return
+	if !strings.HasPrefix(text, c.Text) || !plain(text) || text[0] == '-' && c.Text == "" {
+		return // what begins with a dash would be a flag, where none was begun
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
