@@ -13,6 +13,7 @@ function add(chunk) {
   for (const name of chunk.imports ?? []) add(manifest[name]);
 }
 add(Object.values(manifest).find((chunk) => chunk.isEntry));
+add(manifest["src/main.tsx"]); // which the entry loads at once
 // Of the fonts, a browser loads those that the page's letters need.
 for (const chunk of Object.values(manifest)) {
   for (const file of chunk.assets ?? []) if (file.includes("inter-latin-wght")) files.add(file);

@@ -1,4 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
+import { base, pageKey, takeEarly } from "../lib/early";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
@@ -18,16 +19,6 @@ export type LogFrame = Schemas["LogFrame"];
 export type JobState = Schemas["JobState"];
 export type TerminalOutput = Schemas["TerminalOutput"];
 export type Level = NonNullable<Schemas["Grant"]["level"]>;
-
-const base = "/api/v1";
-const keyName = "apolo.pageKey";
-
-/** The part of the session that only this page has; see docs/console-api.md. */
-export const pageKey = {
-  get: () => localStorage.getItem(keyName) ?? "",
-  set: (key: string) => localStorage.setItem(keyName, key),
-  drop: () => localStorage.removeItem(keyName),
-};
 
 /** What the API answers when something went wrong. Its message is a sentence for the user. */
 export class ApiError extends Error {
@@ -50,7 +41,7 @@ const middleware: Middleware = {
   onRequest({ request }) {
     const key = pageKey.get();
     if (key) request.headers.set("Apolo-Page-Key", key);
-    return request;
+    return takeEarly(request) ?? request;
   },
   onResponse({ response, schemaPath }) {
     if (response.status === 401 && schemaPath !== "/login") onLoggedOut();

@@ -1,6 +1,7 @@
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 import { usePlace } from "../app/place";
+import { needs } from "../lib/early";
 import { applyFrame } from "../lib/jobList";
 import { api, ask, type Job, type JobsFrame, type Place, socketAddress, stillLoggedIn } from "./client";
 import { ReconnectingSocket } from "./socket";
@@ -8,20 +9,33 @@ import { ReconnectingSocket } from "./socket";
 /** The name under which an answer is kept. */
 export const key = (what: string, place: Place, ...more: string[]) => [what, place.cluster, place.namespace, ...more];
 
-export function useContexts() {
-  const place = usePlace();
-  return useQuery({
-    queryKey: key("contexts", place),
-    queryFn: ({ signal }) => ask(api.GET("/contexts", { params: { query: place }, signal })),
-    staleTime: 60_000,
-    placeholderData: (old) => old,
-  });
+const contexts = (place: Place) =>
+  queryOptions({ queryKey: key("contexts", place), queryFn: ({ signal }) => ask(api.GET("/contexts", { params: { query: place }, signal })), staleTime: 60_000 });
+
+const secrets = (place: Place) =>
+  queryOptions({ queryKey: key("secrets", place), queryFn: ({ signal }) => ask(api.GET("/secrets", { params: { query: place }, signal })) });
+
+const presets = (place: Place) =>
+  queryOptions({ queryKey: key("presets", place), queryFn: ({ signal }) => ask(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
+
+const actions = (place: Place) =>
+  queryOptions({ queryKey: key("actions", place), queryFn: ({ signal }) => ask(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
+
+/** Has the answers that were asked for early at hand when the page is drawn for the first time. */
+export function takeAnswers(queries: QueryClient, path: string, place: Place): Promise<unknown> {
+  const fetching: Record<string, () => Promise<void>> = {
+    "/contexts": () => queries.prefetchQuery(contexts(place)),
+    "/secrets": () => queries.prefetchQuery(secrets(place)),
+    "/presets": () => queries.prefetchQuery(presets(place)),
+    "/actions": () => queries.prefetchQuery(actions(place)),
+  };
+  return Promise.all(needs(path).map((what) => fetching[what]!()));
 }
 
-export function useSecrets() {
-  const place = usePlace();
-  return useQuery({ queryKey: key("secrets", place), queryFn: ({ signal }) => ask(api.GET("/secrets", { params: { query: place }, signal })) });
-}
+export const useContexts = () => useQuery({ ...contexts(usePlace()), placeholderData: (old) => old });
+export const useSecrets = () => useQuery(secrets(usePlace()));
+export const usePresets = () => useQuery(presets(usePlace()));
+export const useActions = () => useQuery(actions(usePlace()));
 
 export function useGrants(secret: string) {
   const place = usePlace();
@@ -40,16 +54,6 @@ export function useAccess() {
 export function useUsableSecrets(enabled: boolean) {
   const place = usePlace();
   return useQuery({ queryKey: key("usable", place), queryFn: ({ signal }) => ask(api.GET("/usable-secrets", { params: { query: place }, signal })), enabled });
-}
-
-export function usePresets() {
-  const place = usePlace();
-  return useQuery({ queryKey: key("presets", place), queryFn: ({ signal }) => ask(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
-}
-
-export function useActions() {
-  const place = usePlace();
-  return useQuery({ queryKey: key("actions", place), queryFn: ({ signal }) => ask(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
 }
 
 export function useJob(name: string, version: string) {

@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { Suspense, useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
-import { api, ApiError, ask, pageKey, type Session, whenLoggedOut } from "../api/client";
-import { LoginPage } from "../pages/LoginPage";
+import { api, ApiError, ask, type Session, whenLoggedOut } from "../api/client";
+import { pageKey } from "../lib/early";
 import { Broken } from "../parts/Broken";
 import { Loading, NotFound } from "../parts/states";
 import { takeLinkToken } from "./link";
@@ -11,16 +11,46 @@ import { loadAhead, loaded } from "./loaded";
 import { PlaceProvider } from "./place";
 import { DashboardPage } from "../pages/DashboardPage";
 
-const AccessPage = loaded(() => import("../pages/AccessPage"));
-const JobPage = loaded(() => import("../pages/JobPage"));
-const JobsPage = loaded(() => import("../pages/JobsPage"));
-const SecretsPage = loaded(() => import("../pages/SecretsPage"));
+const AccessPage = loaded(() => import("../pages/AccessPage"), <Loading />);
+const JobPage = loaded(() => import("../pages/JobPage"), <Loading />);
+const JobsPage = loaded(() => import("../pages/JobsPage"), <Loading />);
+const LoginPage = loaded(() => import("../pages/LoginPage"), <Loading />);
+const SecretsPage = loaded(() => import("../pages/SecretsPage"), <Loading />);
 
-type State = { kind: "starting" } | { kind: "in"; session: Session } | { kind: "out"; mode: Session["mode"]; problem: string };
+/** Loads the code of the page at a path. */
+export async function loadPage(path: string): Promise<void> {
+  const page = { access: AccessPage, jobs: path.startsWith("/jobs/") ? JobPage : JobsPage, secrets: SecretsPage }[path.split("/")[1] ?? ""];
+  await page?.load().catch(() => undefined); // it is tried again, and the failure shown, when it is drawn
+}
+
+export type State = { kind: "in"; session: Session } | { kind: "out"; mode: Session["mode"]; problem: string };
+
+async function logIn(token: string): Promise<State> {
+  const session = await ask(api.POST("/login", { body: { token } }));
+  pageKey.set(session.pageKey);
+  return { kind: "in", session };
+}
+
+/** Logs in with the link's token, if there is one, or finds out who is logged in. */
+export async function begin(): Promise<State> {
+  const token = takeLinkToken();
+  let problem = "";
+  try {
+    if (token) return await logIn(token);
+  } catch (error) {
+    problem = error instanceof ApiError ? error.message : String(error);
+  }
+  try {
+    const session = await ask(api.GET("/session"));
+    return session.authenticated ? { kind: "in", session } : { kind: "out", mode: session.mode, problem };
+  } catch (error) {
+    return { kind: "out", mode: "local", problem: problem || (error instanceof Error ? error.message : String(error)) };
+  }
+}
 
 /** Who is logged in, and then the pages. */
-export function App() {
-  const [state, setState] = useState<State>({ kind: "starting" });
+export function App({ initial }: { initial: State }) {
+  const [state, setState] = useState(initial);
   const queries = useQueryClient();
   const path = useLocation()[0].split("/")[1];
 
@@ -28,44 +58,17 @@ export function App() {
     (problem: string) => {
       pageKey.drop();
       queries.clear();
-      setState((old) => ({ kind: "out", mode: old.kind === "in" ? old.session.mode : old.kind === "out" ? old.mode : "local", problem: old.kind === "out" ? old.problem : problem }));
+      setState((old) => ({ kind: "out", mode: old.kind === "in" ? old.session.mode : old.mode, problem: old.kind === "out" ? old.problem : problem }));
     },
     [queries],
   );
-
-  const enter = useCallback(async (token: string) => {
-    const answer = await ask(api.POST("/login", { body: { token } }));
-    pageKey.set(answer.pageKey);
-    setState({ kind: "in", session: answer });
-  }, []);
-
-  useEffect(() => {
-    whenLoggedOut(() => leave("Your session has ended. Log in again."));
-    void (async () => {
-      const token = takeLinkToken();
-      let problem = "";
-      if (token) {
-        try {
-          await enter(token);
-          return;
-        } catch (error) {
-          problem = error instanceof ApiError ? error.message : String(error);
-        }
-      }
-      try {
-        const session = await ask(api.GET("/session"));
-        setState(session.authenticated ? { kind: "in", session } : { kind: "out", mode: session.mode, problem });
-      } catch (error) {
-        setState({ kind: "out", mode: "local", problem: problem || (error instanceof Error ? error.message : String(error)) });
-      }
-    })();
-  }, [enter, leave]);
+  const enter = useCallback(async (token: string) => setState(await logIn(token)), []);
+  useEffect(() => whenLoggedOut(() => leave("Your session has ended. Log in again.")), [leave]);
 
   useEffect(() => {
     if (state.kind === "in") setTimeout(loadAhead, 500);
   }, [state.kind]);
 
-  if (state.kind === "starting") return null;
   if (state.kind === "out") return <LoginPage mode={state.mode} problem={state.problem} onLogin={enter} />;
   const logOut = () =>
     void ask(api.POST("/logout"))
@@ -74,7 +77,7 @@ export function App() {
   return (
     <PlaceProvider>
       <Layout session={state.session} onLogOut={logOut}>
-        <Broken key={path}><Suspense fallback={<Loading />}>
+        <Broken key={path}>
           <Switch>
             <Route path="/"><Redirect to="/dashboard" replace /></Route>
             <Route path="/dashboard"><DashboardPage /></Route>
@@ -84,7 +87,7 @@ export function App() {
             <Route path="/access"><AccessPage /></Route>
             <Route><NotFound /></Route>
           </Switch>
-        </Suspense></Broken>
+        </Broken>
       </Layout>
     </PlaceProvider>
   );

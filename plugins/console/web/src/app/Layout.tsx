@@ -17,6 +17,7 @@ import ListItem from "@mui/material/ListItem";
 import ListItemButton from "@mui/material/ListItemButton";
 import ListItemIcon from "@mui/material/ListItemIcon";
 import ListItemText from "@mui/material/ListItemText";
+import Skeleton from "@mui/material/Skeleton";
 import { useColorScheme } from "@mui/material/styles";
 import Toolbar from "@mui/material/Toolbar";
 import Tooltip from "@mui/material/Tooltip";
@@ -26,8 +27,16 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Link as RouteLink, useLocation } from "wouter";
 import type { Session } from "../api/client";
 import { Logo } from "../parts/Logo";
-import { PlacePicker } from "./PlacePicker";
+import { loaded } from "./loaded";
 import { useWhere } from "./place";
+
+// Its two fields cost as much as the rest of the first page together.
+const PlacePicker = loaded(() => import("./PlacePicker"), (
+  <Box sx={{ display: "grid", gap: 1.5 }}>
+    <Skeleton variant="rounded" height={40} />
+    <Skeleton variant="rounded" height={40} />
+  </Box>
+), { later: true });
 
 const width = 256;
 const pages = [

@@ -8,7 +8,7 @@ import { checkNamespace } from "../lib/validate";
 import { useWhere } from "./place";
 
 /** The cluster and the namespace that the pages are about. */
-export function PlacePicker() {
+export default function PlacePicker() {
   const { place, move } = useWhere();
   const contexts = useContexts();
   const cluster = place.cluster || contexts.data?.current.cluster || "";

@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useMemo } from "react";
 import { useLocation, useSearch } from "wouter";
 import type { Place } from "../api/client";
+import { placeOf, rememberPlace } from "../lib/places";
 
 interface Where {
   /** Empty names stand for the kubeconfig's current ones. */
@@ -15,30 +16,16 @@ const Context = createContext<Where>({ place: { cluster: "", namespace: "" }, mo
 export const useWhere = () => useContext(Context);
 export const usePlace = () => useContext(Context).place;
 
-const remembered = "apolo.place";
-
-function recall(): Place {
-  try {
-    const { cluster, namespace } = JSON.parse(sessionStorage.getItem(remembered) ?? "{}") as Partial<Place>;
-    return { cluster: cluster ?? "", namespace: namespace ?? "" };
-  } catch {
-    return { cluster: "", namespace: "" };
-  }
-}
-
 /** Keeps the cluster and the namespace in the address, so that a page can be reloaded and bookmarked. */
 export function PlaceProvider({ children }: { children: ReactNode }) {
   const search = useSearch();
   const [path, navigate] = useLocation();
   const queries = useQueryClient();
-  const place = useMemo(() => {
-    const query = new URLSearchParams(search);
-    return query.has("namespace") || query.has("cluster") ? { cluster: query.get("cluster") ?? "", namespace: query.get("namespace") ?? "" } : recall();
-  }, [search]);
+  const place = useMemo(() => placeOf(search), [search]);
   const at = useCallback((to: string) => to + suffix(place), [place]);
   const move = useCallback(
     (to: Place) => {
-      sessionStorage.setItem(remembered, JSON.stringify(to));
+      rememberPlace(to);
       void queries.cancelQueries();
       navigate((path.startsWith("/jobs/") ? "/jobs" : path) + suffix(to));
     },

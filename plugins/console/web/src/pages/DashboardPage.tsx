@@ -5,7 +5,7 @@ import Button from "@mui/material/Button";
 import Paper from "@mui/material/Paper";
 import Skeleton from "@mui/material/Skeleton";
 import Typography from "@mui/material/Typography";
-import { Suspense, useState } from "react";
+import { useState } from "react";
 import { Link } from "wouter";
 import type { Action, Job } from "../api/client";
 import { useActions, useLiveJobs, usePresets } from "../api/queries";
@@ -41,7 +41,7 @@ export function DashboardPage() {
         </Card>
         <RunningJobs />
       </Box>
-      {chosen && <Suspense fallback={null}><RunDialog action={chosen} onClose={() => setChosen(undefined)} /></Suspense>}
+      {chosen && <RunDialog action={chosen} onClose={() => setChosen(undefined)} />}
     </>
   );
 }

@@ -6,7 +6,7 @@ import Chip from "@mui/material/Chip";
 import Tab from "@mui/material/Tab";
 import Tabs from "@mui/material/Tabs";
 import Typography from "@mui/material/Typography";
-import { type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError, type JobDetails, sentence } from "../api/client";
 import { useJob, useLiveJobs } from "../api/queries";
@@ -23,7 +23,7 @@ import { Card, Empty, Failed, Loading, Notes, PageHeading, RowSkeletons } from "
 import { StatusChip } from "../parts/StatusChip";
 import BoxIcon from "@mui/icons-material/Inventory2Outlined";
 
-const JobTerminal = loaded(() => import("../parts/JobTerminal"));
+const JobTerminal = loaded(() => import("../parts/JobTerminal"), <Loading />);
 const tabs = ["details", "log", "terminal"] as const;
 
 export default function JobPage({ name, tab }: { name: string; tab: string }) {
@@ -55,7 +55,7 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
             <Box role="tabpanel" id="job-panel" aria-labelledby={`tab-${shown}`}>
               {shown === "log" ? <JobLog name={name} /> : shown === "terminal" ? (
                 job.isPending && !live ? <RowSkeletons /> : now && !active(now) ? <Empty icon={<BoxIcon />} title="This job has ended">A terminal needs a running job; its log is still there.</Empty>
-                  : <Suspense fallback={<Loading />}><JobTerminal name={name} /></Suspense>
+                  : <JobTerminal name={name} />
               ) : job.isError ? <Failed error={job.error} retry={() => void job.refetch()} /> : job.isPending ? <RowSkeletons rows={6} /> : <Details job={job.data} />}
             </Box>
           </Card>

@@ -23,7 +23,7 @@ const texts = {
   },
 };
 
-export function LoginPage({ mode, problem, onLogin }: { mode: Session["mode"]; problem: string; onLogin(token: string): Promise<void> }) {
+export default function LoginPage({ mode, problem, onLogin }: { mode: Session["mode"]; problem: string; onLogin(token: string): Promise<void> }) {
   const text = texts[mode];
   const input = useRef<HTMLInputElement>(null);
   const [busy, setBusy] = useState(false);
