@@ -171,6 +171,7 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 		return err
 	}
 	env.Setenv("SERVER_PORT", server.Port()) // one that is in use
+	env.Setenv("KUBECTL_DIR", c.BinDir)
 	env.Setenv("PATH", strings.Join([]string{bin, c.BinDir, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	env.Setenv("HOME", env.WorkDir)
 	docs, err := filepath.Abs("../../docs")

@@ -58,16 +58,30 @@ func startTerminal(t *testing.T, kubeconfig string, name string, args ...string)
 // waitFor returns once the screen shows text.
 func (term *terminal) waitFor(text string) {
 	term.t.Helper()
-	deadline := time.AfterFunc(time.Minute, func() { term.file.Close() })
+	deadline := time.AfterFunc(time.Minute, func() {
+		_ = term.command.Process.Kill() // what was read by now tells what is wrong
+		term.lock.Lock()
+		defer term.lock.Unlock()
+		term.closed = true
+		term.changed.Broadcast()
+	})
 	defer deadline.Stop()
 	term.lock.Lock()
 	defer term.lock.Unlock()
-	for !bytes.Contains(term.screen.Bytes(), []byte(text)) {
+	// zsh takes the space behind what it completes back, and writes it again.
+	for !bytes.Contains(bytes.ReplaceAll(term.screen.Bytes(), []byte(" \b"), nil), []byte(text)) {
 		if term.closed {
 			term.t.Fatalf("%q never appeared; the screen is:\n%s", text, term.screen.String())
 		}
 		term.changed.Wait()
 	}
+}
+
+// clear forgets what the screen showed.
+func (term *terminal) clear() {
+	term.lock.Lock()
+	defer term.lock.Unlock()
+	term.screen.Reset()
 }
 
 func (term *terminal) typeLine(text string) {
