@@ -6,14 +6,25 @@ package access
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
+
+// Rule allows verbs on resources, as a rule of RBAC does: of all objects where it has no ResourceNames.
+type Rule struct {
+	Verbs         []string `json:"verbs"`
+	APIGroups     []string `json:"apiGroups"`
+	Resources     []string `json:"resources"`
+	ResourceNames []string `json:"resourceNames"`
+}
 
 // Rules is what the user may do in one namespace.
 type Rules struct {
@@ -22,7 +33,7 @@ type Rules struct {
 	// other than RBAC can't; empty otherwise.
 	Incomplete string
 
-	rules []authorizationv1.ResourceRule
+	rules []Rule
 }
 
 // Review asks one question; for several, make an Asker.
@@ -35,7 +46,7 @@ func Review(ctx context.Context, client *kube.Client, namespace string) (Rules, 
 }
 
 // NewRules are rules that were read from RBAC objects, for questions about somebody else.
-func NewRules(namespace string, rules []authorizationv1.ResourceRule) Rules {
+func NewRules(namespace string, rules []Rule) Rules {
 	return Rules{Namespace: namespace, rules: rules}
 }
 
@@ -47,8 +58,8 @@ type Asker struct {
 
 // NewAsker prepares for questions to a cluster. It makes no request.
 func NewAsker(client *kube.Client) (*Asker, error) {
-	version := authorizationv1.SchemeGroupVersion
-	api, err := client.REST(version, kube.NewScheme(version, &authorizationv1.SelfSubjectRulesReview{}))
+	version := schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}
+	api, err := client.REST(version, kube.NewScheme(version))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +68,7 @@ func NewAsker(client *kube.Client) (*Asker, error) {
 
 // All tells whether verb is allowed on every object of the resource.
 func (r Rules) All(verb string, resource schema.GroupResource) bool {
-	return slices.ContainsFunc(r.rules, func(rule authorizationv1.ResourceRule) bool {
+	return slices.ContainsFunc(r.rules, func(rule Rule) bool {
 		return len(rule.ResourceNames) == 0 && covers(rule, verb, resource)
 	})
 }
@@ -74,27 +85,65 @@ func (r Rules) Names(verb string, resource schema.GroupResource) []string {
 	return slices.Compact(names)
 }
 
-func covers(rule authorizationv1.ResourceRule, verb string, resource schema.GroupResource) bool {
+func covers(rule Rule, verb string, resource schema.GroupResource) bool {
 	has := func(list []string, s string) bool { return slices.Contains(list, s) || slices.Contains(list, "*") }
 	return has(rule.Verbs, verb) && has(rule.APIGroups, resource.Group) && has(rule.Resources, resource.Resource)
 }
 
+// rulesReview is what matters of a SelfSubjectRulesReview.
+type rulesReview struct {
+	metav1.TypeMeta `json:",inline"`
+	Spec            struct {
+		Namespace string `json:"namespace"`
+	} `json:"spec"`
+	Status struct {
+		ResourceRules   []Rule `json:"resourceRules"`
+		Incomplete      bool   `json:"incomplete"`
+		EvaluationError string `json:"evaluationError"`
+	} `json:"status"`
+}
+
 // Review asks about one namespace with one SelfSubjectRulesReview.
 func (a *Asker) Review(ctx context.Context, namespace string) (Rules, error) {
-	question := &authorizationv1.SelfSubjectRulesReview{
-		Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace},
+	review := &rulesReview{TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectRulesReview"}}
+	review.Spec.Namespace = namespace
+	if err := ask(ctx, a.client, a.api, "selfsubjectrulesreviews", review); err != nil {
+		return Rules{}, err
 	}
-	answer := &authorizationv1.SelfSubjectRulesReview{}
-	err := a.api.Post().Resource("selfsubjectrulesreviews").Body(question).Do(ctx).Into(answer)
-	if err != nil {
-		return Rules{}, a.client.Explain(err, kube.Request{Verb: "create", Resource: "selfsubjectrulesreviews"})
-	}
-	rules := Rules{Namespace: namespace, rules: answer.Status.ResourceRules}
-	if answer.Status.Incomplete {
-		rules.Incomplete = answer.Status.EvaluationError
+	rules := Rules{Namespace: namespace, rules: review.Status.ResourceRules}
+	if review.Status.Incomplete {
+		rules.Incomplete = review.Status.EvaluationError
 		if rules.Incomplete == "" {
 			rules.Incomplete = "the server gives no reason"
 		}
 	}
 	return rules, nil
+}
+
+// ask sends a review, a pointer to a struct, and reads the answer into it.
+//
+// The types that Kubernetes has for reviews would make each binary larger by a quarter of a megabyte
+// (docs/decisions/0001).
+func ask(ctx context.Context, client *kube.Client, api rest.Interface, resource string, review any) error {
+	body, err := json.Marshal(review)
+	if err != nil {
+		return err
+	}
+	answer := api.Post().
+		Resource(resource).
+		SetHeader("Accept", runtime.ContentTypeJSON).
+		SetHeader("Content-Type", runtime.ContentTypeJSON).
+		Body(body).
+		Do(ctx)
+	err = answer.Error() // Raw's own knows less
+	if err == nil {
+		body, err = answer.Raw()
+	}
+	if err != nil {
+		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
+	}
+	if err := json.Unmarshal(body, review); err != nil {
+		return fmt.Errorf("%s answered something else than a review; is a proxy in between?", client.Host())
+	}
+	return nil
 }

@@ -3,7 +3,8 @@ package access
 import (
 	"context"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
@@ -14,17 +15,25 @@ func WhoAmI(ctx context.Context, client *kube.Client) (string, error) {
 	return user.Username, err
 }
 
-// Identity is WhoAmI with the groups and all else that the API server knows of the user.
-func Identity(ctx context.Context, client *kube.Client) (authenticationv1.UserInfo, error) {
-	version := authenticationv1.SchemeGroupVersion
-	api, err := client.REST(version, kube.NewScheme(version, &authenticationv1.SelfSubjectReview{}))
+// User is what the API server knows of a user.
+type User struct {
+	Username string   `json:"username"`
+	Groups   []string `json:"groups"`
+}
+
+// Identity is WhoAmI with the user's groups.
+func Identity(ctx context.Context, client *kube.Client) (User, error) {
+	version := schema.GroupVersion{Group: "authentication.k8s.io", Version: "v1"}
+	api, err := client.REST(version, kube.NewScheme(version))
 	if err != nil {
-		return authenticationv1.UserInfo{}, err
+		return User{}, err
 	}
-	answer := &authenticationv1.SelfSubjectReview{}
-	err = api.Post().Resource("selfsubjectreviews").Body(&authenticationv1.SelfSubjectReview{}).Do(ctx).Into(answer)
-	if err != nil {
-		return authenticationv1.UserInfo{}, client.Explain(err, kube.Request{Verb: "create", Resource: "selfsubjectreviews"})
-	}
-	return answer.Status.UserInfo, nil
+	review := &struct {
+		metav1.TypeMeta `json:",inline"`
+		Status          struct {
+			UserInfo User `json:"userInfo"`
+		} `json:"status"`
+	}{TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "SelfSubjectReview"}}
+	err = ask(ctx, client, api, "selfsubjectreviews", review)
+	return review.Status.UserInfo, err
 }

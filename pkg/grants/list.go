@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -231,7 +230,7 @@ func Of(ctx context.Context, client *kube.Client, somebody Grantee, namespaces [
 		return List{}, err
 	}
 	reader := &ruleReader{client: client, api: api, somebody: somebody, clusterRoles: map[string][]rbacv1.PolicyRule{}}
-	var everywhere []authorizationv1.ResourceRule
+	var everywhere []access.Rule
 	clusterBindings := &rbacv1.ClusterRoleBindingList{}
 	unseen := []string{"rights through groups, since Kubernetes does not know who is in them; with the right to impersonate, 'acl ls --as " + somebody.String() + "' shows all"}
 	err = api.Get().Resource("clusterrolebindings").Do(ctx).Into(clusterBindings)
@@ -271,7 +270,7 @@ type ruleReader struct {
 }
 
 // namespace reads the rules that hold in one namespace, besides those that hold everywhere.
-func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere []authorizationv1.ResourceRule) (access.Rules, []string, error) {
+func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere []access.Rule) (access.Rules, []string, error) {
 	found, err := listBindings(ctx, r.client, r.api, namespace, "")
 	if apierrors.IsForbidden(err) {
 		return access.NewRules(namespace, everywhere), []string{"namespace " + namespace + ", since you may not list its rolebindings"}, nil
@@ -312,7 +311,7 @@ func (r *ruleReader) concerns(subjects []rbacv1.Subject, bindingNamespace string
 }
 
 // rules reads the rules that a binding points to. A role that is gone gives nothing.
-func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.RoleRef) (rules []authorizationv1.ResourceRule, problem string, err error) {
+func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.RoleRef) (rules []access.Rule, problem string, err error) {
 	var policy []rbacv1.PolicyRule
 	if ref.Kind == "ClusterRole" {
 		r.lock.Lock()
@@ -339,7 +338,7 @@ func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.Rol
 		return nil, "", r.client.Explain(err, kube.Request{Verb: "get", Resource: "roles", Namespace: namespace, Name: ref.Name})
 	}
 	for _, rule := range policy {
-		rules = append(rules, authorizationv1.ResourceRule{
+		rules = append(rules, access.Rule{
 			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames})
 	}
 	return rules, "", nil

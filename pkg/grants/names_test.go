@@ -10,8 +10,6 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
-
-	authorizationv1 "k8s.io/api/authorization/v1"
 )
 
 var token = secrets.Secret{Namespace: "alice", Key: "token", Object: "token", UID: types.UID("0f3a9c21-aaaa-bbbb-cccc-dddddddddddd")}
@@ -106,28 +104,28 @@ func FuzzParseObjectName(f *testing.F) {
 }
 
 func TestRowsFromRules(t *testing.T) {
-	rule := func(group, resource, names, verbs string) authorizationv1.ResourceRule {
-		r := authorizationv1.ResourceRule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: strings.Fields(verbs)}
+	rule := func(group, resource, names, verbs string) access.Rule {
+		r := access.Rule{APIGroups: []string{group}, Resources: []string{resource}, Verbs: strings.Fields(verbs)}
 		r.ResourceNames = strings.Fields(names)
 		return r
 	}
 	const rbac = rbacv1.GroupName
 	for name, test := range map[string]struct {
-		rules []authorizationv1.ResourceRule
+		rules []access.Rule
 		want  map[string]Level // by object, "" for the namespace
 	}{
-		"nothing about secrets":  {[]authorizationv1.ResourceRule{rule("", "pods", "", "get")}, map[string]Level{}},
-		"one by name":            {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get")}, map[string]Level{"a": Read}},
-		"list alone is not read": {[]authorizationv1.ResourceRule{rule("", "secrets", "", "list")}, map[string]Level{}},
-		"other group":            {[]authorizationv1.ResourceRule{rule("example.com", "secrets", "a", "get")}, map[string]Level{}},
-		"write by several rules": {[]authorizationv1.ResourceRule{rule("", "secrets", "a b", "get"), rule("", "secrets", "a", "update"), rule("", "secrets", "a", "delete")}, map[string]Level{"a": Write, "b": Read}},
-		"update without delete":  {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update")}, map[string]Level{"a": Read}},
-		"manage": {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update patch delete"),
+		"nothing about secrets":  {[]access.Rule{rule("", "pods", "", "get")}, map[string]Level{}},
+		"one by name":            {[]access.Rule{rule("", "secrets", "a", "get")}, map[string]Level{"a": Read}},
+		"list alone is not read": {[]access.Rule{rule("", "secrets", "", "list")}, map[string]Level{}},
+		"other group":            {[]access.Rule{rule("example.com", "secrets", "a", "get")}, map[string]Level{}},
+		"write by several rules": {[]access.Rule{rule("", "secrets", "a b", "get"), rule("", "secrets", "a", "update"), rule("", "secrets", "a", "delete")}, map[string]Level{"a": Write, "b": Read}},
+		"update without delete":  {[]access.Rule{rule("", "secrets", "a", "get update")}, map[string]Level{"a": Read}},
+		"manage": {[]access.Rule{rule("", "secrets", "a", "get update patch delete"),
 			rule(rbac, "rolebindings", "apolo:secret:a:read:00000000 apolo:secret:a:manage:00000000", "get update patch")}, map[string]Level{"a": Manage}},
-		"another's manage":     {[]authorizationv1.ResourceRule{rule("", "secrets", "a", "get update delete"), rule(rbac, "rolebindings", "apolo:secret:b:manage:00000000", "update")}, map[string]Level{"a": Write}},
-		"wildcards everywhere": {[]authorizationv1.ResourceRule{rule("*", "*", "", "*")}, map[string]Level{"": Manage}},
-		"whole namespace":      {[]authorizationv1.ResourceRule{rule("", "secrets", "", "get")}, map[string]Level{"": Read}},
-		"edit":                 {[]authorizationv1.ResourceRule{rule("", "secrets", "", "get list update delete create")}, map[string]Level{"": Write}},
+		"another's manage":     {[]access.Rule{rule("", "secrets", "a", "get update delete"), rule(rbac, "rolebindings", "apolo:secret:b:manage:00000000", "update")}, map[string]Level{"a": Write}},
+		"wildcards everywhere": {[]access.Rule{rule("*", "*", "", "*")}, map[string]Level{"": Manage}},
+		"whole namespace":      {[]access.Rule{rule("", "secrets", "", "get")}, map[string]Level{"": Read}},
+		"edit":                 {[]access.Rule{rule("", "secrets", "", "get list update delete create")}, map[string]Level{"": Write}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]Level{}

@@ -8,8 +8,10 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 const (
@@ -31,10 +33,11 @@ type grantOptions struct {
 	where   uri.Secret
 	grantee grants.Grantee
 	level   grants.Level
+	output  *cmdline.Output
 }
 
 func newGrant(s *cmdline.Session) *cli.Command {
-	o := &grantOptions{Session: s}
+	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "grant",
 		Usage:     "Give somebody access to one secret",
@@ -45,7 +48,7 @@ Examples:
   ` + s.Typed + ` grant secret:wandb-token bob read
   ` + s.Typed + ` grant secret:wandb-token group:research read
   ` + s.Typed + ` grant secret://default/team/wandb-token sa:ci:runner read`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
 		Action: o.action("grant", 3),
 	}
 }
@@ -53,7 +56,7 @@ Examples:
 // NewShare builds the command share, which is acl grant with a level that may be left out.
 func NewShare(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
-	o := &grantOptions{Session: s}
+	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.App{
 		Usage:     "Share a secret; the same as acl grant",
 		ArgsUsage: "URI USER [LEVEL]",
@@ -62,7 +65,7 @@ func NewShare(s *cmdline.Session) *cli.App {
 Examples:
   ` + s.Typed + ` secret:wandb-token bob
   ` + s.Typed + ` secret:wandb-token group:research write`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
 		Action: o.action("share", 2),
 	}
 }
@@ -94,7 +97,7 @@ func (o *grantOptions) complete(args []string) (err error) {
 	if o.level, err = grants.ParseLevel(args[2]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
-	return nil
+	return o.output.Validate()
 }
 
 func (o *grantOptions) run(ctx context.Context) error {
@@ -110,6 +113,11 @@ func (o *grantOptions) run(ctx context.Context) error {
 		namespaces.Remember(client, o.where.Namespace)
 	}
 	switch {
+	case o.output.Format == "name":
+		o.Done("%s", complete(client, o.where))
+		return nil
+	case o.output.IsObject():
+		return o.PrintObject(o.output, o.object(client, before))
 	case before == o.level:
 		o.Done("secret/%s unchanged (%s has %s already)", o.where.Key, describe(o.grantee), before)
 		return nil
@@ -123,6 +131,20 @@ func (o *grantOptions) run(ctx context.Context) error {
 	}
 	o.Hint("tell them: kubectl apolo run --env X=%s …", complete(client, o.where))
 	return nil
+}
+
+// object is what the grantee has now, for programs.
+func (o *grantOptions) object(client *kube.Client, before grants.Level) *objects.Access {
+	now := o.level
+	if before.Includes(now) {
+		now = before
+	}
+	namespace := o.where.Namespace
+	if namespace == "" {
+		namespace = client.Namespace
+	}
+	return &objects.Access{TypeMeta: objects.Kind("Access"), URI: complete(client, o.where), Namespace: namespace,
+		Key: o.where.Key, Name: secrets.ObjectName(o.where.Key), Access: string(now), Grantee: o.grantee.String(), PreviousAccess: string(before)}
 }
 
 // openGranter opens the place of a secret, in the cluster that its URI names.

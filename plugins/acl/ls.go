@@ -15,6 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // patience is how long a person waits without being told what for.
@@ -33,7 +34,7 @@ type lsOptions struct {
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, output: cmdline.NewOutput("json", "yaml")}
+	o := &lsOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "ls",
 		Aliases:   []string{"list"},
@@ -213,7 +214,7 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 	if o.output.IsObject() {
 		return o.PrintObject(o.output, object(client.Cluster, a, o.shared))
 	}
-	if o.Quiet {
+	if o.Quiet || o.output.Format == "name" {
 		out := bufio.NewWriter(o.Out)
 		var uris []string
 		for _, item := range a.items {
@@ -252,38 +253,19 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 	return nil
 }
 
-// object is the documented form of -o json and -o yaml.
-func object(cluster string, a answer, shared bool) map[string]any {
-	items := make([]any, 0, len(a.items))
+// object is what is printed for programs.
+func object(cluster string, a answer, shared bool) *objects.AccessList {
+	list := &objects.AccessList{TypeMeta: objects.Kind("AccessList"), Items: make([]objects.Access, 0, len(a.items)),
+		AskedNamespaces: a.asked, Unseen: a.unseen}
 	for _, item := range a.items {
-		entry := map[string]any{
-			"uri":       item.URI(cluster),
-			"namespace": item.Namespace,
-			"access":    string(item.Level),
-		}
+		entry := objects.Access{URI: item.URI(cluster), Namespace: item.Namespace, Access: string(item.Level)}
 		if item.Key != "" {
-			entry["key"], entry["name"] = item.Key, item.Object
+			entry.Key, entry.Name = item.Key, item.Object
 		}
 		if shared {
-			entry["grantee"], entry["stale"] = item.Grantee.String(), item.Stale
+			entry.Grantee, entry.Stale = item.Grantee.String(), item.Stale
 		}
-		items = append(items, entry)
-	}
-	list := map[string]any{"apiVersion": "apolo.us/v1", "kind": "AccessList", "items": items}
-	if len(a.asked) > 0 {
-		list["askedNamespaces"] = anySlice(a.asked)
-	}
-	if len(a.unseen) > 0 {
-		list["unseen"] = anySlice(a.unseen)
+		list.Items = append(list.Items, entry)
 	}
 	return list
-}
-
-// anySlice converts for unstructured objects, which know no []string.
-func anySlice(list []string) []any {
-	converted := make([]any, len(list))
-	for i, s := range list {
-		converted[i] = s
-	}
-	return converted
 }

@@ -2,10 +2,12 @@ package acl
 
 import (
 	"context"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -16,6 +18,8 @@ type revokeOptions struct {
 
 	where   uri.Secret
 	grantee grants.Grantee
+
+	ignoreNotFound bool
 }
 
 func newRevoke(s *cmdline.Session) *cli.Command {
@@ -29,8 +33,13 @@ func newRevoke(s *cmdline.Session) *cli.Command {
 What somebody has read, he knows: change the value too. Jobs that run with the secret go on with it.
 
 Examples:
-  ` + s.Typed + ` revoke secret:wandb-token bob`,
-		Flags: []cli.Flag{s.QuietFlag("print nothing when it worked")},
+  ` + s.Typed + ` revoke secret:wandb-token bob
+  ` + s.Typed + ` revoke secret:wandb-token bob --ignore-not-found -q   # for scripts that may run twice`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a grant or a secret that does not exist as revoked",
+				Destination: &o.ignoreNotFound, DisableDefaultText: true},
+			s.QuietFlag("print nothing when it worked"),
+		},
 		Action: func(c *cli.Context) error {
 			if err := o.complete(c.Args().Slice()); err != nil {
 				return err
@@ -59,6 +68,9 @@ func (o *revokeOptions) run(ctx context.Context) error {
 		return err
 	}
 	before, err := granter.Revoke(ctx, o.where.Key, o.grantee)
+	if o.ignoreNotFound && (errors.Is(err, grants.ErrNotGranted) || errors.Is(err, secrets.ErrNotFound)) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // Main runs the plugin as a process and returns its exit code.
@@ -34,7 +35,7 @@ type options struct {
 
 // New builds the command.
 func New(s *cmdline.Session) *cli.App {
-	o := &options{Session: s, output: cmdline.NewOutput("json", "yaml")}
+	o := &options{Session: s, output: cmdline.NewOutput()}
 	return &cli.App{
 		Usage: "Check that your cluster and your rights are fit for secrets and jobs",
 		Description: `The kubeconfig, the cluster, who you are there, what you may do in your namespace, and what is known of the
@@ -127,14 +128,11 @@ func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
 
 func (o *options) print(report *doctor.Report) error {
 	if o.output.IsObject() {
-		checks := []any{}
+		object := &objects.DoctorReport{TypeMeta: objects.Kind("DoctorReport"), Healthy: report.Healthy(), User: report.User, Namespace: report.Namespace}
 		for _, check := range report.Checks {
-			checks = append(checks, map[string]any{"name": check.Name, "status": string(check.Status), "details": check.Details})
+			object.Checks = append(object.Checks, objects.DoctorCheck{Name: string(check.Name), Status: string(check.Status), Details: check.Details})
 		}
-		return o.PrintObject(o.output, map[string]any{
-			"apiVersion": "apolo.us/v1", "kind": "DoctorReport",
-			"healthy": report.Healthy(), "user": report.User, "namespace": report.Namespace, "checks": checks,
-		})
+		return o.PrintObject(o.output, object)
 	}
 	paint := cmdline.PaintFor(o.Out)
 	styles := map[doctor.Status]cmdline.Style{

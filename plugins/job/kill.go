@@ -18,6 +18,8 @@ type killOptions struct {
 
 	targets []uri.Job
 	tags    cmdline.Strings
+
+	ignoreNotFound bool
 }
 
 func newKill(s *cmdline.Session) *cli.Command {
@@ -31,10 +33,13 @@ func newKill(s *cmdline.Session) *cli.Command {
 
 Examples:
   ` + s.Typed + ` kill training-1 training-2
+  ` + s.Typed + ` kill nightly --ignore-not-found -q
   ` + s.Typed + ` kill --tag sweep --tag broken   # those that have both tags and still run`,
 		Flags: []cli.Flag{
 			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags,
 				Usage: "end all jobs with this `TAG` that have not ended; of several tags, a job must have all"},
+			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a job that does not exist as ended",
+				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
 		Action: func(c *cli.Context) error {
@@ -77,7 +82,7 @@ func (o *killOptions) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, ctx.Err())...)
 		}
-		if err != nil {
+		if notFound := (*jobs.NotFoundError)(nil); err != nil && !(o.ignoreNotFound && errors.As(err, &notFound)) {
 			failed = append(failed, err)
 		}
 	}

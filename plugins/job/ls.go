@@ -17,6 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // lsOptions is one call of job ls.
@@ -89,7 +90,7 @@ func columnNames() []string {
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name", "json", "yaml")}
+	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name")}
 	return &cli.Command{
 		Name:    "ls",
 		Aliases: []string{"list", "ps"},
@@ -376,11 +377,11 @@ func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string
 	return nil
 }
 
-// objectList is the documented form of -o json and -o yaml.
-func objectList(found []jobs.Listed) map[string]any {
-	items := make([]any, 0, len(found))
+// objectList is what is printed for programs.
+func objectList(found []jobs.Listed) *objects.JobList {
+	list := &objects.JobList{TypeMeta: objects.Kind("JobList"), Items: make([]objects.Job, 0, len(found))}
 	for i := range found {
-		items = append(items, object(&found[i]))
+		list.Items = append(list.Items, object(&found[i]))
 	}
-	return map[string]any{"apiVersion": "apolo.us/v1", "kind": "JobList", "items": items}
+	return list
 }

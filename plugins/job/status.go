@@ -21,6 +21,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // statusOptions is one call of job status.
@@ -33,7 +34,7 @@ type statusOptions struct {
 }
 
 func newStatus(s *cmdline.Session) *cli.Command {
-	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("json", "yaml")}
+	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "status",
 		Usage:     "Tell all about one job, and why it does not start",
@@ -62,6 +63,10 @@ Examples:
 func (o *statusOptions) run(ctx context.Context) error {
 	client, job, err := find(ctx, o.Session, o.target)
 	if err != nil {
+		return err
+	}
+	if o.output.Format == "name" {
+		_, err := fmt.Fprintln(o.Out, "job/"+job.Name)
 		return err
 	}
 	if o.output.IsObject() {
@@ -223,46 +228,34 @@ func (o *statusOptions) hintNext(j *jobs.Listed) {
 	}
 }
 
-// object is the documented form of one job in -o json and -o yaml of ls.
-func object(j *jobs.Listed) map[string]any {
-	tags := []any{}
-	for _, tag := range jobs.TagsOf(j.Job) {
-		tags = append(tags, tag)
-	}
-	command := []any{}
-	for _, word := range jobs.Command(j.Job) {
-		command = append(command, word)
-	}
-	secrets := []any{}
-	for _, secret := range jobs.SecretsOf(j.Job) {
-		secrets = append(secrets, secret)
-	}
-	object := map[string]any{
-		"name":              j.Name,
-		"namespace":         j.Namespace,
-		"uid":               string(j.UID),
-		"status":            string(j.Status()),
-		"image":             jobs.Image(j.Job),
-		"command":           command,
-		"tags":              tags,
-		"secrets":           secrets,
-		"creationTimestamp": j.CreationTimestamp.UTC().Format(time.RFC3339),
-	}
-	for name, text := range map[string]string{
-		"reason": j.State.Reason, "message": j.State.Message, "pod": j.State.Pod,
-		"preset": j.Annotations[jobs.AnnotationPreset], "description": j.Annotations[jobs.AnnotationDescription],
-	} {
-		if text != "" {
-			object[name] = text
+// object is one job as ls prints it for programs.
+func object(j *jobs.Listed) objects.Job {
+	moment := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
 		}
+		return at.UTC().Format(time.RFC3339)
 	}
-	for name, at := range map[string]time.Time{"startTime": j.Started(), "finishTime": j.Finished()} {
-		if !at.IsZero() {
-			object[name] = at.UTC().Format(time.RFC3339)
-		}
+	object := objects.Job{
+		Name:              j.Name,
+		Namespace:         j.Namespace,
+		UID:               string(j.UID),
+		Status:            string(j.Status()),
+		Reason:            j.State.Reason,
+		Message:           j.State.Message,
+		Pod:               j.State.Pod,
+		Image:             jobs.Image(j.Job),
+		Command:           append([]string{}, jobs.Command(j.Job)...), // an empty list, not null
+		Tags:              append([]string{}, jobs.TagsOf(j.Job)...),
+		Secrets:           append([]string{}, jobs.SecretsOf(j.Job)...),
+		Preset:            j.Annotations[jobs.AnnotationPreset],
+		Description:       j.Annotations[jobs.AnnotationDescription],
+		CreationTimestamp: moment(j.CreationTimestamp.Time),
+		StartTime:         moment(j.Started()),
+		FinishTime:        moment(j.Finished()),
 	}
-	if j.State.ExitCode >= 0 {
-		object["exitCode"] = int64(j.State.ExitCode)
+	if code := int64(j.State.ExitCode); code >= 0 {
+		object.ExitCode = &code
 	}
 	return object
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // unknownPreset adds a guess to the error of a preset that does not exist.
@@ -97,42 +98,27 @@ func tolerations(preset jobs.Preset) []string {
 }
 
 // presetList has each preset in the words of the ConfigMap.
-func presetList(presets jobs.Presets) map[string]any {
-	items := []any{}
-	for _, preset := range presets.All {
-		item := map[string]any{"name": preset.Name}
-		set := func(key, value string) {
-			if value != "" && value != "0" {
-				item[key] = value
-			}
+func presetList(presets jobs.Presets) *objects.PresetList {
+	// What a preset leaves open is missing; quantities say it as 0.
+	set := func(text string) string {
+		if text == "0" {
+			return ""
 		}
-		set("description", preset.Description)
-		set("cpu", preset.CPU.String())
-		set("memory", preset.Memory.String())
-		set("gpuResource", preset.GPUResource)
-		set("priority", preset.Priority)
-		if preset.GPU != nil {
-			item["gpu"] = *preset.GPU
-		}
-		if len(preset.NodeSelector) > 0 {
-			selector := map[string]any{}
-			for key, value := range preset.NodeSelector {
-				selector[key] = value
-			}
-			item["nodeSelector"] = selector
-		}
-		if texts := tolerations(preset); len(texts) > 0 {
-			list := make([]any, len(texts))
-			for i, text := range texts {
-				list[i] = text
-			}
-			item["tolerations"] = list
-		}
-		items = append(items, item)
+		return text
 	}
-	list := map[string]any{"apiVersion": "apolo.us/v1", "kind": "PresetList", "items": items}
-	if presets.Source != "" {
-		list["source"] = presets.Source
+	list := &objects.PresetList{TypeMeta: objects.Kind("PresetList"), Items: []objects.Preset{}, Source: presets.Source}
+	for _, preset := range presets.All {
+		list.Items = append(list.Items, objects.Preset{
+			Name:         preset.Name,
+			Description:  preset.Description,
+			CPU:          set(preset.CPU.String()),
+			Memory:       set(preset.Memory.String()),
+			GPU:          preset.GPU,
+			GPUResource:  preset.GPUResource,
+			Priority:     preset.Priority,
+			NodeSelector: preset.NodeSelector,
+			Tolerations:  tolerations(preset),
+		})
 	}
 	return list
 }

@@ -44,7 +44,7 @@ func New(s *cmdline.Session) *cli.App {
 
 // newApp returns the options too, so that tests can look at them.
 func newApp(s *cmdline.Session) (*cli.App, *options) {
-	o := &options{Session: s, lookup: os.LookupEnv, output: cmdline.NewOutput("name", "json", "yaml")}
+	o := &options{Session: s, lookup: os.LookupEnv, output: cmdline.NewOutput("name")}
 	s.Completers = completers()
 	app := &cli.App{
 		Usage:     "Run a command in a container of the cluster, with secrets, and show its log",
@@ -110,7 +110,7 @@ func (o *options) complete(args []string) (err error) {
 		return cmdline.Usagef("run needs an IMAGE, before any \"--\"")
 	case o.dryRun != "" && o.dryRun != "client" && o.dryRun != "server":
 		return cmdline.Usagef("--dry-run %q is not one of client, server", o.dryRun)
-	case o.output.Format != "" && o.dryRun == "" && !o.flags.Detach():
+	case o.output.Given() && o.dryRun == "" && !o.flags.Detach():
 		return cmdline.Usagef("-o works with --dry-run, --detach or --list-presets: otherwise standard output is the job's log")
 	}
 	if err := o.output.Validate(); err != nil {

@@ -25,7 +25,7 @@ type addOptions struct {
 }
 
 func newAdd(s *cmdline.Session) *cli.Command {
-	o := &addOptions{Session: s, output: cmdline.NewOutput("name", "json", "yaml")}
+	o := &addOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "add",
 		Usage:     "Store a value under a key",

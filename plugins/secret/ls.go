@@ -18,6 +18,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 )
 
 // lsOptions is one call of secret ls.
@@ -31,7 +32,7 @@ type lsOptions struct {
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name", "json", "yaml")}
+	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name")}
 	return &cli.Command{
 		Name:    "ls",
 		Aliases: []string{"list"},
@@ -194,17 +195,17 @@ func jobsOf(users usedby.Users, s secrets.Secret) string {
 	return strings.Join(names, ", ")
 }
 
-// objectList is the documented form of -o json and -o yaml.
-func objectList(cluster string, found []secrets.Secret) map[string]any {
-	items := make([]any, 0, len(found))
+// objectList is what is printed for programs.
+func objectList(cluster string, found []secrets.Secret) *objects.SecretKeyList {
+	list := &objects.SecretKeyList{TypeMeta: objects.Kind("SecretKeyList"), Items: make([]objects.SecretKey, 0, len(found))}
 	for _, s := range found {
-		items = append(items, map[string]any{
-			"key":               s.Key,
-			"namespace":         s.Namespace,
-			"uri":               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
-			"name":              s.Object,
-			"creationTimestamp": s.Created.UTC().Format(time.RFC3339),
+		list.Items = append(list.Items, objects.SecretKey{
+			Key:               s.Key,
+			Namespace:         s.Namespace,
+			URI:               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
+			Name:              s.Object,
+			CreationTimestamp: s.Created.UTC().Format(time.RFC3339),
 		})
 	}
-	return map[string]any{"apiVersion": "apolo.us/v1", "kind": "SecretKeyList", "items": items}
+	return list
 }

@@ -1,28 +1,61 @@
 package cmdline
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
 
-// Output is the flag -o. Other than json and yaml, which every command prints the same way, its
-// words are the command's own.
-type Output struct {
-	Format string
-	words  []string
+// The formats that every command prints the same way, with kubectl's words. Those of templates need
+// one behind a "=".
+const (
+	formatJSON              = "json"
+	formatYAML              = "yaml"
+	formatGoTemplate        = "go-template"
+	formatGoTemplateFile    = "go-template-file"
+	formatJSONPath          = "jsonpath"
+	formatJSONPathFile      = "jsonpath-file"
+	formatCustomColumns     = "custom-columns"
+	formatCustomColumnsFile = "custom-columns-file"
+)
+
+// templateFormats are those that take a template.
+func templateFormats() []string {
+	return []string{formatGoTemplate, formatGoTemplateFile, formatJSONPath, formatJSONPathFile, formatCustomColumns, formatCustomColumnsFile}
 }
 
-// NewOutput makes a flag -o that takes these words.
-func NewOutput(words ...string) *Output { return &Output{words: words} }
+// Output is the flag -o.
+type Output struct {
+	// Format is the word before any "=", known once Validate was called.
+	Format string
+
+	typed   string
+	own     []string // words of the command itself
+	printer printers.ResourcePrinter
+	text    bool // the printer writes text as it is, control characters included
+}
+
+// NewOutput makes a flag -o that takes, beside the formats that all commands know, these words.
+func NewOutput(own ...string) *Output { return &Output{own: own} }
+
+func (o *Output) words() []string {
+	return slices.Concat(o.own, []string{formatJSON, formatYAML}, templateFormats())
+}
 
 // Flag is the flag itself.
 func (o *Output) Flag() cli.Flag {
-	return &chosenFlag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &o.Format,
-		Usage: "print as `FORMAT`: " + strings.Join(o.words, ", ")}, o.words}
+	offered := slices.Concat(o.own, []string{formatJSON, formatYAML}) // what is a whole word
+	return &chosenFlag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &o.typed,
+		Usage: "print as `FORMAT`: " + strings.Join(o.words(), ", ") + "; templates as in jsonpath='{.items[*].key}'"}, offered}
 }
 
 // chosenFlag is a flag whose values are known.
@@ -33,22 +66,86 @@ type chosenFlag struct {
 
 func (f *chosenFlag) choices() []string { return f.words }
 
-// Validate refuses words that the command does not know.
+// Given tells whether the flag was given.
+func (o *Output) Given() bool { return o.typed != "" }
+
+// Validate reads the format, and its template where it has one. Whatever is wrong with them is an error in
+// how the command was typed: it is known before anything is done.
 func (o *Output) Validate() error {
-	if o.Format != "" && !slices.Contains(o.words, o.Format) {
-		return Usagef("-o %q is not one of %s", o.Format, strings.Join(o.words, ", "))
+	word, template, hasTemplate := strings.Cut(o.typed, "=")
+	takesTemplate := slices.Contains(templateFormats(), word)
+	switch {
+	case o.typed == "":
+		return nil
+	case !slices.Contains(o.words(), word), hasTemplate && !takesTemplate:
+		return Usagef("-o %q is not one of %s", o.typed, strings.Join(o.words(), ", "))
+	case takesTemplate && template == "":
+		return Usagef("-o %s needs a template: -o %s=…", word, word)
 	}
+	o.Format = word
+	if strings.HasSuffix(word, "-file") {
+		content, err := os.ReadFile(template)
+		if err != nil {
+			return Usagef("-o %s: %s", word, err)
+		}
+		template = string(content)
+	}
+	var err error
+	switch word {
+	case formatJSON:
+		o.printer = &printers.JSONPrinter{}
+	case formatYAML:
+		o.printer = &printers.YAMLPrinter{}
+	case formatGoTemplate, formatGoTemplateFile:
+		o.printer, err = printers.NewGoTemplatePrinter([]byte(template))
+	case formatJSONPath, formatJSONPathFile:
+		var printer *printers.JSONPathPrinter
+		if printer, err = printers.NewJSONPathPrinter(template); err == nil {
+			printer.AllowMissingKeys(true) // as kubectl has it
+			o.printer = printer
+		}
+	case formatCustomColumns:
+		o.printer, err = newColumns(template)
+	case formatCustomColumnsFile:
+		o.printer, err = newColumnsOfFile(template)
+	}
+	if err != nil {
+		return Usagef("-o %s: %s", word, err)
+	}
+	o.text = takesTemplate
 	return nil
 }
 
 // IsObject tells whether the format is one that Session.PrintObject knows.
-func (o *Output) IsObject() bool { return o.Format == "json" || o.Format == "yaml" }
+func (o *Output) IsObject() bool { return o.printer != nil }
 
-// PrintObject prints as -o json or -o yaml say, with the printers that kubectl has.
-func (s *Session) PrintObject(o *Output, object map[string]any) error {
-	var printer printers.ResourcePrinter = &printers.JSONPrinter{}
-	if o.Format == "yaml" {
-		printer = &printers.YAMLPrinter{}
+// PrintObject prints as -o says, with the printers that kubectl has. The object is a map of the kinds that
+// JSON knows, or a pointer to a struct with JSON tags.
+//
+// A template that fails halfway prints nothing: kubectl's printers would add the whole object, and with it
+// whatever must not be seen.
+func (s *Session) PrintObject(o *Output, object any) error {
+	content, ok := object.(map[string]any)
+	if !ok {
+		var err error
+		if content, err = runtime.DefaultUnstructuredConverter.ToUnstructured(object); err != nil {
+			return err
+		}
 	}
-	return printer.PrintObj(&unstructured.Unstructured{Object: object}, s.Out)
+	var out bytes.Buffer
+	var err error
+	if path, ok := o.printer.(*printers.JSONPathPrinter); ok {
+		err = path.Execute(&out, content) // its PrintObj puts the object into errors
+	} else {
+		err = o.printer.PrintObj(&unstructured.Unstructured{Object: content}, &out)
+	}
+	if err != nil {
+		return fmt.Errorf("-o %s: %w", o.Format, err)
+	}
+	text := out.Bytes()
+	if o.text && IsTerminal(s.Out) {
+		text = []byte(sanitize.Text(out.String()))
+	}
+	_, err = s.Out.Write(text)
+	return err
 }
