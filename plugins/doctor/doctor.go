@@ -36,6 +36,7 @@ type options struct {
 // New builds the command.
 func New(s *cmdline.Session) *cli.App {
 	o := &options{Session: s, output: cmdline.NewOutput()}
+	s.Completers = cmdline.Completers{"TASK": cmdline.Words(names()...)}
 	return &cli.App{
 		Usage: "Check that your cluster and your rights are fit for secrets and jobs",
 		Description: `The kubeconfig, the cluster, who you are there, what you may do in your namespace, and what is known of the

@@ -36,7 +36,7 @@ func main() {
 	o := options{clusterDir: os.Getenv("APOLO_CLUSTER_DIR"), secrets: 1000, valueSize: 8 << 10, namespaces: 1000}
 	flag.StringVar(&o.bin, "bin", "bin", "`folder` of the binaries to measure")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "`file` to write the report to")
-	flag.StringVar(&o.only, "only", "", "measure only this `topic` (secrets, start, dispatcher, sizes, run, job, console, acl), and write no report")
+	flag.StringVar(&o.only, "only", "", "measure only this `topic` (secrets, start, dispatcher, completion, sizes, run, job, console, acl), and write no report")
 	flag.IntVar(&o.pairs, "pairs", 11, "measurements of each command")
 	flag.IntVar(&o.slowPairs, "slow-pairs", 5, "measurements of each command that runs a container")
 	flag.Parse()

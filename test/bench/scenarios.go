@@ -42,6 +42,10 @@ func topics(r *runner) []topic {
 			name: "dispatcher", title: "The dispatcher", columns: [2]string{"through it", "directly"}, compare: r.dispatcherTopic,
 			text: "What `kubectl-apolo secret` takes more than `kubectl-apolo_secret`, which it finds and becomes.",
 		}, {
+			name: "completion", title: "Completion", columns: usual, compare: r.completionTopic,
+			text: fmt.Sprintf("What a TAB takes where the names of %d secrets are to be completed; kubectl's own completion of Secrets beside it. "+
+				"kubectl runs `kubectl_complete-apolo` as a process of its own, which gives up after 120 ms.", r.secrets),
+		}, {
 			name: "sizes", title: "Sizes of the binaries", table: r.sizes, text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
 		}, {
 			name: "run", title: "Running a container", columns: usual, compare: r.runTopic,
@@ -183,6 +187,31 @@ func (r *runner) dispatcherTopic(_ context.Context, each func(comparison) error)
 		theirs:  side{label: "kubectl-apolo_secret --version", steps: always(r.product("kubectl-apolo_secret"), "--version"), check: lines(1)},
 		targets: map[quantity]target{wall: {theDifference, 0.005}},
 	})
+}
+
+// noticed is how long a TAB may take: less than a person notices.
+const noticed = 0.150 // seconds
+
+func (r *runner) completionTopic(ctx context.Context, each func(comparison) error) error {
+	many, err := r.cluster.home(ctx, "alice", "completed")
+	if err != nil {
+		return err
+	}
+	if err := r.fill(ctx, many.namespace, r.secrets, "key-%04d"); err != nil {
+		return err
+	}
+	theirs := side{label: "kubectl __complete get secret ''", as: many, steps: always(r.kubectl, "__complete", "get", "secret", ""), check: lines(r.secrets)}
+	for _, ours := range []side{
+		{label: "kubectl_complete-apolo secret get ''", as: many, check: lines(r.secrets),
+			steps: always(r.product("kubectl_complete-apolo"), "secret", "get", "")},
+		{label: "kubectl __complete apolo secret get ''", as: many, check: lines(r.secrets),
+			steps: always(r.kubectl, "__complete", "apolo", "secret", "get", "")},
+	} {
+		if err := each(comparison{ours: ours, theirs: theirs, targets: map[quantity]target{wall: {itself, noticed}}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // image is on every node of the cluster of test/cluster.

@@ -135,11 +135,15 @@ func Files(_ context.Context, c *Completion) {
 	c.files = true
 }
 
-// Words offers fixed words.
+// Words offers fixed words. One that ends with "=" goes on.
 func Words(words ...string) Completer {
 	return func(_ context.Context, c *Completion) {
 		for _, word := range words {
-			c.Offer(word, "")
+			if strings.HasSuffix(word, "=") {
+				c.OfferOpen(word)
+			} else {
+				c.Offer(word, "")
+			}
 		}
 	}
 }

@@ -53,7 +53,10 @@ func (o *Output) words() []string {
 
 // Flag is the flag itself.
 func (o *Output) Flag() cli.Flag {
-	offered := slices.Concat(o.own, []string{formatJSON, formatYAML}) // what is a whole word
+	offered := slices.Concat(o.own, []string{formatJSON, formatYAML})
+	for _, format := range templateFormats() {
+		offered = append(offered, format+"=")
+	}
 	return &chosenFlag{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &o.typed,
 		Usage: "print as `FORMAT`: " + strings.Join(o.words(), ", ") + "; templates as in jsonpath='{.items[*].key}'"}, offered}
 }
