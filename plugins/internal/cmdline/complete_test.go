@@ -32,7 +32,7 @@ func completedApp(s *Session) *cli.App {
 			&cli.StringFlag{Name: "format", Usage: "`COLUMNS` to show"},
 			&cli.GenericFlag{Name: "env", Aliases: []string{"e"}, Usage: "`NAME=VALUE`", Value: &Strings{}},
 			&cli.BoolFlag{Name: "secretly", Hidden: true},
-			NewOutput().Flag(),
+			NewOutput("wide").Flag(),
 			s.QuietFlag("say nothing"),
 		}},
 		{Name: "add", ArgsUsage: "KEY [VALUE]"},
