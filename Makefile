@@ -28,12 +28,12 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint build test-unit web-test test-e2e test-console ## install what is missing and run every test
+test: lint build test-unit web-test test-e2e test-console test-release ## install what is missing and run every test
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no cluster
 	@echo "== unit tests, with the race detector"
-	go test -race ./cmd/... ./pkg/... ./plugins/...
+	go test -race ./cmd/... ./krew/... ./pkg/... ./plugins/...
 	go -C test/cluster test ./...
 
 .PHONY: test-e2e
@@ -102,6 +102,26 @@ build-all: web ## cross-compile every binary for every platform into dist/
 		echo "== building dist/$$platform"; mkdir -p dist/$$platform; \
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(gobuild) -o dist/$$platform/ ./cmd/...; \
 	done
+
+.PHONY: docs
+docs: ## write docs/commands from the commands' help
+	@go run ./plugins/internal/reference docs/commands
+
+.PHONY: man
+man: ## write the manual pages, for the packages
+	@go run ./plugins/internal/reference -man .cache/man
+
+# Not committed changes would be in the binaries and not in their version.
+.PHONY: release-snapshot
+release-snapshot: ## make archives, packages, SBOMs, recipes and krew's manifests of this commit, for all platforms, in dist/
+	@echo "== a release of this commit, not to be published"
+	@tools=$$(test/release/tools.sh); export PATH="$$tools:$$PATH"; \
+		goreleaser release --snapshot --clean --skip=sign; go run ./krew/generate
+
+.PHONY: test-release
+test-release: build cluster-up ## make a release and install it: krew, deb; the same bytes twice
+	@echo "== releases"
+	@eval "$$($(cluster) env)"; test/release/test.sh
 
 .PHONY: lint
 lint: tools ## gofmt, vet, staticcheck, shellcheck and the rules of this repository
