@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -37,6 +38,9 @@ var (
 	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
 	ErrForeign = errors.New("taken by a Kubernetes Secret that Apolo did not make")
 )
+
+// parallel is how many single secrets are read at once.
+const parallel = 16
 
 // partialObjectMetadata asks the API server to answer with an object's metadata alone, as the
 // client-go/metadata package does for reads.
@@ -388,28 +392,40 @@ func list(ctx context.Context, md metadata.Interface, namespace string, each fun
 }
 
 // ListNamed calls each for the secrets that the user may read by name, for accounts that may not
-// list: CI accounts mostly. Names that are no secret of ours, or are gone, are passed over.
+// list: CI accounts mostly. Names that are no secret of ours, or are gone, are passed over. Where some
+// can't be read, each gets the others before the error is returned.
 func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 	rules, err := access.Review(ctx, s.client, s.Namespace())
 	if err != nil {
 		return err
 	}
-	for _, name := range rules.Names("get", secretsResource.GroupResource()) {
-		object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return s.client.Explain(err, kube.Request{Verb: "get", Resource: secretsResource.Resource, Namespace: s.Namespace(), Name: name})
-		}
-		if object.GetLabels()[LabelSecret] != LabelTrue {
+	names := rules.Names("get", secretsResource.GroupResource())
+	found := make([]*metav1.PartialObjectMetadata, len(names))
+	var requests errgroup.Group
+	requests.SetLimit(parallel)
+	for i, name := range names {
+		requests.Go(func() error {
+			object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, name, metav1.GetOptions{})
+			switch {
+			case apierrors.IsNotFound(err):
+				return nil
+			case err != nil:
+				return s.client.Explain(err, kube.Request{Verb: "get", Resource: secretsResource.Resource, Namespace: s.Namespace(), Name: name})
+			}
+			found[i] = object
+			return nil
+		})
+	}
+	err = requests.Wait()
+	for _, object := range found {
+		if object == nil || object.GetLabels()[LabelSecret] != LabelTrue {
 			continue
 		}
 		if err := each(describe(object)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // Remove deletes a key, and before it the grants that share it, so that access ends with the first

@@ -1,7 +1,7 @@
 # Completes COMMANDS in bash. "kubectl apolo" is completed by kubectl's own script.
 
 __apolo_complete() {
-  local line=${COMP_LINE:0:COMP_POINT} words=() trimmed word current breaks before= out directive i
+  local line=${COMP_LINE:0:COMP_POINT} words=() trimmed word current breaks before='' out directive i
 
   # bash takes words apart at = and :. They are put together again where nothing stands between them.
   for ((i = 0; i <= COMP_CWORD; i++)); do
@@ -26,7 +26,7 @@ __apolo_complete() {
   # Candidates for --flag=value are values. What one replaces begins behind the last = or :.
   [[ $current != -*=* ]] || current=${current#*=}
   breaks=${COMP_WORDBREAKS//[!:=]/}
-  [[ -z $breaks ]] || before=${current%"${current##*[$breaks]}"}
+  [[ -z $breaks ]] || before=${current%"${current##*["$breaks"]}"}
   COMPREPLY=()
   while IFS=$'\t' read -r word _; do
     [[ -n $word && $word == "$current"* ]] && COMPREPLY+=("${word#"$before"}")
