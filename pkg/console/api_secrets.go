@@ -148,7 +148,8 @@ func (s *Server) removeSecret(ctx context.Context, input *Keyed) (*nothing, erro
 	if err != nil {
 		return nil, err
 	}
-	return nil, store.Remove(ctx, input.Key)
+	_, err = store.Remove(ctx, input.Key)
+	return nil, err
 }
 
 func (s *Server) listUsableSecrets(ctx context.Context, input *inPlace) (*body[UsableSecretList], error) {

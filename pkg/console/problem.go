@@ -71,7 +71,7 @@ func statusOf(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, secrets.ErrNotFound), errors.Is(err, grants.ErrNotGranted), errors.As(err, &job):
 		return http.StatusNotFound
-	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign):
+	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrAdopted):
 		return http.StatusConflict
 	case apierrors.IsUnauthorized(err):
 		return http.StatusUnauthorized

@@ -92,6 +92,9 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 		return "", err
 	}
 	before = existing.levelOf(grantee)
+	if secret.Owner != "" && level != Read {
+		return before, g.wrap(key, fmt.Errorf("%w: it belongs to %s, so that only read can be granted", secrets.ErrAdopted, secret.Owner))
+	}
 	if err := g.restoreRoles(ctx, secret, existing); err != nil {
 		return before, g.wrap(key, err)
 	}

@@ -101,9 +101,9 @@ func NewPlan(spec *Spec, namespace string) (*Plan, error) { return newPlan(spec,
 // A secret of the job's own namespace that the user may not look up passes: the job's pod may use
 // it nevertheless, and accounts that may only start jobs are such users.
 func (c *Client) Check(ctx context.Context, plan *Plan) error {
-	_, err := c.check(ctx, plan, func(store *secrets.Store, key string) ([]byte, error) {
-		_, err := store.Lookup(ctx, key)
-		return nil, err
+	_, err := c.check(ctx, plan, func(store *secrets.Store, key string) (secrets.Value, error) {
+		found, err := store.Lookup(ctx, key)
+		return secrets.Value{Secret: found}, err
 	})
 	return err
 }
@@ -111,18 +111,21 @@ func (c *Client) Check(ctx context.Context, plan *Plan) error {
 // CheckAndRead is Check, with as many requests, and returns the values that the user may read, for
 // package mask. The order has no meaning.
 func (c *Client) CheckAndRead(ctx context.Context, plan *Plan) (values [][]byte, err error) {
-	return c.check(ctx, plan, func(store *secrets.Store, key string) ([]byte, error) { return store.Get(ctx, key) })
+	return c.check(ctx, plan, func(store *secrets.Store, key string) (secrets.Value, error) { return store.Read(ctx, key) })
 }
 
-func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.Store, key string) ([]byte, error)) ([][]byte, error) {
+func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.Store, key string) (secrets.Value, error)) ([][]byte, error) {
 	problems := make([]error, len(plan.own)+len(plan.copies))
 	values := make([][]byte, len(problems))
+	found := make([]secrets.Secret, len(plan.own))
 	var group sync.WaitGroup
 	for i, secret := range plan.own {
 		group.Go(func() {
 			store, err := secrets.NewStore(c.kube, secret)
 			if err == nil {
-				values[i], err = own(store, secret.Key)
+				var value secrets.Value
+				value, err = own(store, secret.Key)
+				values[i], found[i] = value.Data, value.Secret
 			}
 			if !apierrors.IsForbidden(err) {
 				problems[i] = err
@@ -140,6 +143,9 @@ func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.
 		})
 	}
 	group.Wait()
+	for _, secret := range found {
+		plan.useDataKey(secret)
+	}
 	return slices.DeleteFunc(values, func(value []byte) bool { return value == nil }), inOneLine(ctx, problems)
 }
 

@@ -57,6 +57,9 @@ func SpecOf(job *batchv1.Job) (Spec, error) {
 	if err != nil {
 		return r.spec, fmt.Errorf("job %q: %w", job.Name, err)
 	}
+	for _, secret := range r.adopted {
+		plan.useDataKey(secret)
+	}
 	differing, err := differences(job, plan.job)
 	if err != nil {
 		return r.spec, err
@@ -86,6 +89,7 @@ type reading struct {
 	foreign   []string // what is found to be nobody's
 
 	own        map[string]uri.Secret // by the name of the Secret
+	adopted    []secrets.Secret      // of own, with what the Job knows of each
 	copied     []uri.Secret          // in the order of their numbers
 	copyPrefix string                // of the names of the copies
 }
@@ -109,7 +113,11 @@ func (r *reading) readSecretNames() {
 
 // secret is the one whose value is under a key of a Secret of the job's namespace.
 func (r *reading) secret(object, key string) (uri.Secret, bool) {
-	if secret, ok := r.own[object]; ok && secret.Key == key {
+	// The data key of an adopted secret is another tool's, and the Secret's name is the key.
+	if secret, ok := r.own[object]; ok && (secret.Key == key || secret.Key == object) {
+		if secret.Key != key {
+			r.adopted = append(r.adopted, secrets.Secret{Object: object, DataKey: key, Owner: "another tool"})
+		}
 		return secret, true
 	}
 	i := strings.LastIndexByte(object, '-')

@@ -249,6 +249,25 @@ type secretCopy struct {
 // Job is the object that Client.Create sends; it holds the names of secrets and no values.
 func (p *Plan) Job() *batchv1.Job { return p.job.DeepCopy() }
 
+// useDataKey has the job take an adopted secret from the data key that has the value: until it is looked up, it is
+// taken for one of Apolo's own, whose data key is the key.
+func (p *Plan) useDataKey(secret secrets.Secret) {
+	if secret.Owner == "" {
+		return
+	}
+	pod := &p.job.Spec.Template.Spec
+	for _, variable := range pod.Containers[0].Env {
+		if from := variable.ValueFrom; from != nil && from.SecretKeyRef != nil && from.SecretKeyRef.Name == secret.Object {
+			from.SecretKeyRef.Key = secret.DataKey
+		}
+	}
+	for _, volume := range pod.Volumes {
+		if volume.Secret != nil && volume.Secret.SecretName == secret.Object {
+			volume.Secret.Items[0].Key = secret.DataKey
+		}
+	}
+}
+
 // newPlan lays out a job in the given cluster and namespace.
 func newPlan(spec *Spec, cluster, namespace string) (*Plan, error) {
 	name := spec.Name

@@ -20,7 +20,14 @@ const (
 	LabelGrant    = "apolo.us/grant"  // "true" on Roles and RoleBindings that share a secret
 	LabelObject   = "apolo.us/object" // ObjectHash of the Secret that a grant is for
 	LabelTrue     = "true"            // the value of the labels that only mark
-	selector      = LabelSecret + "=" + LabelTrue
+
+	// LabelAdopted is the value of LabelSecret on a Secret of another tool, which stays that tool's. Whatever
+	// asks for LabelTrue takes it for foreign, and does not write to it.
+	LabelAdopted = "adopted"
+	// AnnotationDataKey is, on an adopted Secret, which of its data keys is meant.
+	AnnotationDataKey = "apolo.us/data-key"
+
+	selector = LabelSecret + " in (" + LabelTrue + "," + LabelAdopted + ")"
 )
 
 // MaxValueSize is the largest value, in bytes: the limit of the API server for all of a Secret's

@@ -35,6 +35,10 @@ var (
 	ErrExists = errors.New("exists already")
 	// ErrNotFound says that there is no such key.
 	ErrNotFound = errors.New("does not exist")
+	// ErrChanged says that somebody has changed or removed the secret since it was read.
+	ErrChanged = errors.New("was changed by somebody else in the meantime")
+	// ErrAdopted says that the value belongs to another tool, which alone may change it.
+	ErrAdopted = errors.New("is adopted")
 	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
 	ErrForeign = errors.New("taken by a Kubernetes Secret that Apolo did not make")
 )
@@ -54,6 +58,18 @@ type Secret struct {
 	Object    string // the name of the Kubernetes Secret
 	UID       types.UID
 	Created   time.Time
+	// DataKey is which data key of the Kubernetes Secret has the value: Key itself, unless it is adopted.
+	DataKey string
+	// Owner is, of an adopted Secret, the tool that it belongs to; empty for one that Apolo made.
+	Owner string
+}
+
+// Value is a secret with its value.
+type Value struct {
+	Secret
+	Data []byte
+
+	resourceVersion string
 }
 
 // Store is the secrets of one namespace. It is safe for use by several goroutines.
@@ -124,8 +140,12 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	if apierrors.IsAlreadyExists(err) {
 		err = ErrExists
 		// Only to tell the two apart: who may create but not read gets the simpler answer.
-		if _, lookErr := s.lookup(ctx, key); errors.Is(lookErr, ErrForeign) {
+		found, lookErr := s.lookup(ctx, key)
+		switch {
+		case errors.Is(lookErr, ErrForeign):
 			err = lookErr
+		case lookErr == nil && found.Owner != "":
+			err = adoptedError(found)
 		}
 	}
 	return err == nil, s.wrap(key, err)
@@ -246,13 +266,11 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 	if err != nil {
 		return err
 	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{
-			"uid":         found.UID, // a precondition: that one, not a later one of the same name
-			"annotations": map[string]any{AnnotationKey: key, lastApplied: nil},
-		},
-		"data": map[string]any{key: base64.StdEncoding.EncodeToString(value)},
-	})
+	if found.Owner != "" {
+		return adoptedError(found)
+	}
+	// The UID is a precondition: that one, not a later one of the same name.
+	patch, err := replacement(key, value, map[string]any{"uid": found.UID})
 	if err != nil {
 		return err
 	}
@@ -268,40 +286,97 @@ func dryRun(o AddOptions) []string {
 	return nil
 }
 
+// replacement is a merge patch that gives a key another value.
+func replacement(key string, value []byte, preconditions map[string]any) ([]byte, error) {
+	preconditions["annotations"] = map[string]any{AnnotationKey: key, lastApplied: nil}
+	return json.Marshal(map[string]any{
+		"metadata": preconditions,
+		"data":     map[string]any{key: base64.StdEncoding.EncodeToString(value)},
+	})
+}
+
+// Replace gives a secret that was read another value, if nobody has changed it since: it returns ErrChanged
+// otherwise. Who may use it stays as it is.
+func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
+	if err := Validate(read.Key, value); err != nil {
+		return s.wrap(read.Key, err)
+	}
+	if read.Owner != "" {
+		return s.wrap(read.Key, adoptedError(read.Secret))
+	}
+	patch, err := replacement(read.Key, value, map[string]any{"uid": read.UID, "resourceVersion": read.resourceVersion})
+	if err != nil {
+		return err
+	}
+	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Patch(ctx, read.Object, types.MergePatchType, patch, metav1.PatchOptions{})
+	if apierrors.IsConflict(err) {
+		return s.wrap(read.Key, ErrChanged)
+	}
+	return s.wrap(read.Key, s.explain(err, "patch", read.Key))
+}
+
 // Get returns the value of a key. It returns ErrNotFound or ErrForeign where there is none.
 func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.Read(ctx, key)
+	return value.Data, err
+}
+
+// Read is Get with all else that is known of the secret.
+func (s *Store) Read(ctx context.Context, key string) (Value, error) {
 	if err := uri.ValidateKey(key); err != nil {
-		return nil, s.wrap(key, err)
+		return Value{}, s.wrap(key, err)
 	}
+	object, err := s.readObject(ctx, ObjectName(key))
+	if err != nil {
+		return Value{}, s.wrap(key, err)
+	}
+	if err := ours(&object.Metadata, key); err != nil {
+		return Value{}, s.wrap(key, err)
+	}
+	value := Value{Secret: describe(&object.Metadata), resourceVersion: object.Metadata.ResourceVersion}
+	value.Key = key
+	if value.Owner == "" {
+		value.DataKey = key
+	}
+	var ok bool
+	switch value.Data, ok = object.Data[value.DataKey]; {
+	case ok:
+		return value, nil
+	case value.Owner != "":
+		return Value{}, s.wrap(key, fmt.Errorf("its Kubernetes Secret, of %s, has no data key %q; adopt it again with another", value.Owner, value.DataKey))
+	}
+	return Value{}, s.wrap(key, errors.New("its Kubernetes Secret has lost the value; add it again with --overwrite"))
+}
+
+// object is as much of a Kubernetes Secret as is needed here.
+type object struct {
+	Metadata metav1.ObjectMeta `json:"metadata"`
+	Data     map[string][]byte `json:"data"`
+}
+
+// readObject reads the Kubernetes Secret of a name, with its values.
+func (s *Store) readObject(ctx context.Context, name string) (*object, error) {
 	answer := s.core.Get().
 		Namespace(s.Namespace()).
 		Resource(secretsResource.Resource).
-		Name(ObjectName(key)).
+		Name(name).
 		SetHeader("Accept", runtime.ContentTypeJSON).
 		Do(ctx)
-	if err := answer.Error(); err != nil {
-		return nil, s.wrap(key, s.explain(err, "get", key))
+	err := answer.Error() // Raw's own knows less
+	var body []byte
+	if err == nil {
+		body, err = answer.Raw()
 	}
-	body, err := answer.Raw()
 	if err != nil {
-		return nil, s.wrap(key, s.explain(err, "get", key))
+		return nil, s.explainObject(err, "get", name)
 	}
-	var object struct {
-		Metadata metav1.ObjectMeta `json:"metadata"`
-		Data     map[string][]byte `json:"data"`
+	read := &object{}
+	if json.Unmarshal(body, read) != nil {
+		// The error of encoding/json can quote what it read.
+		return nil, fmt.Errorf("%s answered something else than a Secret; is a proxy in between?", s.client.Host())
 	}
-	if err := json.Unmarshal(body, &object); err != nil {
-		// Not %w: the error of encoding/json can quote what it read.
-		return nil, s.wrap(key, fmt.Errorf("%s answered something else than a Secret; is a proxy in between?", s.client.Host()))
-	}
-	if err := ours(&object.Metadata, key); err != nil {
-		return nil, s.wrap(key, err)
-	}
-	value, ok := object.Data[key]
-	if !ok {
-		return nil, s.wrap(key, errors.New("its Kubernetes Secret has lost the value; add it again with --overwrite"))
-	}
-	return value, nil
+	return read, nil
 }
 
 // Lookup finds a key without reading its value. It returns ErrNotFound or ErrForeign where there
@@ -327,8 +402,8 @@ func (s *Store) lookup(ctx context.Context, key string) (Secret, error) {
 
 // ours refuses a Secret that the store must not touch.
 func ours(object metav1.Object, key string) error {
-	if object.GetLabels()[LabelSecret] != LabelTrue {
-		return fmt.Errorf("%w (%s); choose another key", ErrForeign, object.GetName())
+	if !marked(object) {
+		return fmt.Errorf("%w (%s); choose another key, or 'secret adopt %s'", ErrForeign, object.GetName(), object.GetName())
 	}
 	if other := keyOf(object); other != key && ObjectName(other) != ObjectName(key) {
 		return fmt.Errorf("taken by the key %q (%w)", other, ErrForeign)
@@ -336,14 +411,25 @@ func ours(object metav1.Object, key string) error {
 	return nil
 }
 
+// marked tells whether a Secret is to be seen as one of Apolo's keys.
+func marked(object metav1.Object) bool {
+	mark := object.GetLabels()[LabelSecret]
+	return mark == LabelTrue || mark == LabelAdopted
+}
+
 func describe(object metav1.Object) Secret {
-	return Secret{
+	described := Secret{
 		Namespace: object.GetNamespace(),
 		Key:       keyOf(object),
 		Object:    object.GetName(),
 		UID:       object.GetUID(),
 		Created:   object.GetCreationTimestamp().Time,
 	}
+	described.DataKey = described.Key
+	if object.GetLabels()[LabelSecret] == LabelAdopted {
+		described.DataKey, described.Owner = object.GetAnnotations()[AnnotationDataKey], ownerOf(object)
+	}
+	return described
 }
 
 // List calls each for every secret of the namespace, in the order of the API server, a page of
@@ -418,7 +504,7 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 	}
 	err = requests.Wait()
 	for _, object := range found {
-		if object == nil || object.GetLabels()[LabelSecret] != LabelTrue {
+		if object == nil || !marked(object) {
 			continue
 		}
 		if err := each(describe(object)); err != nil {
@@ -429,38 +515,81 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 }
 
 // Remove deletes a key, and before it the grants that share it, so that access ends with the first
-// request that succeeds. It returns ErrNotFound or ErrForeign where there is none.
-func (s *Store) Remove(ctx context.Context, key string) error {
+// request that succeeds. It returns what it has removed, and ErrNotFound or ErrForeign where there is none.
+//
+// An adopted Secret stays, and loses Apolo's marks and grants alone.
+func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 	found, err := s.Lookup(ctx, key)
 	if err != nil {
-		return err
+		return found, err
 	}
-	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(found.Object))
-		// Who has no rights on RBAC objects may still remove the secret; the garbage collector
-		// then removes its grants.
-		if err != nil && !apierrors.IsForbidden(err) {
-			return s.wrap(key, s.explainGrants(err, "deletecollection", resource))
-		}
+	if err := s.removeGrants(ctx, found); err != nil {
+		return found, err
+	}
+	if found.Owner != "" {
+		return found, s.wrap(key, s.release(ctx, found))
 	}
 	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
 		Delete(ctx, found.Object, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
-	return s.wrap(key, s.explain(err, "delete", key))
+	return found, s.wrap(key, s.explain(err, "delete", key))
+}
+
+// RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
+// and everything is as it was. Its grants go behind it.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
+	if read.Owner != "" {
+		return s.wrap(read.Key, adoptedError(read.Secret))
+	}
+	err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Delete(ctx, read.Object, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
+	switch {
+	case apierrors.IsConflict(err):
+		return s.wrap(read.Key, ErrChanged)
+	case err != nil:
+		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
+	}
+	return s.removeGrants(ctx, read.Secret)
+}
+
+// Shared tells whether anybody has a grant for a secret, as far as the user may see that.
+func (s *Store) Shared(ctx context.Context, secret Secret) bool {
+	options := grantsOf(secret.Object)
+	options.Limit = 1
+	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
+	return err == nil && len(found.Items) > 0
+}
+
+// removeGrants deletes the grants of a secret.
+func (s *Store) removeGrants(ctx context.Context, secret Secret) error {
+	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
+		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(secret.Object))
+		// Who has no rights on RBAC objects may still remove the secret; the garbage collector
+		// then removes its grants.
+		if err != nil && !apierrors.IsForbidden(err) {
+			return s.wrap(secret.Key, s.explainGrants(err, "deletecollection", resource))
+		}
+	}
+	return nil
 }
 
 // explain words a failed request about one key.
 func (s *Store) explain(err error, verb, key string) error {
+	name := ""
+	if verb != "create" {
+		name = ObjectName(key)
+	}
+	return s.explainObject(err, verb, name)
+}
+
+// explainObject is explain for the name of a Kubernetes Secret.
+func (s *Store) explainObject(err error, verb, name string) error {
 	switch {
 	case err == nil:
 		return nil
 	case apierrors.IsAlreadyExists(err):
 		return err
 	}
-	request := kube.Request{Verb: verb, Resource: secretsResource.Resource, Namespace: s.Namespace()}
-	if verb != "create" {
-		request.Name = ObjectName(key)
-	}
-	explained := s.client.Explain(err, request)
+	explained := s.client.Explain(err, kube.Request{Verb: verb, Resource: secretsResource.Resource, Namespace: s.Namespace(), Name: name})
 	var status apierrors.APIStatus
 	if apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == secretsResource.Resource {
 		return fmt.Errorf("%w in namespace %q", ErrNotFound, s.Namespace())

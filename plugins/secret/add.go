@@ -45,8 +45,7 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
 				Destination: &o.overwrite, DisableDefaultText: true},
-			&cli.StringFlag{Name: "dry-run", Usage: "store nothing: `client` only shows what would be sent, server has it checked",
-				Destination: &o.dryRun},
+			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
@@ -72,10 +71,8 @@ func (o *addOptions) complete(args []string) (err error) {
 	default:
 		return cmdline.Usagef("add takes a KEY and a VALUE, here are %d arguments; a value with spaces needs quotes", len(args))
 	}
-	switch o.dryRun {
-	case "", "client", "server":
-	default:
-		return cmdline.Usagef("--dry-run %q is not one of client, server", o.dryRun)
+	if err := validateDryRun(o.dryRun); err != nil {
+		return err
 	}
 	if o.where, err = parse(args[0]); err != nil {
 		return err
@@ -143,7 +140,6 @@ func (o *addOptions) print(namespace string, value []byte, what string) error {
 		}
 		return o.PrintObject(o.output, manifest.Object)
 	}
-	suffix := map[string]string{"client": " (dry run)", "server": " (server dry run)"}[o.dryRun]
-	o.Done("secret/%s %s (%s)%s", o.where.Key, what, cmdline.Bytes(len(value)), suffix)
+	o.Done("secret/%s %s (%s)%s", o.where.Key, what, cmdline.Bytes(len(value)), dryRunWords(o.dryRun))
 	return nil
 }

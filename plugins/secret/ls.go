@@ -176,7 +176,11 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users use
 		}
 		row = append(row, o.label(client, s))
 		if wide {
-			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), s.Object, jobsOf(users, s))
+			object := s.Object
+			if s.Owner != "" {
+				object += " (" + s.DataKey + ", of " + s.Owner + ")"
+			}
+			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), object, jobsOf(users, s))
 		}
 		rows = append(rows, row)
 	}
@@ -199,13 +203,17 @@ func jobsOf(users usedby.Users, s secrets.Secret) string {
 func objectList(cluster string, found []secrets.Secret) *objects.SecretKeyList {
 	list := &objects.SecretKeyList{TypeMeta: objects.Kind("SecretKeyList"), Items: make([]objects.SecretKey, 0, len(found))}
 	for _, s := range found {
-		list.Items = append(list.Items, objects.SecretKey{
+		item := objects.SecretKey{
 			Key:               s.Key,
 			Namespace:         s.Namespace,
 			URI:               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
 			Name:              s.Object,
 			CreationTimestamp: s.Created.UTC().Format(time.RFC3339),
-		})
+		}
+		if s.Owner != "" {
+			item.DataKey, item.Owner = s.DataKey, s.Owner
+		}
+		list.Items = append(list.Items, item)
 	}
 	return list
 }

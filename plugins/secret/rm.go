@@ -73,8 +73,10 @@ func (o *rmOptions) run(ctx context.Context) error {
 	o.users = map[uri.Secret]usedby.Users{}
 	var failed []error
 	for _, target := range o.targets {
-		err := o.remove(ctx, target)
+		removed, err := o.remove(ctx, target)
 		switch {
+		case err == nil && removed.Owner != "":
+			o.Done("secret/%s released (its Kubernetes Secret stays with %s)", target.Key, removed.Owner)
 		case err == nil:
 			o.Done("secret/%s deleted", target.Key)
 		case ctx.Err() != nil:
@@ -87,19 +89,19 @@ func (o *rmOptions) run(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-func (o *rmOptions) remove(ctx context.Context, target uri.Secret) error {
+func (o *rmOptions) remove(ctx context.Context, target uri.Secret) (secrets.Secret, error) {
 	store, err := open(o.Session, target)
 	if err != nil {
-		return err
+		return secrets.Secret{}, err
 	}
 	users, err := o.usersOf(ctx, store, target)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return secrets.Secret{}, ctx.Err()
 	case err != nil && o.ifUnused:
-		return fmt.Errorf("%s: whether a job uses it is unknown, so it stays: %w", target, err)
+		return secrets.Secret{}, fmt.Errorf("%s: whether a job uses it is unknown, so it stays: %w", target, err)
 	case len(users) > 0 && o.ifUnused:
-		return fmt.Errorf("%s: used by %s, so it stays", target, list(users))
+		return secrets.Secret{}, fmt.Errorf("%s: used by %s, so it stays", target, list(users))
 	case len(users) > 0:
 		o.Warn("%s is used by %s", target, list(users))
 	}

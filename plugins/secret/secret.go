@@ -27,6 +27,9 @@ func New(s *cmdline.Session) *cli.App {
 			newGet(s),
 			newLs(s),
 			newRm(s),
+			newCp(s),
+			newMv(s),
+			newAdopt(s),
 		},
 	}
 }

@@ -23,6 +23,8 @@ type SecretKey struct {
 	Namespace         string `json:"namespace"`
 	URI               string `json:"uri"`
 	Name              string `json:"name"`
+	DataKey           string `json:"dataKey,omitempty"`
+	Owner             string `json:"owner,omitempty"`
 	CreationTimestamp string `json:"creationTimestamp,omitempty"`
 }
 

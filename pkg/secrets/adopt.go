@@ -1,0 +1,128 @@
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// fieldManager owns the marks on adopted Secrets, and nothing else.
+const fieldManager = "kubectl-apolo-adopt"
+
+// labelManagedBy is where tools write their names (kubernetes.io, recommended labels).
+const labelManagedBy = "app.kubernetes.io/managed-by"
+
+// DataKeyError says that a Kubernetes Secret does not have the one data key that was asked for.
+type DataKeyError struct {
+	Object string
+	Wanted string   // empty: none was named
+	Keys   []string // what there is, sorted
+}
+
+func (e *DataKeyError) Error() string {
+	there := "it has none"
+	if len(e.Keys) > 0 {
+		there = "there are " + strings.Join(e.Keys, ", ")
+	}
+	if e.Wanted == "" {
+		return fmt.Sprintf("the Kubernetes Secret %s does not have one data key: %s", e.Object, there)
+	}
+	return fmt.Sprintf("the Kubernetes Secret %s has no data key %q: %s", e.Object, e.Wanted, there)
+}
+
+// Adopt makes a Kubernetes Secret of another tool usable as the secret of its own name, without copying or changing
+// what is in it: it gets a label and an annotation under a field manager of their own. dataKey is which of its data
+// keys is meant; it may be empty where there is one only. changed is false where it was adopted like that already.
+//
+// It returns ErrNotFound, ErrExists for a Secret that is Apolo's own, and a DataKeyError.
+func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (adopted Secret, changed bool, err error) {
+	if err := uri.ValidateKey(name); err != nil {
+		return Secret{}, false, s.wrap(name, err)
+	}
+	if ObjectName(name) != name {
+		return Secret{}, false, fmt.Errorf("%q can't be the name of a Kubernetes Secret", name)
+	}
+	found, err := s.readObject(ctx, name)
+	if err != nil {
+		return Secret{}, false, s.wrap(name, err)
+	}
+	keys := slices.Sorted(maps.Keys(found.Data))
+	if dataKey == "" && len(keys) == 1 {
+		dataKey = keys[0]
+	}
+	mark := found.Metadata.Labels[LabelSecret]
+	switch {
+	case mark == LabelTrue:
+		return Secret{}, false, s.wrap(name, fmt.Errorf("%w, and is Apolo's own", ErrExists))
+	case dataKey == "" && mark == LabelAdopted:
+		dataKey = found.Metadata.Annotations[AnnotationDataKey]
+	}
+	if !slices.Contains(keys, dataKey) {
+		return Secret{}, false, &DataKeyError{Object: name, Wanted: dataKey, Keys: keys}
+	}
+	if mark == LabelAdopted && found.Metadata.Annotations[AnnotationDataKey] == dataKey {
+		return describe(&found.Metadata), false, nil
+	}
+	meta := &found.Metadata
+	adopted = Secret{Namespace: s.Namespace(), Key: name, Object: name, UID: meta.UID, Created: meta.CreationTimestamp.Time, DataKey: dataKey, Owner: ownerOf(meta)}
+	err = s.apply(ctx, adopted, map[string]any{
+		"labels":      map[string]any{LabelSecret: LabelAdopted},
+		"annotations": map[string]any{AnnotationDataKey: dataKey},
+	}, dryRun)
+	return adopted, err == nil, s.wrap(name, err)
+}
+
+// release takes the marks away that Adopt has made.
+func (s *Store) release(ctx context.Context, adopted Secret) error {
+	return s.apply(ctx, adopted, map[string]any{}, false)
+}
+
+// apply sets the metadata that Apolo owns of another's Secret, with server-side apply: what is not in it, and was
+// before, goes.
+func (s *Store) apply(ctx context.Context, to Secret, meta map[string]any, dryRun bool) error {
+	meta["name"] = to.Object
+	meta["uid"] = to.UID // a precondition: that one, and none that would have to be made
+	body, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+	if err != nil {
+		return err
+	}
+	options := metav1.PatchOptions{FieldManager: fieldManager}
+	if dryRun {
+		options.DryRun = []string{metav1.DryRunAll}
+	}
+	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(ctx, to.Object, types.ApplyPatchType, body, options)
+	if apierrors.IsConflict(err) {
+		return ErrChanged
+	}
+	return s.explainObject(err, "patch", to.Object)
+}
+
+// ownerOf names whose a Kubernetes Secret is, as well as can be known: the object that made it, the tool that its
+// label names, or who wrote its fields first.
+func ownerOf(object metav1.Object) string {
+	for _, owner := range object.GetOwnerReferences() {
+		return owner.Kind + "/" + owner.Name
+	}
+	if tool := object.GetLabels()[labelManagedBy]; tool != "" {
+		return tool
+	}
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager != fieldManager && entry.Manager != "" {
+			return entry.Manager
+		}
+	}
+	return "another tool"
+}
+
+func adoptedError(secret Secret) error {
+	return fmt.Errorf("%w: its value belongs to %s; change it there", ErrAdopted, secret.Owner)
+}

@@ -1,0 +1,142 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// cpOptions is one call of secret cp or secret mv.
+type cpOptions struct {
+	*cmdline.Session
+
+	from, to  uri.Secret
+	overwrite bool
+}
+
+func newCp(s *cmdline.Session) *cli.Command {
+	o := &cpOptions{Session: s}
+	return &cli.Command{
+		Name:      "cp",
+		Usage:     "Copy a secret to another key, namespace or cluster",
+		ArgsUsage: "KEY KEY",
+		Description: `A KEY is also secret:/NAMESPACE/KEY, or secret://CLUSTER/NAMESPACE/KEY for any cluster of the kubeconfig. The
+copy is yours: it does not follow the original, and nobody else has access to it.
+
+Examples:
+  ` + s.Typed + ` cp db-password db-password-old
+  ` + s.Typed + ` cp wandb-token secret:/research/wandb-token
+  ` + s.Typed + ` cp secret://staging/team/api-key secret://production/team/api-key --overwrite`,
+		Flags:  o.flags(),
+		Action: o.action("cp", o.copy),
+	}
+}
+
+func newMv(s *cmdline.Session) *cli.Command {
+	o := &cpOptions{Session: s}
+	return &cli.Command{
+		Name:      "mv",
+		Usage:     "Rename a secret, or move it to another namespace or cluster",
+		ArgsUsage: "KEY KEY",
+		Description: `The new one is stored before the old one goes, so that the value is never lost. Access that was granted to the
+old one ends: grant it again. Jobs that name the old one have to be told the new one.
+
+Examples:
+  ` + s.Typed + ` mv db-pasword db-password
+  ` + s.Typed + ` mv wandb-token secret:/research/wandb-token`,
+		Flags:  o.flags(),
+		Action: o.action("mv", o.move),
+	}
+}
+
+func (o *cpOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
+			Destination: &o.overwrite, DisableDefaultText: true},
+		o.QuietFlag("print nothing when it worked"),
+	}
+}
+
+func (o *cpOptions) action(verb string, run func(context.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) (err error) {
+		if c.NArg() != 2 {
+			return cmdline.Usagef("%s takes two KEYs, from and to, here are %d", verb, c.NArg())
+		}
+		if o.from, err = parse(c.Args().Get(0)); err != nil {
+			return err
+		}
+		if o.to, err = parse(c.Args().Get(1)); err != nil {
+			return err
+		}
+		return run(c.Context)
+	}
+}
+
+func (o *cpOptions) copy(ctx context.Context) error {
+	_, _, _, err := o.store(ctx)
+	if err != nil {
+		return err
+	}
+	o.Done("secret/%s copied to %s", o.from.Key, o.to)
+	return nil
+}
+
+// store reads the one and stores the other.
+func (o *cpOptions) store(ctx context.Context) (from, to *place, value secrets.Value, err error) {
+	if from, err = open(o.Session, o.from); err != nil {
+		return nil, nil, value, err
+	}
+	if to, err = open(o.Session, o.to); err != nil {
+		return nil, nil, value, err
+	}
+	if o.from.Key == o.to.Key && from.Namespace() == to.Namespace() && from.client.Host() == to.client.Host() {
+		return nil, nil, value, cmdline.Usagef("%s and %s are the same secret", o.from, o.to)
+	}
+	if value, err = from.Read(ctx, o.from.Key); err != nil {
+		return nil, nil, value, err
+	}
+	_, err = to.Add(ctx, o.to.Key, value.Data, secrets.AddOptions{Overwrite: o.overwrite})
+	if errors.Is(err, secrets.ErrExists) {
+		return nil, nil, value, fmt.Errorf("%w; --overwrite replaces its value", err)
+	}
+	if err != nil {
+		return nil, nil, value, err
+	}
+	from.used()
+	to.used()
+	return from, to, value, nil
+}
+
+func (o *cpOptions) move(ctx context.Context) error {
+	from, _, value, err := o.store(ctx)
+	if err != nil {
+		return err
+	}
+	if value.Owner != "" {
+		return fmt.Errorf("%s was copied to %s and stays: it belongs to %s", o.from, o.to, value.Owner)
+	}
+	// What is asked before the old one goes is only for what is told afterwards.
+	shared := from.Shared(ctx, value.Secret)
+	users, usersErr := usedby.Find(ctx, from.client, from.Namespace())
+	switch err := from.RemoveUnchanged(ctx, value); {
+	case errors.Is(err, secrets.ErrChanged):
+		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
+	case err != nil:
+		return fmt.Errorf("%s has the value now, but the old one stays: %w", o.to, err)
+	}
+	o.Done("secret/%s moved to %s", o.from.Key, o.to)
+	if shared {
+		o.Warn("who was granted %s has no access to %s: grant it again", o.from, o.to)
+	}
+	if jobs := users[uri.Secret{Namespace: from.Namespace(), Key: o.from.Key}]; usersErr == nil && len(jobs) > 0 {
+		o.Warn("%s is used by %s", o.from, list(jobs))
+	}
+	return nil
+}
