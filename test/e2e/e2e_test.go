@@ -179,7 +179,17 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 		return err
 	}
 	env.Setenv("DOCS", docs)
+	env.Values[scriptRegistry{}] = &scriptRegistry{}
 	return nil
+}
+
+// admin runs kubectl as who may do all, and ends the script where that fails.
+func (c *cluster) admin(ts *testscript.TestScript, args ...string) string {
+	out, err := c.tryKubectl("admin", args...)
+	if err != nil {
+		ts.Fatalf("kubectl %v: %v\n%s", args, err, out)
+	}
+	return out
 }
 
 // sequential keeps the scripts of a folder from running at the same time where asked to.
@@ -279,6 +289,36 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 		// listed-metadata-only NAMESPACE: asks the audit log how secrets were listed there.
 		"listed-metadata-only": func(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(c.listedMetadataOnly(args[0]))
+		},
+		// registry USER PASSWORD: serves an image to that user, at $REGISTRY, until stop-registry.
+		"registry": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) != 2 {
+				ts.Fatalf("usage: registry USER PASSWORD")
+			}
+			server, err := serveRegistry(ts, args[0], args[1])
+			ts.Check(err)
+			ts.Value(scriptRegistry{}).(*scriptRegistry).server = server
+		},
+		"stop-registry": func(ts *testscript.TestScript, neg bool, args []string) {
+			ts.Value(scriptRegistry{}).(*scriptRegistry).server.Close()
+		},
+		// taint-node TAINT: keeps pods that don't tolerate it from the node, as long as the script runs.
+		"taint-node": func(ts *testscript.TestScript, neg bool, args []string) {
+			taint := args[0]
+			c.admin(ts, "taint", "nodes", "--all", taint)
+			ts.Defer(func() { c.admin(ts, "taint", "nodes", "--all", taint+"-") })
+		},
+		// node-has RESOURCE COUNT: the node has so many of it, as long as the script runs.
+		"node-has": func(ts *testscript.TestScript, neg bool, args []string) {
+			path := "/status/capacity/" + strings.ReplaceAll(args[0], "/", "~1")
+			node := strings.TrimSpace(c.admin(ts, "get", "nodes", "-o", "name"))
+			patch := func(operation map[string]any) {
+				text, err := json.Marshal([]any{operation})
+				ts.Check(err)
+				c.admin(ts, "patch", node, "--subresource=status", "--type=json", "-p", string(text))
+			}
+			patch(map[string]any{"op": "add", "path": path, "value": args[1]})
+			ts.Defer(func() { patch(map[string]any{"op": "remove", "path": path}) })
 		},
 		// same FILE FILE: compares bytes, where cmp would compare text.
 		"same": func(ts *testscript.TestScript, neg bool, args []string) {
