@@ -130,10 +130,15 @@ type job struct {
 	} `json:"status"`
 }
 
+// ended tells whether the job starts no pod any more. The first two conditions stand there a moment before the
+// other two (https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup).
 func (j *job) ended() bool {
 	for _, condition := range j.Status.Conditions {
-		if (condition.Type == "Complete" || condition.Type == "Failed") && condition.Status == string(metav1.ConditionTrue) {
-			return true
+		switch condition.Type {
+		case "SuccessCriteriaMet", "FailureTarget", "Complete", "Failed":
+			if condition.Status == string(metav1.ConditionTrue) {
+				return true
+			}
 		}
 	}
 	return j.Metadata.DeletionTimestamp != nil

@@ -14,6 +14,7 @@ const answer = `{"kind": "JobList", "metadata": {"continue": "more"}, "items": [
 	{"metadata": {"name": "waits", "namespace": "a", "annotations": {"apolo.us/secrets": "[\"secret:/a/x\"]"}}, "status": {}},
 	{"metadata": {"name": "ended", "namespace": "a", "annotations": {"apolo.us/secrets": "[\"secret:/a/x\"]"}}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}},
 	{"metadata": {"name": "failed", "namespace": "a", "annotations": {"apolo.us/secrets": "[\"secret:/a/x\"]"}}, "status": {"conditions": [{"type": "Failed", "status": "True"}]}},
+	{"metadata": {"name": "ending", "namespace": "a", "annotations": {"apolo.us/secrets": "[\"secret:/a/x\"]"}}, "status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True"}]}},
 	{"metadata": {"name": "deleted", "namespace": "a", "deletionTimestamp": "2026-01-01T00:00:00Z", "annotations": {"apolo.us/secrets": "[\"secret:/a/x\"]"}}},
 	{"metadata": {"name": "broken", "namespace": "a", "annotations": {"apolo.us/secrets": "secret:/a/x"}}},
 	{"metadata": {"name": "odd", "namespace": "a", "annotations": {"apolo.us/secrets": "[\"\", \"secret:\", \"secret:/a/z\"]"}}},

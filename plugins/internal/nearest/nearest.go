@@ -3,9 +3,9 @@
 package nearest
 
 // To returns the candidate that name was most likely meant to be, or "" where none is near:
-// at most two letters typed wrongly, left out, added or swapped, and fewer than the name has.
+// at most two letters typed wrongly, left out, added or swapped; one in a name of three or four letters.
 func To(name string, candidates []string) string {
-	best, bestDistance := "", min(3, len(name))
+	best, bestDistance := "", min(3, (len(name)+1)/2)
 	for _, candidate := range candidates {
 		if d := distance(name, candidate); d < bestDistance {
 			best, bestDistance = candidate, d

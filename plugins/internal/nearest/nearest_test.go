@@ -7,7 +7,7 @@ func TestTo(t *testing.T) {
 	for typed, want := range map[string]string{
 		"secrets": "secret", "secert": "secret", "scret": "secret", "shre": "share",
 		"rnu": "run", "jobs": "job", "consol": "console",
-		"x": "", "": "", "nonsense": "", "kubectl": "",
+		"rn": "", "foo": "", "ob": "", "x": "", "": "", "nonsense": "", "kubectl": "",
 	} {
 		if got := To(typed, commands); got != want {
 			t.Errorf("To(%q) = %q, want %q", typed, got, want)
