@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +20,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
 
@@ -37,9 +40,10 @@ var manyWriters = wait.Backoff{Steps: 200, Duration: 5 * time.Millisecond, Facto
 
 // Granter shares the secrets of one namespace. It is safe for use by several goroutines.
 type Granter struct {
-	store  *secrets.Store
-	client *kube.Client
-	rbac   *rest.RESTClient
+	store    *secrets.Store
+	client   *kube.Client
+	rbac     *rest.RESTClient
+	metadata metadata.Interface
 }
 
 // NewGranter opens the place that where names, as secrets.NewStore does. It makes no request.
@@ -52,7 +56,11 @@ func NewGranter(client *kube.Client, where uri.Secret) (*Granter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Granter{store: store, client: client, rbac: api}, nil
+	md, err := client.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	return &Granter{store: store, client: client, rbac: api, metadata: md}, nil
 }
 
 func rbacClient(client *kube.Client) (*rest.RESTClient, error) {
@@ -95,9 +103,6 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	if secret.Owner != "" && level != Read {
 		return before, g.wrap(key, fmt.Errorf("%w: it belongs to %s, so that only read can be granted", secrets.ErrAdopted, secret.Owner))
 	}
-	if err := g.restoreRoles(ctx, secret, existing); err != nil {
-		return before, g.wrap(key, err)
-	}
 	if !before.Includes(level) {
 		if err := g.add(ctx, secret, existing, grantee, level); err != nil {
 			return before, g.wrap(key, err)
@@ -110,7 +115,7 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	}
 	for _, lower := range Levels() {
 		if lower != highest && existing.has(lower, grantee) {
-			if err := g.change(ctx, secret, lower, existing[lower], without(grantee)); err != nil {
+			if err := g.remove(ctx, secret, lower, existing[lower], grantee); err != nil {
 				return before, g.wrap(key, err)
 			}
 		}
@@ -131,7 +136,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (befo
 	}
 	for _, level := range Levels() { // the lowest first, so that an ended call leaves the old level or none
 		if existing.has(level, grantee) {
-			if err := g.change(ctx, secret, level, existing[level], without(grantee)); err != nil {
+			if err := g.remove(ctx, secret, level, existing[level], grantee); err != nil {
 				return before, g.wrap(key, err)
 			}
 		}
@@ -141,29 +146,61 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (befo
 
 // read looks up a secret and its bindings.
 func (g *Granter) read(ctx context.Context, key string) (secrets.Secret, bindings, error) {
-	secret, err := g.store.Lookup(ctx, key)
-	if err != nil {
-		return secrets.Secret{}, nil, err
+	var (
+		secret            secrets.Secret
+		mayExist          func(role string) bool
+		lookErr, rolesErr error
+		requests          sync.WaitGroup
+	)
+	requests.Go(func() { secret, lookErr = g.store.Lookup(ctx, key) })
+	requests.Go(func() { mayExist, rolesErr = g.roles(ctx, secrets.ObjectName(key)) })
+	requests.Wait()
+	if lookErr != nil {
+		return secrets.Secret{}, nil, lookErr
 	}
-	existing, err := g.bindings(ctx, secret)
+	if rolesErr != nil {
+		return secrets.Secret{}, nil, g.wrap(key, rolesErr)
+	}
+	existing, err := g.bindings(ctx, secret, mayExist)
 	if err != nil {
 		return secrets.Secret{}, nil, g.wrap(key, err)
 	}
 	return secret, existing, nil
 }
 
-// bindings reads by name, because a manager may not list.
-func (g *Granter) bindings(ctx context.Context, secret secrets.Secret) (bindings, error) {
+// roles tells which Roles of a secret there are, so that bindings that can't be there need not be asked for. A binding
+// gives nothing without its Role; and a Role's labels, other than a binding's, can't be taken away by a manager.
+// Where the user may not list Roles, as a manager, each may exist.
+func (g *Granter) roles(ctx context.Context, object string) (mayExist func(role string) bool, err error) {
+	listed, err := g.metadata.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(g.store.Namespace()).
+		List(ctx, metav1.ListOptions{LabelSelector: secrets.LabelGrant + "=" + secrets.LabelTrue + "," + secrets.LabelObject + "=" + secrets.ObjectHash(object)})
+	if apierrors.IsForbidden(err) {
+		return func(string) bool { return true }, nil
+	}
+	if err != nil {
+		return nil, g.explain(err, "list", "roles", "")
+	}
+	return func(role string) bool {
+		return slices.ContainsFunc(listed.Items, func(o metav1.PartialObjectMetadata) bool { return o.Name == role })
+	}, nil
+}
+
+// bindings reads by name, because a manager may not list, and could take a binding's labels away.
+func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, mayExist func(role string) bool) (bindings, error) {
 	found := make([]*rbacv1.RoleBinding, len(Levels()))
 	var requests errgroup.Group
 	for i, level := range Levels() {
+		name := objectName(secret, level)
+		if !mayExist(name) {
+			continue
+		}
 		requests.Go(func() error {
-			binding, err := g.get(ctx, objectName(secret, level))
+			binding, err := g.get(ctx, name)
 			if apierrors.IsNotFound(err) {
 				return nil
 			}
 			found[i] = binding
-			return g.explain(err, "get", "rolebindings", objectName(secret, level))
+			return g.explain(err, "get", "rolebindings", name)
 		})
 	}
 	err := requests.Wait()
@@ -182,26 +219,6 @@ func (g *Granter) bindings(ctx context.Context, secret secrets.Secret) (bindings
 	return all, nil
 }
 
-// restoreRoles makes the Roles that are missing behind RoleBindings: a secret rm that was ended
-// between its requests leaves such. A manager may not read Roles, and can't help it.
-func (g *Granter) restoreRoles(ctx context.Context, secret secrets.Secret, existing bindings) error {
-	var requests errgroup.Group
-	for level := range existing {
-		requests.Go(func() error {
-			name := objectName(secret, level)
-			err := g.rbac.Get().Namespace(g.store.Namespace()).Resource("roles").Name(name).Do(ctx).Error()
-			switch {
-			case apierrors.IsNotFound(err):
-				return g.createRole(ctx, secret, level)
-			case apierrors.IsForbidden(err):
-				return nil
-			}
-			return g.explain(err, "get", "roles", name)
-		})
-	}
-	return requests.Wait()
-}
-
 // add makes what a level needs and is missing, and then the grantee one of its subjects.
 func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindings, grantee Grantee, level Level) error {
 	needed := []Level{level}
@@ -210,9 +227,13 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 	}
 	missing := slices.DeleteFunc(slices.Clone(needed), func(l Level) bool { return existing[l] != nil })
 	// Bindings come after Roles: the API server refuses one to a Role that does not exist.
+	made := make([]*rbacv1.Role, len(missing))
 	var roles errgroup.Group
-	for _, l := range missing {
-		roles.Go(func() error { return g.createRole(ctx, secret, l) })
+	for i, l := range missing {
+		roles.Go(func() (err error) {
+			made[i], err = g.createRole(ctx, secret, l)
+			return err
+		})
 	}
 	if err := roles.Wait(); err != nil {
 		return err
@@ -220,10 +241,10 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 	// The grantee's own binding comes last: whoever has manage then has all three to work with, also
 	// where this call is ended in between.
 	var bindings errgroup.Group
-	for _, l := range missing {
+	for i, l := range missing {
 		if l != level {
 			bindings.Go(func() error {
-				_, err := g.createBinding(ctx, secret, l, nil)
+				_, err := g.createBinding(ctx, secret, l, made[i], nil)
 				return err
 			})
 		}
@@ -231,28 +252,36 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 	if err := bindings.Wait(); err != nil {
 		return err
 	}
-	if existing[level] == nil {
-		created, err := g.createBinding(ctx, secret, level, []rbacv1.Subject{subjectOf(grantee)})
+	if i := slices.Index(missing, level); i >= 0 {
+		created, err := g.createBinding(ctx, secret, level, made[i], []rbacv1.Subject{subjectOf(grantee)})
 		if err != nil || created {
 			return err
 		}
 	}
-	return g.change(ctx, secret, level, existing[level], with(grantee))
+	err := g.change(ctx, secret, level, existing[level], with(grantee))
+	if errors.Is(err, errNoRole) && existing[level] != nil {
+		existing[level] = nil
+		return g.add(ctx, secret, existing, grantee, level)
+	}
+	return err
 }
 
-// createRole makes the Role of a level. One that another process made at the same time is as good;
-// one with other rules, which somebody changed by hand, is set right.
-func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level Level) error {
+// createRole makes the Role of a level. One that another process made at the same time is as good, and nil is
+// returned; one with other rules, which somebody changed by hand, is set right.
+func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level Level) (made *rbacv1.Role, err error) {
 	role := &rbacv1.Role{ObjectMeta: g.meta(secret, level), Rules: Rules(secret, level)}
-	err := g.rbac.Post().Namespace(g.store.Namespace()).Resource("roles").Body(role).Do(ctx).Error()
+	made = &rbacv1.Role{}
+	err = g.rbac.Post().Namespace(g.store.Namespace()).Resource("roles").Body(role).Do(ctx).Into(made)
 	switch {
+	case err == nil:
+		return made, nil
 	case apierrors.IsAlreadyExists(err):
-		return g.repairRole(ctx, role)
+		return nil, g.repairRole(ctx, role)
 	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
 		// The API server asks of who makes a Role that he has all that it gives.
-		return &notYours{level: level, cause: err}
+		return nil, &notYours{level: level, cause: err}
 	}
-	return g.explain(err, "create", "roles", "")
+	return nil, g.explain(err, "create", "roles", "")
 }
 
 func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
@@ -274,6 +303,10 @@ func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
 	})
 }
 
+// errNoRole says that a binding points to a Role that is gone, as a secret rm leaves it that was ended between its
+// requests. Who may not list Roles learns it from the API server, which then refuses every change of the binding.
+var errNoRole = errors.New("its role is gone; grant it again")
+
 // notYours says that somebody wants to give more than he has.
 type notYours struct {
 	level Level
@@ -286,16 +319,39 @@ func (e *notYours) Error() string {
 
 func (e *notYours) Unwrap() error { return e.cause }
 
-func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, level Level, subjects []rbacv1.Subject) (created bool, err error) {
+// createBinding makes the binding of a level, whose Role was made just now, or is nil where it was there before. It
+// tells whether the subjects are the binding's only ones; otherwise another process made one at the same time.
+func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, level Level, role *rbacv1.Role, subjects []rbacv1.Subject) (created bool, err error) {
 	binding := &rbacv1.RoleBinding{ObjectMeta: g.meta(secret, level), Subjects: subjects, RoleRef: roleRef(secret, level)}
 	err = g.rbac.Post().Namespace(g.store.Namespace()).Resource("rolebindings").Body(binding).Do(ctx).Error()
 	switch {
+	case apierrors.IsAlreadyExists(err) && role != nil:
+		return g.renewBinding(ctx, role, binding)
 	case apierrors.IsAlreadyExists(err):
 		return false, nil
 	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
 		return false, &notYours{level: level, cause: err}
 	}
 	return err == nil, g.explain(err, "create", "rolebindings", "")
+}
+
+// renewBinding takes over a binding that is older than its Role, as a secret rm leaves that was ended between its
+// requests: the access of those in it has ended, and none of them gets it back.
+func (g *Granter) renewBinding(ctx context.Context, role *rbacv1.Role, wanted *rbacv1.RoleBinding) (renewed bool, err error) {
+	found, err := g.get(ctx, wanted.Name)
+	if err != nil {
+		return false, g.explain(err, "get", "rolebindings", wanted.Name)
+	}
+	order, err := resourceversion.CompareResourceVersion(found.ResourceVersion, role.ResourceVersion)
+	if err != nil || order >= 0 || found.RoleRef != wanted.RoleRef {
+		return false, nil
+	}
+	wanted.ResourceVersion = found.ResourceVersion
+	err = g.rbac.Put().Namespace(g.store.Namespace()).Resource("rolebindings").Name(wanted.Name).Body(wanted).Do(ctx).Error()
+	if apierrors.IsConflict(err) {
+		return false, nil // by one that is granted right now
+	}
+	return err == nil, g.explain(err, "update", "rolebindings", wanted.Name)
 }
 
 // change applies a change to the subjects of a binding, again and again until no other process
@@ -322,11 +378,24 @@ func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level
 		wanted := g.meta(secret, level)
 		binding.Labels, binding.OwnerReferences = wanted.Labels, wanted.OwnerReferences
 		err = g.rbac.Put().Namespace(g.store.Namespace()).Resource("rolebindings").Name(name).Body(binding).Do(ctx).Error()
-		if apierrors.IsConflict(err) {
+		var status apierrors.APIStatus
+		switch {
+		case apierrors.IsConflict(err):
 			return err
+		case apierrors.IsNotFound(err) && errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "roles":
+			return errNoRole
 		}
 		return g.explain(err, "update", "rolebindings", name)
 	})
+}
+
+// remove takes a grantee out of a binding.
+func (g *Granter) remove(ctx context.Context, secret secrets.Secret, level Level, known *rbacv1.RoleBinding, grantee Grantee) error {
+	err := g.change(ctx, secret, level, known, without(grantee))
+	if errors.Is(err, errNoRole) {
+		return nil // it gives nothing
+	}
+	return err
 }
 
 func with(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {

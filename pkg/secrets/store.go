@@ -519,11 +519,19 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 //
 // An adopted Secret stays, and loses Apolo's marks and grants alone.
 func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
+	if err := uri.ValidateKey(key); err != nil {
+		return Secret{}, s.wrap(key, err)
+	}
+	if _, err := s.removeGrants(ctx, key); err != nil {
+		return Secret{}, err
+	}
+	removed, err := s.deleteOwn(ctx, key)
+	if err == nil || !errors.Is(err, ErrNotFound) && !apierrors.IsForbidden(err) {
+		return removed, s.wrap(key, err)
+	}
+	// None of ours is there, or the user may not delete by a condition: a second look tells more.
 	found, err := s.Lookup(ctx, key)
 	if err != nil {
-		return found, err
-	}
-	if err := s.removeGrants(ctx, found); err != nil {
 		return found, err
 	}
 	if found.Owner != "" {
@@ -534,42 +542,80 @@ func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 	return found, s.wrap(key, s.explain(err, "delete", key))
 }
 
-// RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
-// and everything is as it was. Its grants go behind it.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
-	if read.Owner != "" {
-		return s.wrap(read.Key, adoptedError(read.Secret))
+// deleteOwn deletes the Secret of a key in one request, which the API server carries out only on one that Apolo made
+// (docs/decisions/0011). It returns ErrNotFound where there is no such.
+func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
+	deleted, err := s.deleteCollection(ctx, secretsResource, metav1.ListOptions{
+		FieldSelector: "metadata.name=" + ObjectName(key),
+		LabelSelector: LabelSecret + "=" + LabelTrue,
+	})
+	switch {
+	case err != nil:
+		return Secret{}, s.explain(err, "deletecollection", key)
+	case len(deleted) == 0:
+		return Secret{}, ErrNotFound
 	}
-	err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+	return describe(&deleted[0]), nil
+}
+
+// deleteCollection deletes all objects that are selected, and returns their metadata.
+func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionResource, which metav1.ListOptions) ([]metav1.PartialObjectMetadata, error) {
+	prefix := "/apis/" + of.Group
+	if of.Group == "" {
+		prefix = "/api"
+	}
+	answer := s.core.Delete().
+		AbsPath(prefix, of.Version, "namespaces", s.Namespace(), of.Resource).
+		VersionedParams(&which, metav1.ParameterCodec).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"). // values need not come back
+		Do(ctx)
+	err := answer.Error() // Raw's own knows less
+	var body []byte
+	if err == nil {
+		body, err = answer.Raw()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var deleted metav1.PartialObjectMetadataList
+	if json.Unmarshal(body, &deleted) != nil {
+		return nil, fmt.Errorf("%s answered something else than a list; is a proxy in between?", s.client.Host())
+	}
+	return deleted.Items, nil
+}
+
+// RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
+// and everything is as it was. Its grants go behind it; shared tells whether there were any, as far as the user may
+// see that.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value) (shared bool, err error) {
+	if read.Owner != "" {
+		return false, s.wrap(read.Key, adoptedError(read.Secret))
+	}
+	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
 		Delete(ctx, read.Object, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
 	switch {
 	case apierrors.IsConflict(err):
-		return s.wrap(read.Key, ErrChanged)
+		return false, s.wrap(read.Key, ErrChanged)
 	case err != nil:
-		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
+		return false, s.wrap(read.Key, s.explain(err, "delete", read.Key))
 	}
-	return s.removeGrants(ctx, read.Secret)
+	return s.removeGrants(ctx, read.Key)
 }
 
-// Shared tells whether anybody has a grant for a secret, as far as the user may see that.
-func (s *Store) Shared(ctx context.Context, secret Secret) bool {
-	options := grantsOf(secret.Object)
-	options.Limit = 1
-	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
-	return err == nil && len(found.Items) > 0
-}
-
-// removeGrants deletes the grants of a secret.
-func (s *Store) removeGrants(ctx context.Context, secret Secret) error {
+// removeGrants deletes the grants of a secret, Roles and then bindings, and tells whether there were any. Who has no
+// rights on Roles may still remove the secret; the garbage collector then removes its grants.
+func (s *Store) removeGrants(ctx context.Context, key string) (shared bool, err error) {
 	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-		err := s.metadata.Resource(resource).Namespace(s.Namespace()).DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(secret.Object))
-		// Who has no rights on RBAC objects may still remove the secret; the garbage collector
-		// then removes its grants.
+		deleted, err := s.deleteCollection(ctx, resource, grantsOf(ObjectName(key)))
 		if err != nil && !apierrors.IsForbidden(err) {
-			return s.wrap(secret.Key, s.explainGrants(err, "deletecollection", resource))
+			return shared, s.wrap(key, s.explainGrants(err, "deletecollection", resource))
 		}
+		if len(deleted) == 0 {
+			return shared, nil // a binding without its Role gives nothing
+		}
+		shared = true
 	}
-	return nil
+	return shared, nil
 }
 
 // explain words a failed request about one key.

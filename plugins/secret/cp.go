@@ -123,9 +123,9 @@ func (o *cpOptions) move(ctx context.Context) error {
 		return fmt.Errorf("%s was copied to %s and stays: it belongs to %s", o.from, o.to, value.Owner)
 	}
 	// What is asked before the old one goes is only for what is told afterwards.
-	shared := from.Shared(ctx, value.Secret)
 	users, usersErr := usedby.Find(ctx, from.client, from.Namespace())
-	switch err := from.RemoveUnchanged(ctx, value); {
+	shared, err := from.RemoveUnchanged(ctx, value)
+	switch {
 	case errors.Is(err, secrets.ErrChanged):
 		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
 	case err != nil:

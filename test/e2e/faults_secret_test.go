@@ -165,10 +165,10 @@ func TestFaultsOfSecret(t *testing.T) {
 		{
 			name:     "rm",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/jobs", "GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
 			prepare:  shareKey(grants.Manage),
 			check: func(a *attempt) {
-				if a.sent("DELETE NS/secrets/KEY") > 0 {
+				if a.sent("DELETE NS/secrets") > 0 {
 					a.wantSecret(nil)
 				} else {
 					a.wantSecret(a.oldValue)
@@ -180,26 +180,28 @@ func TestFaultsOfSecret(t *testing.T) {
 				}
 			},
 			again: func(a *attempt) {
-				if a.sent("DELETE NS/secrets/KEY") > 0 {
+				if a.sent("DELETE NS/secrets") > 0 {
 					a.fails(a.command, "does not exist")
 					a.succeeds(a.command+" --ignore-not-found", "")
 				} else {
 					a.succeeds(a.command, "secret/KEY deleted")
 				}
 				a.wantSecret(nil)
-				if left := a.grants(); len(left.roles)+len(left.bindings) > 0 {
-					a.Errorf("the secret is gone, and its grants are left: %v", left)
-				}
+				// Where the first call came as far as the Roles, the garbage collector takes the bindings.
+				eventually(a, "its grants are gone", func() bool {
+					left := a.grants()
+					return len(left.roles)+len(left.bindings) == 0
+				})
 			},
 		},
 		{
 			name:     "rm, and then not rm again",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/jobs", "GET NS/secrets/KEY", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets/KEY"},
+			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
 			prepare:  shareKey(grants.Read),
 			check:    func(*attempt) {},
 			again: func(a *attempt) {
-				if a.sent("DELETE NS/secrets/KEY") > 0 {
+				if a.sent("DELETE NS/secrets") > 0 {
 					a.fails("kubectl-apolo_acl grant secret:KEY bob read", "does not exist")
 					return
 				}
