@@ -141,6 +141,7 @@ func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error)
 	config.QPS = -1 // the server's own fairness is enough; waiting here would only slow down bursts
 	config.WarningHandler = rest.NoWarnings{}
 	config.UserAgent = o.UserAgent
+	config.Wrap(newFirstAlone)
 	client.config = config
 	client.httpClient, err = rest.HTTPClientFor(config)
 	if err != nil {
@@ -183,12 +184,7 @@ func (c *Client) REST(version schema.GroupVersion, scheme *runtime.Scheme) (*res
 
 // StreamingREST is REST without a time limit for the answer, for watches and logs.
 func (c *Client) StreamingREST(version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
-	config := c.RESTConfig()
-	httpClient, err := rest.HTTPClientFor(config) // same transport, so the same connection
-	if err != nil {
-		return nil, err
-	}
-	return restClient(config, httpClient, version, scheme)
+	return restClient(c.RESTConfig(), &http.Client{Transport: c.httpClient.Transport}, version, scheme)
 }
 
 func restClient(base *rest.Config, httpClient *http.Client, version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +58,7 @@ type proxy struct {
 	kubeconfig string // for the command
 	fault      fault
 	upstream   *httputil.ReverseProxy
+	handshakes atomic.Int32         // connections that the command has made
 	hold       func(request string) // nil, or returns once the request may go on
 
 	// answer is nil, or answers in place of the server and tells whether it did.
@@ -98,10 +100,16 @@ func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	older := rest.CopyConfig(direct)
+	older.NextProtos = []string{"http/1.1"} // HTTP/2 can't be upgraded to a WebSocket
+	upgrades, err := rest.TransportFor(older)
+	if err != nil {
+		t.Fatal(err)
+	}
 	silent := log.New(io.Discard, "", 0) // of connections that end early, as they are meant to
 	p := &proxy{t: t, fault: f, upstream: &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: transport,
+		Transport: byUpgrade{transport, upgrades},
 		ErrorLog:  silent,
 	}}
 
@@ -109,6 +117,7 @@ func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 	server.EnableHTTP2 = true
 	server.Config.ErrorLog = silent
 	server.Config.ConnContext = func(ctx context.Context, connection net.Conn) context.Context {
+		p.handshakes.Add(1)
 		return context.WithValue(ctx, connectionKey{}, connection)
 	}
 	server.StartTLS()
@@ -130,6 +139,16 @@ func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 	return p
 }
 
+// byUpgrade sends requests for another protocol another way.
+type byUpgrade struct{ usual, upgrades http.RoundTripper }
+
+func (b byUpgrade) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Upgrade") != "" {
+		return b.upgrades.RoundTrip(r)
+	}
+	return b.usual.RoundTrip(r)
+}
+
 // describeRequest is a request as the tests name it: "GET NAMESPACE/RESOURCE/NAME", with what
 // makes it a stream.
 func describeRequest(r *http.Request) (text string, stream bool) {
@@ -143,6 +162,8 @@ func describeRequest(r *http.Request) (text string, stream bool) {
 		return text + " watch", true
 	case strings.HasSuffix(path, "/log"):
 		return text + " follow=" + r.URL.Query().Get("follow"), true
+	case r.Header.Get("Upgrade") != "":
+		return text + " " + strings.ToLower(r.Header.Get("Upgrade")), true
 	}
 	return text, false
 }
