@@ -22,7 +22,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 	versions "k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/apimachinery/pkg/version"
-	"k8s.io/client-go/rest"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -101,12 +100,9 @@ func (r *Report) context(client *kube.Client) {
 // server asks for the version, and reads the server's clock off the answer.
 func (r *Report) server(ctx context.Context, client *kube.Client) bool {
 	config := client.RESTConfig()
-	httpClient, err := rest.HTTPClientFor(config)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(client.Host(), "/")+"/version", nil)
 	if err == nil {
-		var request *http.Request
-		if request, err = http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(client.Host(), "/")+"/version", nil); err == nil {
-			err = r.ask(httpClient, request, client)
-		}
+		err = r.ask(client.HTTP(), request, client)
 	}
 	if err != nil {
 		r.add("server", Missing, "%s", client.Explain(err, kube.Request{Verb: "get", Resource: "/version"}))

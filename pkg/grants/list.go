@@ -346,11 +346,15 @@ func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.Rol
 
 func listBindings(ctx context.Context, client *kube.Client, api *rest.RESTClient, namespace, selector string) ([]rbacv1.RoleBinding, error) {
 	var all []rbacv1.RoleBinding
+	var turned kube.Pages
 	for next := ""; ; {
 		page := &rbacv1.RoleBindingList{}
-		err := api.Get().Namespace(namespace).Resource("rolebindings").
-			VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: 500, Continue: next}, metav1.ParameterCodec).
-			Do(ctx).Into(page)
+		err := turned.Turn(next)
+		if err == nil {
+			err = api.Get().Namespace(namespace).Resource("rolebindings").
+				VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: 500, Continue: next}, metav1.ParameterCodec).
+				Do(ctx).Into(page)
+		}
 		if err != nil {
 			return nil, client.Explain(err, kube.Request{Verb: "list", Resource: "rolebindings", Namespace: namespace})
 		}

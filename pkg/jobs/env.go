@@ -53,6 +53,9 @@ func ParseVariable(s string, lookup Lookup) (Variable, error) {
 	return Variable{Name: name, Value: value}, nil
 }
 
+// maxVariables is the largest file of variables, in bytes: etcd takes no object of more (etcd's --max-request-bytes).
+const maxVariables = 3 << 19
+
 // ParseVariables reads a file of variables in the format of docker run --env-file, which is
 // Apolo's too: a NAME=VALUE or NAME a line, read by ParseVariable. White space before a line, empty
 // lines, lines that begin with '#', a byte order mark and the CR of a CRLF are dropped. All else is
@@ -63,9 +66,12 @@ func ParseVariable(s string, lookup Lookup) (Variable, error) {
 // lines of 64 KiB. Formats with quotes and expansion (github.com/joho/godotenv) would change a
 // password with a '$', '#' or '\'.
 func ParseVariables(r io.Reader, lookup Lookup) ([]Variable, error) {
-	content, err := io.ReadAll(r)
+	content, err := io.ReadAll(io.LimitReader(r, maxVariables+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(content) > maxVariables {
+		return nil, fmt.Errorf("more than %d bytes, which no job can hold", maxVariables)
 	}
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	var variables []Variable

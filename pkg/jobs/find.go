@@ -276,7 +276,11 @@ func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Li
 // pages calls read for a page after the other.
 func pages(page metav1.ListOptions, read func(*metav1.ListOptions) (next string, err error)) error {
 	page.Limit = listPage
+	var turned kube.Pages
 	for {
+		if err := turned.Turn(page.Continue); err != nil {
+			return err
+		}
 		next, err := read(&page)
 		if err != nil || next == "" {
 			return err

@@ -100,9 +100,10 @@ func (f *forwarding) serve(ctx context.Context, local net.Conn) {
 	}
 	defer data.Reset() // nothing is to wait for the other end any more
 
+	const longestFailure = 4 << 10 // bytes of what the node says
 	failed := make(chan string, 1)
 	go func() {
-		message, _ := io.ReadAll(failure)
+		message, _ := io.ReadAll(io.LimitReader(failure, longestFailure))
 		failed <- string(message)
 	}()
 	go func() {

@@ -54,7 +54,8 @@ type Client struct {
 	ContextNamespace string
 
 	config     *rest.Config
-	httpClient *http.Client
+	transport  http.RoundTripper
+	httpClient *http.Client // over transport, for single requests
 }
 
 // NewClient reads the kubeconfig and prepares a connection with the context that it, or a flag,
@@ -143,10 +144,10 @@ func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error)
 	config.UserAgent = o.UserAgent
 	config.Wrap(newFirstAlone)
 	client.config = config
-	client.httpClient, err = rest.HTTPClientFor(config)
-	if err != nil {
+	if client.transport, err = rest.TransportFor(config); err != nil {
 		return nil, describeConfigError(err)
 	}
+	client.httpClient = httpClient(client.transport, config, false)
 	return client, nil
 }
 
@@ -166,8 +167,13 @@ func (c *Client) Host() string { return c.config.Host }
 func (c *Client) RESTConfig() *rest.Config {
 	config := rest.CopyConfig(c.config)
 	config.Timeout = 0
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return newGuard(next, c.config, true) })
 	return config
 }
+
+// HTTP makes single requests that no API group has, with the user's credentials and a time limit. An answer that is too
+// large for an API server's is an error.
+func (c *Client) HTTP() *http.Client { return c.httpClient }
 
 // Metadata returns a client that reads and deletes objects of every kind, and never receives more
 // of them than their metadata.
@@ -184,7 +190,7 @@ func (c *Client) REST(version schema.GroupVersion, scheme *runtime.Scheme) (*res
 
 // StreamingREST is REST without a time limit for the answer, for watches and logs.
 func (c *Client) StreamingREST(version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
-	return restClient(c.RESTConfig(), &http.Client{Transport: c.httpClient.Transport}, version, scheme)
+	return restClient(c.RESTConfig(), httpClient(c.transport, c.config, true), version, scheme)
 }
 
 func restClient(base *rest.Config, httpClient *http.Client, version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {

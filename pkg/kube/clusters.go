@@ -30,14 +30,15 @@ func NewClientWithToken(o TokenOptions) (*Client, error) {
 		QPS:             -1,
 		WarningHandler:  rest.NoWarnings{},
 	}
-	httpClient, err := rest.HTTPClientFor(config)
+	transport, err := rest.TransportFor(config)
 	if err != nil {
 		return nil, err
 	}
 	if o.Namespace == "" {
 		o.Namespace = metav1.NamespaceDefault
 	}
-	return &Client{Cluster: o.Cluster, Namespace: o.Namespace, ContextNamespace: o.Namespace, config: config, httpClient: httpClient}, nil
+	return &Client{Cluster: o.Cluster, Namespace: o.Namespace, ContextNamespace: o.Namespace, config: config,
+		transport: transport, httpClient: httpClient(transport, config, false)}, nil
 }
 
 // In returns the same connection with another current namespace; an empty one changes nothing.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Request says what was asked of the API server, so that an error can name it.
@@ -58,7 +59,7 @@ func (c *Client) sentence(err error, request Request) string {
 		return c.unreachable(err)
 	}
 	details := status.Status().Details
-	message := strings.TrimSpace(status.Status().Message)
+	message := shortened(strings.TrimSpace(status.Status().Message))
 	switch {
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized()
@@ -76,6 +77,16 @@ func (c *Client) sentence(err error, request Request) string {
 		return fmt.Sprintf("the API server %s failed: %s; try again later", c.Host(), message)
 	}
 	return "the cluster refuses: " + message
+}
+
+// longestMessage is how much of a server's message is passed on, in bytes. Admission rules now and then have a lot to say.
+const longestMessage = 4 << 10
+
+func shortened(message string) string {
+	if len(message) <= longestMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:longestMessage], "") + "…"
 }
 
 // right is the request in the words of RBAC.
@@ -124,8 +135,15 @@ func (c *Client) unreachable(err error) string {
 		certificate *tls.CertificateVerificationError
 		network     net.Error
 		request     *url.Error
+		large       *tooLarge
 	)
 	switch {
+	case errors.Is(err, ErrEndless):
+		return fmt.Sprintf("%s (%s); is a proxy in between?", ErrEndless, c.Host())
+	case runtime.IsNotRegisteredError(err):
+		return fmt.Sprintf("the API server %s answers with something else than was asked for; is a proxy in between?", c.Host())
+	case errors.As(err, &large):
+		return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), large)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return where + "connection refused; is it running, and is this the right context?"
 	case errors.As(err, &dns):
@@ -137,7 +155,7 @@ func (c *Client) unreachable(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return where + "the connection was cut; try again"
 	case errors.As(err, &request):
-		return where + request.Err.Error()
+		return where + shortened(request.Err.Error())
 	}
-	return where + err.Error()
+	return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), shortened(err.Error()))
 }

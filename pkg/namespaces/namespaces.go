@@ -67,7 +67,11 @@ func All(ctx context.Context, client *kube.Client) ([]string, error) {
 		return nil, err
 	}
 	var names []string
+	var turned kube.Pages
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		if err := turned.Turn(o.Continue); err != nil {
+			return nil, err
+		}
 		return md.Resource(resource).List(ctx, o)
 	})
 	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {

@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
 // What marks the objects of this product. The names are a contract with everything already
@@ -91,11 +93,12 @@ func Manifest(namespace, key string, value []byte) *unstructured.Unstructured {
 	}}
 }
 
-// keyOf returns the key that a Secret of ours holds. Its name is the answer for one whose
-// annotation somebody removed; a name that stands for another key is then the best there is.
+// keyOf returns the key that a Secret of ours holds. Its name is the answer for one whose annotation
+// somebody removed, or changed so that it would pass for another key: who may write to a secret may do that.
 func keyOf(object metav1.Object) string {
-	if key := object.GetAnnotations()[AnnotationKey]; key != "" {
-		return key
+	key := object.GetAnnotations()[AnnotationKey]
+	if uri.ValidateKey(key) != nil || ObjectName(key) != object.GetName() {
+		return object.GetName()
 	}
-	return object.GetName()
+	return key
 }

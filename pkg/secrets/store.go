@@ -405,8 +405,8 @@ func ours(object metav1.Object, key string) error {
 	if !marked(object) {
 		return fmt.Errorf("%w (%s); choose another key, or 'secret adopt %s'", ErrForeign, object.GetName(), object.GetName())
 	}
-	if other := keyOf(object); other != key && ObjectName(other) != ObjectName(key) {
-		return fmt.Errorf("taken by the key %q (%w)", other, ErrForeign)
+	if object.GetName() != ObjectName(key) {
+		return fmt.Errorf("the API server answered with the Secret %q, which was not asked for", object.GetName())
 	}
 	return nil
 }
@@ -465,7 +465,11 @@ func ListAll(ctx context.Context, client *kube.Client, each func(Secret) error) 
 }
 
 func list(ctx context.Context, md metadata.Interface, namespace string, each func(Secret) error) error {
+	var turned kube.Pages
 	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		if err := turned.Turn(o.Continue); err != nil {
+			return nil, err
+		}
 		return md.Resource(secretsResource).Namespace(namespace).List(ctx, o)
 	})
 	return pages.EachListItem(ctx, metav1.ListOptions{LabelSelector: selector}, func(item runtime.Object) error {

@@ -22,8 +22,6 @@ import (
 const (
 	// LabelJob is "true" on Jobs of ours and their pods.
 	LabelJob = "apolo.us/job"
-	// LabelJobCopy is "true" on Secrets that hold the copy of another's secret, for one job.
-	LabelJobCopy = "apolo.us/job-copy"
 	// AnnotationSecrets is a JSON list, on a Job, of the secrets that it uses, each once and in
 	// the form secret:/NAMESPACE/KEY, which means the same whatever a user calls the cluster.
 	AnnotationSecrets = "apolo.us/secrets"
@@ -61,7 +59,11 @@ func Find(ctx context.Context, client *kube.Client, namespace string) (Users, er
 	}
 	users := Users{}
 	options := metav1.ListOptions{LabelSelector: LabelJob + "=true", Limit: page}
+	var turned kube.Pages
 	for {
+		if err := turned.Turn(options.Continue); err != nil {
+			return nil, client.Explain(err, kube.Request{})
+		}
 		answer := batch.Get().
 			Namespace(namespace).
 			Resource("jobs").

@@ -129,6 +129,9 @@ func (o *grantOptions) run(ctx context.Context) error {
 	default:
 		o.Done("secret/%s granted to %s (%s)", o.where.Key, describe(o.grantee), o.level)
 	}
+	if who := everybody(o.grantee); who != "" {
+		o.Warn("%s has %s on it now", who, o.level)
+	}
 	o.Hint("tell them: kubectl apolo run --env X=%s …", complete(client, o.where))
 	return nil
 }
@@ -155,6 +158,18 @@ func openGranter(options *kube.Options, where uri.Secret) (*kube.Client, *grants
 	}
 	granter, err := grants.NewGranter(client, where)
 	return client, granter, err
+}
+
+// everybody is who is in one of the groups that Kubernetes itself fills, or empty.
+func everybody(g grants.Grantee) string {
+	if g.Kind != "Group" {
+		return ""
+	}
+	return map[string]string{
+		"system:authenticated":   "everybody with an account on the cluster, and every pod,",
+		"system:unauthenticated": "everybody who reaches the API server, without an account,",
+		"system:serviceaccounts": "every pod of the cluster",
+	}[g.Name]
 }
 
 // describe says exactly which subject was written, because Kubernetes takes any name.

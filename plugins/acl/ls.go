@@ -1,7 +1,6 @@
 package acl
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"slices"
@@ -215,15 +214,11 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		return o.PrintObject(o.output, object(client.Cluster, a, o.shared))
 	}
 	if o.Quiet || o.output.Format == "name" {
-		out := bufio.NewWriter(o.Out)
 		var uris []string
 		for _, item := range a.items {
 			uris = append(uris, item.URI(client.Cluster))
 		}
-		for _, u := range slices.Compact(uris) {
-			fmt.Fprintln(out, u)
-		}
-		return out.Flush()
+		return o.Lines(slices.Compact(uris)...)
 	}
 	headings := []string{"URI", "ACCESS"}
 	if o.shared {

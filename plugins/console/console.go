@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/console"
@@ -26,7 +25,7 @@ import (
 )
 
 // Main runs the plugin as a process and returns its exit code.
-func Main() int { return cmdline.Main(New) }
+func Main() int { return cmdline.Serve(New) }
 
 // options is one call of console.
 type options struct {
@@ -146,7 +145,7 @@ func (o *options) runCommand(client *kube.Client, spec jobs.Spec) (string, error
 	if client.Context == "" || client.Namespace != client.ContextNamespace { // a guest's own kubeconfig is not known here
 		line = append(line, "-n", client.Namespace)
 	}
-	return shellquote.Join(append(line, words...)...), nil
+	return runflags.Quote(append(line, words...)...), nil
 }
 
 // listen takes a port of this machine that nobody else can reach.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
@@ -67,7 +66,7 @@ func (o *generateOptions) run(ctx context.Context) error {
 	if foreign != nil {
 		fmt.Fprintln(o.ErrOut, "warning: "+sanitize.Line(foreign.Error())+"; the command leaves it out")
 	}
-	line := shellquote.Join(words...)
+	line := runflags.Quote(words...)
 	if cmdline.IsTerminal(o.Out) {
 		line = sanitize.Text(line) // a file or another program gets the command as it is
 	}

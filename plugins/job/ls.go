@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/urfave/cli/v2"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -18,6 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
 // lsOptions is one call of job ls.
@@ -73,7 +73,7 @@ func columns() []column {
 		{"started", "STARTED", moment((*jobs.Listed).Started)},
 		{"finished", "FINISHED", moment((*jobs.Listed).Finished)},
 		{"image", "IMAGE", func(_ *lsOptions, j *jobs.Listed) string { return jobs.Image(j.Job) }},
-		{"command", "COMMAND", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(shellquote.Join(jobs.Command(j.Job)...)) }},
+		{"command", "COMMAND", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(runflags.Quote(jobs.Command(j.Job)...)) }},
 		{"tags", "TAGS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.TagsOf(j.Job), ", ") }},
 		{"description", "DESCRIPTION", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(j.Annotations[jobs.AnnotationDescription]) }},
 		{"preset", "PRESET", func(_ *lsOptions, j *jobs.Listed) string { return j.Annotations[jobs.AnnotationPreset] }},
@@ -264,12 +264,11 @@ func (o *lsOptions) wants(j *jobs.Listed) bool {
 }
 
 func (o *lsOptions) lines(found []jobs.Listed, prefix string) error {
+	texts := make([]string, 0, len(found))
 	for _, j := range found {
-		if _, err := fmt.Fprintln(o.Out, prefix+o.label(&j)); err != nil {
-			return err
-		}
+		texts = append(texts, prefix+o.label(&j))
 	}
-	return nil
+	return o.Lines(texts...)
 }
 
 // label is the job as other commands take it.
@@ -360,11 +359,11 @@ func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string
 		}
 		row := o.rows(found[i : i+1])[0]
 		for k := range row {
-			row[k] = sanitize.Line(row[k])
+			row[k] = sanitize.Line(row[k]) // a tab in one must not make it two
 		}
 		line := strings.Join(row, "\t")
 		if o.Quiet {
-			line = o.label(j)
+			line = sanitize.Line(o.label(j))
 		}
 		if line == before {
 			continue

@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/kballard/go-shellquote"
 	"github.com/urfave/cli/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,6 +21,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
 // statusOptions is one call of job status.
@@ -66,8 +66,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.output.Format == "name" {
-		_, err := fmt.Fprintln(o.Out, "job/"+job.Name)
-		return err
+		return o.Lines("job/" + job.Name)
 	}
 	if o.output.IsObject() {
 		job.ManagedFields = nil // as kubectl does
@@ -111,7 +110,7 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []
 		line("Exit code", exitCode(j.State))
 	}
 	line("Image", jobs.Image(j.Job))
-	line("Command", shellquote.Join(jobs.Command(j.Job)...))
+	line("Command", runflags.Quote(jobs.Command(j.Job)...))
 	line("Preset", j.Annotations[jobs.AnnotationPreset])
 	line("Resources", resources(jobs.ResourcesOf(j.Job).Limits))
 	line("Tags", strings.Join(jobs.TagsOf(j.Job), ", "))

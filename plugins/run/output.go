@@ -1,7 +1,6 @@
 package run
 
 import (
-	"fmt"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -18,10 +17,9 @@ func (o *options) printDetached(plan *jobs.Plan, job jobs.Ref) error {
 		manifest.Name, manifest.UID = job.Name, job.UID
 		return o.print(manifest)
 	case o.output.Format == "name":
-		_, err := fmt.Fprintln(o.Out, "job/"+job.Name)
-		return err
+		return o.Lines("job/" + job.Name)
 	}
-	_, err := fmt.Fprintln(o.Out, job.Name)
+	err := o.Lines(job.Name)
 	o.Hint("its log: %sjob logs -f %s -n %s", strings.TrimSuffix(o.Typed, "run"), job.Name, job.Namespace)
 	return err
 }

@@ -1,10 +1,8 @@
 package run
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -38,11 +36,11 @@ func (o *options) printPresets(ctx context.Context, api *jobs.Client) error {
 	case o.output.IsObject():
 		err = o.PrintObject(o.output, presetList(presets))
 	case o.output.Format == "name" || o.Quiet:
-		out := bufio.NewWriter(o.Out)
+		var names []string
 		for _, preset := range presets.All {
-			fmt.Fprintln(out, preset.Name)
+			names = append(names, preset.Name)
 		}
-		err = out.Flush()
+		err = o.Lines(names...)
 	default:
 		err = o.presetTable(presets)
 	}

@@ -1,10 +1,8 @@
 package secret
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -151,11 +149,11 @@ func (o *lsOptions) label(client *kube.Client, s secrets.Secret) string {
 }
 
 func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) string) error {
-	out := bufio.NewWriter(o.Out)
+	texts := make([]string, 0, len(found))
 	for _, s := range found {
-		fmt.Fprintln(out, line(s))
+		texts = append(texts, line(s))
 	}
-	return out.Flush()
+	return o.Lines(texts...)
 }
 
 func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users usedby.Users) error {

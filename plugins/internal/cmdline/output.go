@@ -41,7 +41,6 @@ type Output struct {
 	typed   string
 	own     []string // words of the command itself
 	printer printers.ResourcePrinter
-	text    bool // the printer writes text as it is, control characters included
 }
 
 // NewOutput makes a flag -o that takes, beside the formats that all commands know, these words.
@@ -115,7 +114,6 @@ func (o *Output) Validate() error {
 	if err != nil {
 		return Usagef("-o %s: %s", word, err)
 	}
-	o.text = takesTemplate
 	return nil
 }
 
@@ -146,7 +144,7 @@ func (s *Session) PrintObject(o *Output, object any) error {
 		return fmt.Errorf("-o %s: %w", o.Format, err)
 	}
 	text := out.Bytes()
-	if o.text && IsTerminal(s.Out) {
+	if IsTerminal(s.Out) { // JSON and YAML leave some of what reorders text as it is
 		text = []byte(sanitize.Text(out.String()))
 	}
 	_, err = s.Out.Write(text)

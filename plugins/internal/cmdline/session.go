@@ -3,6 +3,7 @@
 package cmdline
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -54,8 +55,15 @@ type Session struct {
 const secondSignal = 500 * time.Millisecond
 
 // Main runs the plugin that build makes, with the process's own streams, and returns its exit
-// code. The context ends with the first SIGINT or SIGTERM; a second one ends the process.
+// code, with which the process must end. The context ends with the first SIGINT or SIGTERM; a second one ends the
+// process, and so does more memory than any command needs.
 func Main(build func(*Session) *cli.App) int {
+	return withinMemory(maxMemory, os.Stderr, func() int { return Serve(build) })
+}
+
+// Serve is Main for a server, which takes as much memory as its visitors make it.
+func Serve(build func(*Session) *cli.App) int {
+	keepPrivate()
 	// A command lives for milliseconds and often runs many times beside itself, so memory is worth
 	// more than the little time that collecting garbage twice as often takes.
 	debug.SetGCPercent(50)
@@ -230,6 +238,16 @@ func (s *Session) Done(format string, args ...any) {
 	if !s.Quiet {
 		fmt.Fprintln(s.Out, sanitize.Line(fmt.Sprintf(format, args...)))
 	}
+}
+
+// Lines prints each text as one line. They come from the cluster, and programs read them too: a line end in one must
+// not make it two.
+func (s *Session) Lines(texts ...string) error {
+	out := bufio.NewWriter(s.Out)
+	for _, text := range texts {
+		fmt.Fprintln(out, sanitize.Line(text)) // bufio keeps errors for Flush
+	}
+	return out.Flush()
 }
 
 // Bytes is a number of bytes in words.
