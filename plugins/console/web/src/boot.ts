@@ -1,7 +1,6 @@
+import { loadEarly } from "./lib/ahead";
 import { askEarly } from "./lib/early";
 
 askEarly(location);
+loadEarly(location.pathname);
 void import("./main");
-// Its imports need not wait for main's code.
-if (location.pathname === "/secrets") void import("./pages/SecretsPage").catch(() => undefined);
-

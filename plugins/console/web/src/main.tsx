@@ -1,20 +1,16 @@
 import "@fontsource-variable/inter/wght.css";
-import createCache from "@emotion/cache";
-import { CacheProvider } from "@emotion/react";
-import CssBaseline from "@mui/material/CssBaseline";
-import { ThemeProvider } from "@mui/material/styles";
+import "virtual:theme.css";
+import "./styles/app.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { takeAnswers } from "./api/queries";
 import { App, begin, loadPage } from "./app/App";
+import { nowShown } from "./app/loaded";
 import { ToastProvider } from "./app/toasts";
 import { forgetEarly, hasEarly } from "./lib/early";
-import { nonce } from "./lib/nonce";
+import { showMode } from "./lib/mode";
 import { placeOf } from "./lib/places";
-import { theme } from "./theme";
-
-const styles = createCache({ key: "apolo", nonce: nonce(), prepend: true });
 
 const client = new QueryClient({
   defaultOptions: {
@@ -27,6 +23,8 @@ const client = new QueryClient({
   },
 });
 
+showMode();
+
 /** How long the first drawing waits for what it shows, in milliseconds; then there are placeholders. */
 const patience = 150;
 
@@ -37,15 +35,21 @@ const state = await begin();
 if (state.kind === "in") await Promise.race([Promise.all([code, answers ?? take()]), new Promise((resume) => setTimeout(resume, patience))]);
 forgetEarly();
 
+// A cluster may take its time; the rest of the page need not wait for that.
+const longest = 1_000;
+const settled = () => client.isFetching() === 0;
+const stop = client.getQueryCache().subscribe(() => settled() && showRest());
+const showRest = () => {
+  stop();
+  requestAnimationFrame(() => setTimeout(nowShown)); // when it is painted
+};
+if (settled()) showRest();
+else setTimeout(showRest, longest);
+
 createRoot(document.getElementById("root")!).render(
-  <CacheProvider value={styles}>
-    <ThemeProvider theme={theme} defaultMode="system" modeStorageKey="apolo.theme">
-      <CssBaseline enableColorScheme />
-      <QueryClientProvider client={client}>
-        <ToastProvider>
-          <App initial={state} />
-        </ToastProvider>
-      </QueryClientProvider>
-    </ThemeProvider>
-  </CacheProvider>,
+  <QueryClientProvider client={client}>
+    <ToastProvider>
+      <App initial={state} />
+    </ToastProvider>
+  </QueryClientProvider>,
 );

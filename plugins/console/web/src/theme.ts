@@ -58,14 +58,6 @@ export const theme = createTheme({
     button: { fontWeight: 600, letterSpacing: "0.03em", fontSize: "0.8125rem" },
   },
   components: {
-    MuiCssBaseline: {
-      styleOverrides: {
-        body: { minHeight: "100dvh", overflowWrap: "anywhere" },
-        "code, pre, .mono": { fontFamily: mono, fontSize: "0.8125rem" },
-        ":focus-visible": { outline: "2px solid var(--mui-palette-primary-main)", outlineOffset: 2 },
-        "@media (prefers-reduced-motion: reduce)": { "*, *::before, *::after": { animationDuration: "0.01ms !important", transitionDuration: "0.01ms !important" } },
-      },
-    },
     MuiButtonBase: {
       defaultProps: { disableRipple: true },
       styleOverrides: { root: { "&.Mui-focusVisible": { outline: "2px solid var(--mui-palette-primary-main)", outlineOffset: 2 } } },
@@ -78,7 +70,6 @@ export const theme = createTheme({
     MuiMenu: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating } } },
     MuiAutocomplete: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating }, noOptions: { fontSize: "0.875rem" }, groupLabel: { lineHeight: "36px", fontSize: "0.8125rem" } } },
     MuiTableCell: { styleOverrides: { root: { borderColor: "var(--mui-palette-line)", "&:first-of-type": { paddingLeft: 24 }, "&:last-of-type": { paddingRight: 24 } }, head: { color: "var(--mui-palette-text-secondary)", fontSize: "0.8125rem", fontWeight: 600, padding: "8px 16px", background: "var(--mui-palette-sunken)" } } },
-    MuiTooltip: { defaultProps: { enterDelay: 400, arrow: true } },
     MuiChip: { styleOverrides: { root: { fontWeight: 500 } } },
   },
 });

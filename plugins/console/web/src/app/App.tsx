@@ -2,24 +2,26 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { api, ApiError, ask, type Session, whenLoggedOut } from "../api/client";
+import { pageAt } from "../lib/ahead";
 import { pageKey } from "../lib/early";
 import { Broken } from "../parts/Broken";
 import { Loading, NotFound } from "../parts/states";
 import { takeLinkToken } from "./link";
 import { Layout } from "./Layout";
-import { loadAhead, loaded } from "./loaded";
+import { loadAhead, loaded, withMui } from "./loaded";
 import { PlaceProvider } from "./place";
 import { DashboardPage } from "../pages/DashboardPage";
 
-const AccessPage = loaded(() => import("../pages/AccessPage"), <Loading />);
-const JobPage = loaded(() => import("../pages/JobPage"), <Loading />);
-const JobsPage = loaded(() => import("../pages/JobsPage"), <Loading />);
-const LoginPage = loaded(() => import("../pages/LoginPage"), <Loading />);
+const AccessPage = loaded(withMui(() => import("../pages/AccessPage")), <Loading />);
+const JobPage = loaded(withMui(() => import("../pages/JobPage")), <Loading />);
+const JobsPage = loaded(withMui(() => import("../pages/JobsPage")), <Loading />);
+const LoginPage = loaded(withMui(() => import("../pages/LoginPage")), <Loading />);
 const SecretsPage = loaded(() => import("../pages/SecretsPage"), <Loading />);
+const Tips = loaded(withMui(() => import("../parts/Tips")), null, { later: true });
 
 /** Loads the code of the page at a path. */
 export async function loadPage(path: string): Promise<void> {
-  const page = { access: AccessPage, jobs: path.startsWith("/jobs/") ? JobPage : JobsPage, secrets: SecretsPage }[path.split("/")[1] ?? ""];
+  const page = { access: AccessPage, job: JobPage, jobs: JobsPage, secrets: SecretsPage }[pageAt(path)];
   await page?.load().catch(() => undefined); // it is tried again, and the failure shown, when it is drawn
 }
 
@@ -89,6 +91,7 @@ export function App({ initial }: { initial: State }) {
           </Switch>
         </Broken>
       </Layout>
+      <Tips />
     </PlaceProvider>
   );
 }

@@ -2,10 +2,12 @@ import { type ComponentType, type ReactNode, useEffect, useState } from "react";
 
 export type Loaded<P> = ComponentType<P> & { load(): Promise<void> };
 
+type Get<P> = () => Promise<{ default: ComponentType<P> }>;
+
 /** A part of the page whose code is loaded when it is needed, or when the browser has nothing else to do. A request
  *  that breaks off is made again. React's lazy does nearly the same, but holds back for 300 ms what
- *  follows a placeholder. What can come later leaves the browser to paint the rest first. */
-export function loaded<P extends object>(get: () => Promise<{ default: ComponentType<P> }>, placeholder: ReactNode = null, { later = false } = {}): Loaded<P> {
+ *  follows a placeholder. What can come later waits until the page shows what it is for. */
+export function loaded<P extends object>(get: Get<P>, placeholder: ReactNode = null, { later = false } = {}): Loaded<P> {
   let ready: ComponentType<P> | undefined;
   const again = (left: number): Promise<void> =>
     get().then(
@@ -28,7 +30,7 @@ export function loaded<P extends object>(get: () => Promise<{ default: Component
           () => gone || setState({ part: ready }),
           (error: unknown) => gone || setState({ error }),
         );
-      if (later) idle(() => void begin());
+      if (later) whenShown(() => idle(() => void begin()));
       else void begin();
       return () => {
         gone = true;
@@ -40,7 +42,29 @@ export function loaded<P extends object>(get: () => Promise<{ default: Component
   return Object.assign(Part, { load });
 }
 
+/** A part that is made of Material UI, whose code comes with it: the first page is there before. */
+export function withMui<P extends object>(get: Get<P>): Get<P> {
+  return async () => {
+    const [{ default: Part }, { Mui }] = await Promise.all([get(), import("../parts/Mui")]);
+    return { default: (props) => <Mui><Part {...props} /></Mui> };
+  };
+}
+
 const waiting: (() => void)[] = [];
+
+let shown = false;
+const afterwards: (() => void)[] = [];
+
+/** Says that the page shows what it is for. */
+export function nowShown(): void {
+  shown = true;
+  for (const run of afterwards.splice(0)) run();
+}
+
+function whenShown(run: () => void): void {
+  if (shown) run();
+  else afterwards.push(run);
+}
 
 /** Loads in idle moments what the next click may need. */
 export function loadAhead(): void {

@@ -12,7 +12,7 @@ import Tabs from "@mui/material/Tabs";
 import { useState } from "react";
 import { useAccess } from "../api/queries";
 import { Card, Empty, Failed, Notes, PageHeading, RowSkeletons } from "../parts/states";
-import { granteeLabel, ShareDialog } from "../parts/ShareDialog";
+import ShareDialog, { granteeLabel } from "../parts/ShareDialog";
 
 const most = 500;
 

@@ -8,7 +8,6 @@ import InputAdornment from "@mui/material/InputAdornment";
 import MenuItem from "@mui/material/MenuItem";
 import OutlinedInput from "@mui/material/OutlinedInput";
 import Select from "@mui/material/Select";
-import Tooltip from "@mui/material/Tooltip";
 import Typography from "@mui/material/Typography";
 import StopIcon from "@mui/icons-material/DeleteOutlined";
 import { useMemo, useState } from "react";
@@ -93,8 +92,8 @@ function JobRow({ job, onKill }: { job: Job; onKill(): void }) {
       </Box>
       <Typography role="cell" variant="body2" color="textSecondary" noWrap sx={{ gridRow: { xs: 2, md: "auto" }, gridColumn: { xs: 2, md: "auto" }, textAlign: { xs: "right", md: "left" } }}><Ago time={job.created} /></Typography>
       <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", gridRow: { xs: 1, md: "auto" }, gridColumn: { xs: 2, md: "auto" } }}>
-        {job.status === "running" && <Tooltip title="Terminal"><IconButton component={Link} href={at(`/jobs/${job.name}/terminal`)} aria-label={`Terminal of ${job.name}`}><TerminalIcon /></IconButton></Tooltip>}
-        <Tooltip title="Kill"><IconButton edge="end" aria-label={`Kill ${job.name}`} onClick={onKill} disabled={job.status === "cancelled"}><StopIcon /></IconButton></Tooltip>
+        {job.status === "running" && <IconButton data-tip="Terminal" component={Link} href={at(`/jobs/${job.name}/terminal`)} aria-label={`Terminal of ${job.name}`}><TerminalIcon /></IconButton>}
+        <IconButton data-tip="Kill" edge="end" aria-label={`Kill ${job.name}`} onClick={onKill} disabled={job.status === "cancelled"}><StopIcon /></IconButton>
       </Box>
     </Box>
   );

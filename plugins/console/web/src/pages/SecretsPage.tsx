@@ -6,31 +6,22 @@ import LockIcon from "@mui/icons-material/LockOutlined";
 import SearchIcon from "@mui/icons-material/Search";
 import ShareIcon from "@mui/icons-material/PersonAddAltOutlined";
 import TrashIcon from "@mui/icons-material/DeleteOutlined";
-import Box from "@mui/material/Box";
-import Button from "@mui/material/Button";
-import ButtonBase from "@mui/material/ButtonBase";
-import Chip from "@mui/material/Chip";
-import IconButton from "@mui/material/IconButton";
-import InputAdornment from "@mui/material/InputAdornment";
-import OutlinedInput from "@mui/material/OutlinedInput";
-import Tooltip from "@mui/material/Tooltip";
-import Typography from "@mui/material/Typography";
 import { useQueryClient } from "@tanstack/react-query";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { api, ask, type Secret } from "../api/client";
 import { key, useSecrets } from "../api/queries";
+import { loaded, withMui } from "../app/loaded";
 import { usePlace } from "../app/place";
 import { useToast } from "../app/toasts";
 import { type SecretOrder, shownSecrets } from "../lib/secretList";
 import { ago, moment } from "../lib/time";
-import { AddSecretRow } from "../parts/AddSecretRow";
-import { ShareDialog } from "../parts/ShareDialog";
 import { Card, Empty, Failed, Notes, PageHeading, RowSkeletons } from "../parts/states";
 
+const AddSecretRow = loaded(withMui(() => import("../parts/AddSecretRow")));
+const ShareDialog = loaded(withMui(() => import("../parts/ShareDialog")));
+
 const rowHeight = 60;
-const columns = { xs: "minmax(0,1fr) 92px", sm: "minmax(0,5fr) minmax(90px,2fr) 104px", md: "minmax(0,5fr) minmax(110px,3fr) minmax(120px,2fr) 112px" };
-const padding = { px: { xs: 2, sm: 3 } };
 
 export default function SecretsPage() {
   const place = usePlace();
@@ -82,10 +73,10 @@ export default function SecretsPage() {
     setOrder((old) => ({ by, down: old.by === by ? !old.down : by === "created" }));
   };
   const heading = (by: SecretOrder["by"], text: string) => (
-    <ButtonBase onClick={() => sortBy(by)} sx={{ font: "inherit", color: "inherit", gap: 0.5, borderRadius: 1 }}>
+    <button type="button" className="sort" onClick={() => sortBy(by)}>
       {text}
-      <DownIcon aria-hidden sx={{ fontSize: 15, visibility: order.by === by ? "visible" : "hidden", transform: order.down ? "none" : "rotate(180deg)" }} />
-    </ButtonBase>
+      {order.by === by && <DownIcon style={{ fontSize: 15, transform: order.down ? "none" : "rotate(180deg)" }} />}
+    </button>
   );
   const sorted = (by: SecretOrder["by"]) => (order.by === by ? (order.down ? "descending" : "ascending") : "none");
 
@@ -94,35 +85,35 @@ export default function SecretsPage() {
       <PageHeading title="Secrets" />
       <Notes notes={secrets.data?.notes} />
       <Card>
-        <Box sx={{ ...padding, py: 2, display: "flex", gap: 1.5, alignItems: "center" }}>
-          <OutlinedInput size="small" type="search" value={search} onChange={(event) => setSearch(event.target.value)} placeholder="Search" inputProps={{ "aria-label": "Search secrets", autoComplete: "off", spellCheck: false }}
-            startAdornment={<InputAdornment position="start"><SearchIcon fontSize="small" /></InputAdornment>} sx={{ flex: "1 1 auto", maxWidth: 340 }} />
-          <Typography variant="body2" color="textSecondary" role="status" sx={{ flexGrow: 1, display: { xs: "none", sm: "block" } }}>
+        <div className="row toolbar">
+          <label className="search">
+            <SearchIcon fontSize="small" />
+            <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} placeholder="Search" aria-label="Search secrets" autoComplete="off" spellCheck={false} />
+          </label>
+          <div className="small quiet from-600" role="status">
             {all && (search ? `${shown.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}` : `${all.length.toLocaleString("en")} ${all.length === 1 ? "secret" : "secrets"}`)}
-          </Typography>
-          <Tooltip title="Add a secret">
-            <IconButton ref={addButton} aria-label="Add a secret" onClick={() => setAdding(true)} sx={{ bgcolor: "primary.main", color: "primary.contrastText", borderRadius: 1.25, ml: "auto", "&:hover": { bgcolor: "primary.dark" } }}><AddIcon /></IconButton>
-          </Tooltip>
-        </Box>
+          </div>
+          <button type="button" ref={addButton} data-tip="Add a secret" aria-label="Add a secret" className="icon-button add" onClick={() => setAdding(true)}><AddIcon /></button>
+        </div>
         {secrets.isError ? <Failed error={secrets.error} retry={() => void secrets.refetch()} /> : (
-          <Box role="table" aria-label="Secrets" aria-rowcount={all ? shown.length + 1 : -1}>
-            <Box role="rowgroup">
-              <Box role="row" aria-rowindex={1} sx={{ ...padding, display: "grid", gridTemplateColumns: columns, columnGap: 2, py: 1, color: "text.secondary", fontSize: "0.8125rem", fontWeight: 600, borderTop: 1, borderBottom: 1, borderColor: "divider", bgcolor: "sunken" }}>
-                <Box role="columnheader" aria-sort={sorted("key")}>{heading("key", "Key")}</Box>
-                <Box role="columnheader" sx={{ display: { xs: "none", sm: "block" } }}>Value</Box>
-                <Box role="columnheader" aria-sort={sorted("created")} sx={{ display: { xs: "none", md: "block" } }}>{heading("created", "Created")}</Box>
-                <Box role="columnheader" sx={{ textAlign: "right" }}>Actions</Box>
-              </Box>
-            </Box>
-            {adding && <AddSecretRow padding={padding} onSaved={saved} onCancel={stopAdding} />}
+          <div role="table" aria-label="Secrets" aria-rowcount={all ? shown.length + 1 : -1} className="secrets">
+            <div role="rowgroup">
+              <div role="row" aria-rowindex={1} className="columns head">
+                <div role="columnheader" aria-sort={sorted("key")}>{heading("key", "Key")}</div>
+                <div role="columnheader" className="from-600">Value</div>
+                <div role="columnheader" aria-sort={sorted("created")} className="from-900">{heading("created", "Created")}</div>
+                <div role="columnheader" className="end">Actions</div>
+              </div>
+            </div>
+            {adding && <AddSecretRow onSaved={saved} onCancel={stopAdding} />}
             {secrets.isPending ? <RowSkeletons /> : shown.length > 0 ? (
               <Rows secrets={shown} now={now} removing={removing} onAskRemove={setRemoving} onRemove={remove} onShare={setSharing} />
             ) : null}
-          </Box>
+          </div>
         )}
         {secrets.isSuccess && shown.length === 0 && !adding && (
-          search ? <Empty icon={<SearchIcon />} title="No key has this in it"><Button onClick={() => setSearch("")}>SHOW ALL</Button></Empty>
-            : <Empty icon={<LockIcon />} title="You have no secrets yet">Keep passwords, tokens and key files here, and give them to your jobs without writing them down anywhere else.<Box sx={{ mt: 2 }}><Button variant="contained" startIcon={<AddIcon />} onClick={() => setAdding(true)}>ADD A SECRET</Button></Box></Empty>
+          search ? <Empty icon={<SearchIcon />} title="No key has this in it"><button type="button" className="button" onClick={() => setSearch("")}>SHOW ALL</button></Empty>
+            : <Empty icon={<LockIcon />} title="You have no secrets yet">Keep passwords, tokens and key files here, and give them to your jobs without writing them down anywhere else.<div><button type="button" className="button contained" onClick={() => setAdding(true)}><AddIcon />ADD A SECRET</button></div></Empty>
         )}
       </Card>
       {sharing && <ShareDialog secret={sharing} onClose={() => setSharing("")} />}
@@ -152,16 +143,15 @@ function Rows({ secrets, now, removing, onAskRemove, onRemove, onShare }: RowsPr
     observer.observe(document.body);
     return () => observer.disconnect();
   }, []);
-  const rows = useWindowVirtualizer({ count: secrets.length, estimateSize: () => rowHeight, overscan: 8, scrollMargin: top, getItemKey: (i) => secrets[i]!.key });
+  const rows = useWindowVirtualizer({ count: secrets.length, estimateSize: () => rowHeight, overscan: 5, scrollMargin: top, getItemKey: (i) => secrets[i]!.key });
   return (
-    <Box role="rowgroup" ref={list} sx={{ position: "relative" }} style={{ height: rows.getTotalSize() }}>
+    <div role="rowgroup" ref={list} className="rows" style={{ height: rows.getTotalSize() }}>
       {rows.getVirtualItems().map((item) => (
-        <Box key={item.key} role="row" aria-rowindex={item.index + 2} sx={{ position: "absolute", left: 0, right: 0, top: 0, height: rowHeight, borderBottom: item.index < secrets.length - 1 ? 1 : 0, borderColor: "divider" }}
-          style={{ transform: `translateY(${item.start - top}px)` }}>
+        <div key={item.key} role="row" aria-rowindex={item.index + 2} style={{ height: rowHeight, transform: `translateY(${item.start - top}px)` }}>
           <Row secret={secrets[item.index]!} now={now} removing={removing === secrets[item.index]!.key} onAskRemove={onAskRemove} onRemove={onRemove} onShare={onShare} />
-        </Box>
+        </div>
       ))}
-    </Box>
+    </div>
   );
 }
 
@@ -187,31 +177,31 @@ const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, on
       setBusy(false);
     };
     return (
-      <Box onKeyDown={(event) => event.key === "Escape" && onAskRemove("")} sx={{ ...padding, height: "100%", display: "flex", alignItems: "center", gap: 1, bgcolor: "sunken" }}>
-        <Box role="cell" aria-colspan={3} sx={{ flex: 1, minWidth: 0 }}>
-          <Typography role="alert" sx={{ fontWeight: 500, fontSize: { xs: "0.875rem", sm: "0.9375rem" }, lineHeight: 1.3 }}>You are about to remove the secret. Do you want to proceed?</Typography>
-          {secret.usedBy.length > 0 && <Typography variant="caption" color="error" noWrap component="div">In use by {secret.usedBy.join(", ")}</Typography>}
-        </Box>
-        <Box role="cell" sx={{ display: "flex" }}>
-          <Tooltip title="Remove"><IconButton aria-label={`Remove ${secret.key}`} color="error" disabled={busy} onClick={() => void go()}><CheckIcon /></IconButton></Tooltip>
-          <Tooltip title="Cancel"><IconButton ref={cancel} aria-label="Cancel" disabled={busy} edge="end" onClick={() => onAskRemove("")}><CloseIcon /></IconButton></Tooltip>
-        </Box>
-      </Box>
+      <div className="columns asking" onKeyDown={(event) => event.key === "Escape" && onAskRemove("")}>
+        <div role="cell" aria-colspan={3} className="grow">
+          <p role="alert">You are about to remove the secret. Do you want to proceed?</p>
+          {secret.usedBy.length > 0 && <div className="caption cut in-use">In use by {secret.usedBy.join(", ")}</div>}
+        </div>
+        <div role="cell" className="end">
+          <button type="button" className="icon-button danger" data-tip="Remove" aria-label={`Remove ${secret.key}`} disabled={busy} onClick={() => void go()}><CheckIcon /></button>
+          <button type="button" className="icon-button" ref={cancel} data-tip="Cancel" aria-label="Cancel" disabled={busy} onClick={() => onAskRemove("")}><CloseIcon /></button>
+        </div>
+      </div>
     );
   }
   return (
-    <Box sx={{ ...padding, height: "100%", display: "grid", gridTemplateColumns: columns, columnGap: 2, alignItems: "center", "&:hover": { bgcolor: "sunken" } }}>
-      <Box role="cell" sx={{ minWidth: 0, display: "flex", gap: 1, alignItems: "center" }}>
-        <Typography noWrap title={secret.key} sx={{ fontWeight: 500 }}>{secret.key}</Typography>
-        {secret.shared && <Chip size="small" label="shared" variant="outlined" color="primary" />}
-        {secret.usedBy.length > 0 && <Tooltip title={`In use by ${secret.usedBy.join(", ")}`}><Chip size="small" label="in use" variant="outlined" color="info" sx={{ display: { xs: "none", sm: "inline-flex" } }} /></Tooltip>}
-      </Box>
-      <Box role="cell" sx={{ color: "text.secondary", letterSpacing: "0.08em", display: { xs: "none", sm: "block" } }}>*********</Box>
-      <Box role="cell" sx={{ color: "text.secondary", fontSize: "0.875rem", display: { xs: "none", md: "block" } }}><time dateTime={secret.created} title={moment(secret.created)}>{ago(secret.created, now)}</time></Box>
-      <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end" }}>
-        <Tooltip title="Share"><IconButton aria-label={`Share ${secret.key}`} onClick={() => onShare(secret.key)}><ShareIcon /></IconButton></Tooltip>
-        <Tooltip title="Remove"><IconButton ref={trash} aria-label={`Remove ${secret.key}`} edge="end" onClick={() => onAskRemove(secret.key)}><TrashIcon /></IconButton></Tooltip>
-      </Box>
-    </Box>
+    <div className="columns">
+      <div role="cell" className="key">
+        <span className="cut" title={secret.key}>{secret.key}</span>
+        {secret.shared && <span className="chip">shared</span>}
+        {secret.usedBy.length > 0 && <span className="chip in-use from-600" data-tip={`In use by ${secret.usedBy.join(", ")}`}>in use</span>}
+      </div>
+      <div role="cell" className="value from-600">*********</div>
+      <div role="cell" className="small quiet from-900"><time dateTime={secret.created} title={moment(secret.created)}>{ago(secret.created, now)}</time></div>
+      <div role="cell" className="end">
+        <button type="button" className="icon-button" data-tip="Share" aria-label={`Share ${secret.key}`} onClick={() => onShare(secret.key)}><ShareIcon /></button>
+        <button type="button" className="icon-button" ref={trash} data-tip="Remove" aria-label={`Remove ${secret.key}`} onClick={() => onAskRemove(secret.key)}><TrashIcon /></button>
+      </div>
+    </div>
   );
 });

@@ -9,7 +9,6 @@ import Chip from "@mui/material/Chip";
 import IconButton from "@mui/material/IconButton";
 import InputAdornment from "@mui/material/InputAdornment";
 import TextField from "@mui/material/TextField";
-import Tooltip from "@mui/material/Tooltip";
 import Typography from "@mui/material/Typography";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { api, ApiError, ask } from "../api/client";
@@ -18,14 +17,13 @@ import { toBase64 } from "../lib/base64";
 import { checkKey, checkValueSize } from "../lib/validate";
 
 interface Props {
-  padding: object;
   onSaved(key: string, created: boolean, bytes: number): Promise<void>;
   onCancel(): void;
 }
 
 /** The row in which a secret is added. The value is in its input alone, never in React's state or a
  *  cache of answers, and the input is emptied when it has been saved. */
-export function AddSecretRow({ padding, onSaved, onCancel }: Props) {
+export default function AddSecretRow({ onSaved, onCancel }: Props) {
   const place = usePlace();
   const keyInput = useRef<HTMLInputElement>(null);
   const valueInput = useRef<HTMLTextAreaElement>(null);
@@ -106,7 +104,7 @@ export function AddSecretRow({ padding, onSaved, onCancel }: Props) {
 
   return (
     <Box role="rowgroup">
-      <Box role="row" onKeyDown={onKeyDown} sx={{ ...padding, py: 2, display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0,1fr)", sm: "minmax(0,4fr) minmax(0,6fr) auto" }, alignItems: "start", borderBottom: 1, borderColor: "divider", bgcolor: "sunken" }}>
+      <Box role="row" onKeyDown={onKeyDown} sx={{ px: { xs: 2, sm: 3 }, py: 2, display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0,1fr)", sm: "minmax(0,4fr) minmax(0,6fr) auto" }, alignItems: "start", borderBottom: 1, borderColor: "divider", bgcolor: "sunken" }}>
         <Box role="cell">
           <TextField inputRef={keyInput} variant="standard" required label="Key" error={!!keyComplaint} disabled={busy}
             helperText={keyComplaint && <>{keyComplaint}{exists && <> · <Button size="small" color="error" onClick={() => void save(true)} sx={{ minWidth: 0, p: 0, fontSize: "inherit", verticalAlign: "baseline" }}>REPLACE ITS VALUE</Button></>}</>}
@@ -129,7 +127,7 @@ export function AddSecretRow({ padding, onSaved, onCancel }: Props) {
                   inputComponent: "textarea" as never,
                   endAdornment: (
                     <InputAdornment position="end">
-                      <Tooltip title={visible ? "Hide the value" : "Show the value"}><IconButton size="small" aria-label="Show the value" aria-pressed={visible} onClick={() => setVisible(!visible)}>{visible ? <HiddenIcon fontSize="small" /> : <ShownIcon fontSize="small" />}</IconButton></Tooltip>
+                      <IconButton data-tip={visible ? "Hide the value" : "Show the value"} size="small" aria-label="Show the value" aria-pressed={visible} onClick={() => setVisible(!visible)}>{visible ? <HiddenIcon fontSize="small" /> : <ShownIcon fontSize="small" />}</IconButton>
                     </InputAdornment>
                   ),
                 },
@@ -139,8 +137,8 @@ export function AddSecretRow({ padding, onSaved, onCancel }: Props) {
           <Button size="small" startIcon={<FileIcon />} disabled={busy} onClick={() => fileInput.current?.click()} sx={{ mt: 1.5, flexShrink: 0 }}>FILE</Button>
         </Box>
         <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", pt: { sm: 1 } }}>
-          <Tooltip title="Save"><span><IconButton aria-label="Save" color="primary" loading={busy} onClick={() => void save(false)}><CheckIcon /></IconButton></span></Tooltip>
-          <Tooltip title="Cancel"><span><IconButton aria-label="Cancel" edge="end" disabled={busy} onClick={onCancel}><CloseIcon /></IconButton></span></Tooltip>
+          <IconButton data-tip="Save" aria-label="Save" color="primary" loading={busy} onClick={() => void save(false)}><CheckIcon /></IconButton>
+          <IconButton data-tip="Cancel" aria-label="Cancel" edge="end" disabled={busy} onClick={onCancel}><CloseIcon /></IconButton>
         </Box>
         {failure && <Typography role="alert" color="error" variant="body2" sx={{ gridColumn: "1 / -1" }}>{failure}</Typography>}
       </Box>

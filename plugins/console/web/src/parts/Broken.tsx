@@ -1,6 +1,5 @@
-import Alert from "@mui/material/Alert";
-import Button from "@mui/material/Button";
 import { Component, type ReactNode } from "react";
+import { Message } from "./Message";
 
 /** Stands in for a page that could not be shown. */
 export class Broken extends Component<{ children: ReactNode }, { error: string }> {
@@ -13,9 +12,9 @@ export class Broken extends Component<{ children: ReactNode }, { error: string }
   override render() {
     if (!this.state.error) return this.props.children;
     return (
-      <Alert severity="error" action={<Button color="inherit" size="small" onClick={() => location.reload()}>RELOAD</Button>}>
+      <Message severity="error" action={<button type="button" className="button inherit" onClick={() => location.reload()}>RELOAD</button>}>
         This page could not be shown. Reload it; if that does not help, start “kubectl apolo console” again. ({this.state.error})
-      </Alert>
+      </Message>
     );
   }
 }

@@ -8,7 +8,6 @@ import IconButton from "@mui/material/IconButton";
 import InputAdornment from "@mui/material/InputAdornment";
 import OutlinedInput from "@mui/material/OutlinedInput";
 import Switch from "@mui/material/Switch";
-import Tooltip from "@mui/material/Tooltip";
 import Typography from "@mui/material/Typography";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
@@ -105,7 +104,7 @@ export function JobLog({ name }: { name: string }) {
           </>
         )}
         <FormControlLabel sx={{ ml: "auto", mr: 0.5, gap: 0.5 }} control={<Switch size="small" checked={follow} onChange={(event) => setFollow(event.target.checked)} />} label="Follow" />
-        <Tooltip title="Download the log"><span><IconButton aria-label="Download the log" loading={saving} onClick={() => void save()}><DownloadIcon /></IconButton></span></Tooltip>
+        <IconButton data-tip="Download the log" aria-label="Download the log" loading={saving} onClick={() => void save()}><DownloadIcon /></IconButton>
       </Box>
       <Box ref={box} role="log" aria-label={`Log of ${name}`} aria-live="off" tabIndex={0}
         onWheel={(event) => event.deltaY < 0 && setFollow(false)} onKeyDown={(event) => (event.key === "PageUp" || event.key === "Home" || event.key === "ArrowUp") && setFollow(false)}

@@ -4,10 +4,10 @@ import "@xterm/xterm/css/xterm.css";
 import Box from "@mui/material/Box";
 import Button from "@mui/material/Button";
 import Typography from "@mui/material/Typography";
-import { useColorScheme } from "@mui/material/styles";
 import { useEffect, useRef, useState } from "react";
 import { sentence, socketAddress, stillLoggedIn, type TerminalOutput } from "../api/client";
 import { usePlace } from "../app/place";
+import { useMode } from "../lib/mode";
 import { withStyleNonce } from "../lib/nonce";
 import { monospace } from "../theme";
 
@@ -23,8 +23,7 @@ const mostTries = 6;
 /** A terminal in a running job. Closing the page leaves the job as it is. */
 export default function JobTerminal({ name }: { name: string }) {
   const place = usePlace();
-  const { mode, systemMode } = useColorScheme();
-  const theme: keyof typeof colours = (mode === "system" ? systemMode : mode) === "dark" ? "dark" : "light";
+  const theme = useMode();
   const box = useRef<HTMLDivElement>(null);
   const terminal = useRef<Terminal>(undefined);
   const firstTheme = useRef<keyof typeof colours>(theme);

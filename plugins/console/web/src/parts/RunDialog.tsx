@@ -149,7 +149,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
         </Box>
         <Box>
           <Button size="small" color="inherit" aria-expanded={command} onClick={() => setCommand(!command)} sx={{ ml: -0.5, color: "text.secondary", textTransform: "none", letterSpacing: 0 }}
-            endIcon={<ExpandIcon sx={{ transform: command ? "rotate(180deg)" : "none", transition: "transform .15s" }} />}>{command ? "Hide command" : "Show command"}</Button>
+            endIcon={<ExpandIcon style={{ transform: command ? "rotate(180deg)" : "none", transition: "transform .15s" }} />}>{command ? "Hide command" : "Show command"}</Button>
           <Collapse in={command} unmountOnExit><Box sx={{ pt: 1 }}><SameCommand form={whole} complete={Object.keys(complaints).length === 0} /></Box></Collapse>
         </Box>
       </DialogContent>

@@ -9,7 +9,6 @@ import DialogTitle from "@mui/material/DialogTitle";
 import IconButton from "@mui/material/IconButton";
 import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
-import Tooltip from "@mui/material/Tooltip";
 import Typography from "@mui/material/Typography";
 import useMediaQuery from "@mui/material/useMediaQuery";
 import { useQueryClient } from "@tanstack/react-query";
@@ -28,7 +27,7 @@ export function granteeLabel(grantee: Grant["grantee"]): string {
 }
 
 /** Who has access to a secret, with add and remove. */
-export function ShareDialog({ secret, onClose }: { secret: string; onClose(): void }) {
+export default function ShareDialog({ secret, onClose }: { secret: string; onClose(): void }) {
   const place = usePlace();
   const queries = useQueryClient();
   const toast = useToast();
@@ -110,7 +109,7 @@ export function ShareDialog({ secret, onClose }: { secret: string; onClose(): vo
                     <Typography variant="caption" color="textSecondary">{kinds[grant.grantee.kind] ?? grant.grantee.kind}</Typography>
                   </Box>
                   <Typography variant="body2">{grant.level}</Typography>
-                  <Tooltip title="Take access back"><span><IconButton aria-label={`Take access back from ${grant.grantee.name}`} disabled={busy !== ""} onClick={() => void remove(grant)}><TrashIcon /></IconButton></span></Tooltip>
+                  <IconButton data-tip="Take access back" aria-label={`Take access back from ${grant.grantee.name}`} disabled={busy !== ""} onClick={() => void remove(grant)}><TrashIcon /></IconButton>
                 </Box>
               ))}
             </Box>
