@@ -51,7 +51,7 @@ func smallCluster(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"kind": kind, "apiVersion": version, "metadata": map[string]string{"resourceVersion": "1"}, "items": items})
 }
 
-func forSmallCluster(t *testing.T, api http.HandlerFunc) (*Server, *httptest.Server) {
+func forSmallCluster(t testing.TB, api http.HandlerFunc) (*Server, *httptest.Server) {
 	t.Helper()
 	cluster := httptest.NewTLSServer(api)
 	t.Cleanup(cluster.Close)

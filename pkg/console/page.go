@@ -66,7 +66,8 @@ func (s *Server) fileHandler() http.Handler {
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() {
+	hidden := strings.Contains("/"+name, "/.") // notes of the build
+	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() || hidden {
 		newProblem(http.StatusNotFound, "there is no "+name+" here").write(w)
 		return
 	}

@@ -93,6 +93,7 @@ func newAPI(mux humago.Mux, version string) huma.API {
 	config := huma.DefaultConfig("Apolo Console", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // huma's pages load scripts from elsewhere
 	config.CreateHooks = nil
+	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
 	config.Transformers = []huma.Transformer{problems}
 	api := humago.NewWithPrefix(mux, apiPrefix, config)
 	// The messages of WebSockets have no place in OpenAPI, but their types do.

@@ -95,7 +95,7 @@ func New(o Options) *Server {
 	if s.team == nil {
 		s.owner = &owner{options: &o.Kube, now: time.Now}
 		s.hosts = []string{"127.0.0.1", "localhost"}
-		s.sessions = newSessions(s.ctx, limits{sessions: 100})
+		s.sessions = newSessions(s.ctx, limits{perUser: 100}) // of the one user, whose next login ends the oldest
 	} else {
 		s.hosts = s.team.Hosts
 		s.sessions = newSessions(s.ctx, limits{sessions: teamSessions, perUser: teamSessionsPerUser, idle: teamIdle, lifetime: teamLifetime})
@@ -191,12 +191,20 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			_, _ = w.Write([]byte("ok\n"))
 			return
 		}
+		// Browsers say how long what they send is. A length that a proxy before us may understand in another
+		// way than we do is how one visitor's request gets into another's.
+		if len(r.TransferEncoding) > 0 {
+			header.Set("Connection", "close")
+			newProblem(http.StatusLengthRequired, "the header Content-Length is missing").write(w)
+			return
+		}
 		if !s.isOwnHost(r.Host) {
 			newProblem(http.StatusMisdirectedRequest, "this is not the address of the Console; use the one that it was started with").write(w)
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, apiPrefix) {
 			header.Set("Cache-Control", "no-store")
+			r.Header.Del("Accept") // all answers are JSON, and huma's reading of this header panics for "q=1;,;"
 		}
 		// Browsers say where a request that changes something comes from. CrossOriginProtection lets those
 		// pass that don't, for clients that are no browsers; here there are none.

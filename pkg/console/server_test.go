@@ -44,9 +44,10 @@ func local(t testing.TB) (*Server, *httptest.Server) {
 		t.Fatal(err)
 	}
 	page := fstest.MapFS{
-		"index.html":      {Data: []byte(`<meta property="csp-nonce" nonce="__CSP_NONCE__"><script src="/assets/a.js" nonce="__CSP_NONCE__"></script>`)},
-		"assets/a.js":     {Data: []byte("1")},
-		"assets/logo.svg": {Data: []byte("<svg/>")},
+		"index.html":       {Data: []byte(`<meta property="csp-nonce" nonce="__CSP_NONCE__"><script src="/assets/a.js" nonce="__CSP_NONCE__"></script>`)},
+		"assets/a.js":      {Data: []byte("1")},
+		"assets/logo.svg":  {Data: []byte("<svg/>")},
+		".vite/notes.json": {Data: []byte("{}")},
 	}
 	return serve(t, New(Options{Page: page, Version: "v1", Kube: kube.Options{Kubeconfig: kubeconfig}}))
 }
@@ -298,6 +299,34 @@ func TestHeaders(t *testing.T) {
 	}
 	if len(nonces) != 3 {
 		t.Errorf("%d nonces", len(nonces))
+	}
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	_, server := local(t)
+	for _, path := range []string{"/assets/none.js", "/.vite/notes.json", "/assets/../.vite/notes.json", "/%2evite/notes.json", "/a.js/../../../etc/passwd.js", "/assets%2fa.js/x.js"} {
+		response, body := ask(t, server, http.MethodGet, path, "", nil)
+		if response.StatusCode != http.StatusNotFound || response.Header.Get("Content-Type") != problemType || len(body) > 300 {
+			t.Errorf("%s: %s %.300s", path, response.Status, body)
+		}
+	}
+}
+
+// Two servers in a row must agree where a request ends.
+func TestRequestsOfUnknownLengthAreRefused(t *testing.T) {
+	_, server := local(t)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+	if _, err := io.WriteString(conn, "POST /api/v1/login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+hidden); err != nil {
+		t.Fatal(err)
+	}
+	answers, err := io.ReadAll(conn) // until it closes
+	if err != nil || !strings.HasPrefix(string(answers), "HTTP/1.1 411 ") || strings.Count(string(answers), "HTTP/1.1") != 1 {
+		t.Errorf("%s %v", answers, err)
 	}
 }
 
