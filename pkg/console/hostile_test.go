@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -341,14 +343,23 @@ func (w *hostileWorld) again(r *http.Request) {
 func (w *hostileWorld) try(t *rapid.T, client *http.Client, o operation, request *http.Request) {
 	w.page.on(request)
 	shown := request.Method + " " + request.URL.Opaque + "?" + request.URL.RawQuery
+	// net/http refuses what is no path, and closes without having read the body, which resets the connection.
+	_, noPath := url.PathUnescape(request.URL.Opaque)
+	cut := func(err error) bool { return noPath != nil && errors.Is(err, syscall.ECONNRESET) }
 	response, err := client.Do(request)
+	if cut(err) {
+		return
+	}
 	if err != nil {
 		t.Fatalf("%s: %v; logged: %.3000s", shown, err, w.logged)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if cut(err) {
+		return
+	}
 	if err != nil {
-		t.Fatalf("%s: %v", shown, err)
+		t.Fatalf("%s: %v; logged: %.3000s", shown, err, w.logged)
 	}
 	if o.path == "/logout" || o.path == "/login" || response.StatusCode == http.StatusUnauthorized {
 		w.page = w.logIn()
