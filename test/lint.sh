@@ -17,6 +17,11 @@ go vet ./...
 GOOS=windows go vet ./cmd/... ./pkg/... ./plugins/...
 go run "$1" ./...
 (cd test/cluster && go vet ./... && go run "$1" ./...)
+# GitHub's workflows: ours, and the one that the documentation shows.
+actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+go run "$actionlint"
+sed -n '/^### GitHub Actions/,/^### GitLab/{/^```yaml/,/^```/{/^```/!p}}' docs/ci.md | go run "$actionlint" -stdin-filename docs/ci.md - ||
+  fail "the workflow in docs/ci.md is wrong; mend it" "(line numbers are those of the block)"
 git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' .ci/run | xargs -0 shellcheck
 
 # Each of these costs megabytes and milliseconds in every binary.

@@ -30,7 +30,7 @@ import (
 // What marks the objects of a job. The names are a contract with everything in users' clusters.
 const (
 	LabelJob          = usedby.LabelJob
-	LabelJobCopy      = "apolo.us/job-copy" // "true" on Secrets that hold the copy of another's secret
+	LabelJobCopy      = usedby.LabelJobCopy
 	AnnotationSecrets = usedby.AnnotationSecrets
 	// annotationPreparing marks a Job that waits, suspended, for the copies it needs, or to be shared.
 	annotationPreparing = "apolo.us/preparing"

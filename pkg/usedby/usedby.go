@@ -22,6 +22,8 @@ import (
 const (
 	// LabelJob is "true" on Jobs of ours and their pods.
 	LabelJob = "apolo.us/job"
+	// LabelJobCopy is "true" on Secrets that hold the copy of another's secret, for one job.
+	LabelJobCopy = "apolo.us/job-copy"
 	// AnnotationSecrets is a JSON list, on a Job, of the secrets that it uses, each once and in
 	// the form secret:/NAMESPACE/KEY, which means the same whatever a user calls the cluster.
 	AnnotationSecrets = "apolo.us/secrets"

@@ -225,18 +225,26 @@ func isExecutable(path string) bool {
 }
 
 func (d *Dispatcher) help() int {
-	names := d.names()
+	text := Help(d.typed(), d.names())
+	if _, err := io.WriteString(d.Out, text); err != nil {
+		return exitFailed
+	}
+	return exitDone
+}
+
+// Help is what the dispatcher says of itself to who typed that, and of the plugins that there are.
+func Help(typed string, names []string) string {
 	width := 0
 	for _, name := range names {
 		width = max(width, len(name))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Apolo's secrets for any Kubernetes: keep them, share them, use them in jobs\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", d.typed())
+	fmt.Fprintf(&b, "Apolo's secrets for any Kubernetes: keep them, share them, use them in jobs\n\nUsage:\n  %s COMMAND [flags]\n\nCommands:\n", typed)
 	for _, name := range names {
 		fmt.Fprintf(&b, "  %s\n", strings.TrimRight(fmt.Sprintf("%-*s  %s", width, name, summary(name)), " "))
 	}
 	if len(names) == 0 {
-		fmt.Fprintf(&b, "  (none: put %s* beside %s or on PATH)\n", pluginPrefix, filepath.Base(d.Executable))
+		fmt.Fprintf(&b, "  (none: put %s* beside kubectl-apolo or on PATH)\n", pluginPrefix)
 	}
 	if slices.Contains(names, jobPlugin) {
 		b.WriteString("\nShort forms:\n")
@@ -245,9 +253,6 @@ func (d *Dispatcher) help() int {
 		}
 	}
 	fmt.Fprintf(&b, "\nShells:\n  %s SHELL  print a script that completes commands in bash, zsh, fish or powershell\n", completionCommand)
-	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", d.typed())
-	if _, err := io.WriteString(d.Out, b.String()); err != nil {
-		return exitFailed
-	}
-	return exitDone
+	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", typed)
+	return b.String()
 }

@@ -18,10 +18,11 @@ type adoptOptions struct {
 	where   uri.Secret
 	dataKey string
 	dryRun  string
+	output  *cmdline.Output
 }
 
 func newAdopt(s *cmdline.Session) *cli.Command {
-	o := &adoptOptions{Session: s}
+	o := &adoptOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "adopt",
 		Usage:     "Use a Kubernetes Secret of another tool as a secret",
@@ -41,6 +42,7 @@ Examples:
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data-key", Usage: "the data `KEY` of the Kubernetes Secret that has the value", Destination: &o.dataKey},
 			dryRunFlag(&o.dryRun),
+			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
 		Action: func(c *cli.Context) (err error) {
@@ -51,6 +53,9 @@ Examples:
 				return err
 			}
 			if err := validateDryRun(o.dryRun); err != nil {
+				return err
+			}
+			if err := o.output.Validate(); err != nil {
 				return err
 			}
 			return o.run(c.Context)
@@ -75,8 +80,7 @@ func (o *adoptOptions) run(ctx context.Context) error {
 	if !changed {
 		what = "unchanged"
 	}
-	o.Done("secret/%s %s (data key %s, of %s)%s", adopted.Key, what, adopted.DataKey, adopted.Owner, dryRunWords(o.dryRun))
-	return nil
+	return printStored(o.Session, o.output, adopted, "secret/%s %s (data key %s, of %s)%s", adopted.Key, what, adopted.DataKey, adopted.Owner, dryRunWords(o.dryRun))
 }
 
 // dryRunFlag is --dry-run.

@@ -19,10 +19,11 @@ type cpOptions struct {
 
 	from, to  uri.Secret
 	overwrite bool
+	output    *cmdline.Output
 }
 
 func newCp(s *cmdline.Session) *cli.Command {
-	o := &cpOptions{Session: s}
+	o := &cpOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "cp",
 		Usage:     "Copy a secret to another key, namespace or cluster",
@@ -40,7 +41,7 @@ Examples:
 }
 
 func newMv(s *cmdline.Session) *cli.Command {
-	o := &cpOptions{Session: s}
+	o := &cpOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "mv",
 		Usage:     "Rename a secret, or move it to another namespace or cluster",
@@ -60,6 +61,7 @@ func (o *cpOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
 			Destination: &o.overwrite, DisableDefaultText: true},
+		o.output.Flag(),
 		o.QuietFlag("print nothing when it worked"),
 	}
 }
@@ -75,17 +77,25 @@ func (o *cpOptions) action(verb string, run func(context.Context) error) cli.Act
 		if o.to, err = parse(c.Args().Get(1)); err != nil {
 			return err
 		}
+		if err := o.output.Validate(); err != nil {
+			return err
+		}
 		return run(c.Context)
 	}
 }
 
 func (o *cpOptions) copy(ctx context.Context) error {
-	_, _, _, err := o.store(ctx)
+	_, to, _, err := o.store(ctx)
 	if err != nil {
 		return err
 	}
-	o.Done("secret/%s copied to %s", o.from.Key, o.to)
-	return nil
+	return o.print(to, "copied")
+}
+
+// print says what was made.
+func (o *cpOptions) print(to *place, what string) error {
+	made := secrets.Secret{Namespace: to.Namespace(), Key: o.to.Key, Object: secrets.ObjectName(o.to.Key)}
+	return printStored(o.Session, o.output, made, "secret/%s %s to %s", o.from.Key, what, o.to)
 }
 
 // store reads the one and stores the other.
@@ -115,7 +125,7 @@ func (o *cpOptions) store(ctx context.Context) (from, to *place, value secrets.V
 }
 
 func (o *cpOptions) move(ctx context.Context) error {
-	from, _, value, err := o.store(ctx)
+	from, to, value, err := o.store(ctx)
 	if err != nil {
 		return err
 	}
@@ -131,7 +141,9 @@ func (o *cpOptions) move(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("%s has the value now, but the old one stays: %w", o.to, err)
 	}
-	o.Done("secret/%s moved to %s", o.from.Key, o.to)
+	if err := o.print(to, "moved"); err != nil {
+		return err
+	}
 	if shared {
 		o.Warn("who was granted %s has no access to %s: grant it again", o.from, o.to)
 	}

@@ -18,7 +18,7 @@ func Main() int { return cmdline.Main(New) }
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = cmdline.Completers{
-		"KEY": offers.Keys, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
+		"KEY": offers.Keys, "NAME": offers.Foreign, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
 	}
 	return &cli.App{
 		Usage: "Keep passwords, keys and tokens for your jobs",

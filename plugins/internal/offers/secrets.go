@@ -9,10 +9,12 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -38,6 +40,23 @@ func Env(ctx context.Context, c *cmdline.Completion) {
 	if name, _, ok := strings.Cut(c.Text, "="); ok {
 		URIsWith(ctx, c, name+"=", "")
 	}
+}
+
+// Foreign offers the names of Kubernetes Secrets of other tools, and URIs where one was begun: no secrets of Apolo, no
+// copies for jobs, and nothing that the cluster or Helm keep for themselves.
+func Foreign(ctx context.Context, c *cmdline.Completion) {
+	options := metav1.ListOptions{
+		LabelSelector: "!" + secrets.LabelSecret + ",!" + usedby.LabelJobCopy,
+		FieldSelector: "type!=kubernetes.io/service-account-token,type!=bootstrap.kubernetes.io/token,type!=helm.sh/release.v1",
+	}
+	each := func(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
+		_ = list(ctx, c, where, core("secrets"), options, func(secret *metav1.ObjectMeta) { offer(secret.Name) })
+	}
+	if uri.IsSecret(c.Text) {
+		names{uri.Scheme, each}.complete(ctx, c, "", "")
+		return
+	}
+	each(ctx, c, place{}, func(name string) { c.Offer(name, "") })
 }
 
 // keys offers the keys of a namespace. Where the user may not list them, these are the secrets that he

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/plugins/acl"
 	"github.com/neuro-inc/kubectl-apolo/plugins/console"
+	"github.com/neuro-inc/kubectl-apolo/plugins/dispatch"
 	"github.com/neuro-inc/kubectl-apolo/plugins/doctor"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/job"
@@ -55,6 +57,11 @@ func write(docs, man string) error {
 	}
 	if err := os.MkdirAll(docs+man, 0o755); err != nil {
 		return err
+	}
+	if man != "" {
+		if err := writeOverview(man); err != nil {
+			return err
+		}
 	}
 	for _, p := range plugins() {
 		commands, err := helps(p)
@@ -146,14 +153,35 @@ func manual(name string, commands []command) []byte {
 		}
 		fmt.Fprintf(&b, "```\n%s\n```\n\n", c.rest)
 	}
-	fmt.Fprintf(&b, "# FLAGS OF EVERY COMMAND\n\n```\n%s\n```\n\n# SEE ALSO\n\nkubectl(1)", commands[0].connections)
+	fmt.Fprintf(&b, "# FLAGS OF EVERY COMMAND\n\n```\n%s\n```\n\n# SEE ALSO\n\nkubectl(1), kubectl-apolo(1)", commands[0].connections)
+	writeSiblings(&b, name)
+	return md2man.Render(b.Bytes())
+}
+
+// writeSiblings goes on with the pages of all plugins but one.
+func writeSiblings(b *bytes.Buffer, name string) {
 	for _, other := range plugins() {
 		if other.name != name {
-			fmt.Fprintf(&b, ", kubectl-apolo-%s(1)", other.name)
+			fmt.Fprintf(b, ", kubectl-apolo-%s(1)", other.name)
 		}
 	}
 	b.WriteByte('\n')
-	return md2man.Render(b.Bytes())
+}
+
+// writeOverview writes the manual page of the command that has all plugins, also under its other name.
+func writeOverview(folder string) error {
+	var names []string
+	for _, p := range plugins() {
+		names = append(names, p.name)
+	}
+	slices.Sort(names)
+	summary, rest, _ := strings.Cut(dispatch.Help("kubectl apolo", names), "\n")
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%% KUBECTL-APOLO 1\n\n# NAME\n\nkubectl-apolo, apolo - %s\n\n# DESCRIPTION\n\n```\n%s\n```\n\n# SEE ALSO\n\nkubectl(1)", summary, strings.TrimSpace(rest))
+	writeSiblings(&b, "")
+	return errors.Join(
+		os.WriteFile(filepath.Join(folder, "kubectl-apolo.1"), md2man.Render(b.Bytes()), 0o644),
+		os.WriteFile(filepath.Join(folder, "apolo.1"), []byte(".so man1/kubectl-apolo.1\n"), 0o644))
 }
 
 func lower(text string) string { return strings.ToLower(text[:1]) + text[1:] }

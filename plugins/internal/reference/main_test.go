@@ -33,13 +33,19 @@ func TestManual(t *testing.T) {
 	if err := write("", folder); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(folder, "kubectl-apolo-secret.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{".TH KUBECTL-APOLO-SECRET 1", "kubectl apolo secret add", "--overwrite"} {
-		if !bytes.Contains(page, []byte(want)) {
-			t.Errorf("%q is not in the page", want)
+	for file, wanted := range map[string][]string{
+		"kubectl-apolo-secret.1": {".TH KUBECTL-APOLO-SECRET 1", "kubectl apolo secret add", "--overwrite"},
+		"kubectl-apolo.1":        {".TH KUBECTL-APOLO 1", "secret   Keep passwords", "kubectl-apolo-secret(1), kubectl-apolo-acl(1)"},
+		"apolo.1":                {".so man1/kubectl-apolo.1"},
+	} {
+		page, err := os.ReadFile(filepath.Join(folder, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wanted {
+			if !bytes.Contains(page, []byte(want)) {
+				t.Errorf("%q is not in %s", want, file)
+			}
 		}
 	}
 }

@@ -1,0 +1,36 @@
+package secret
+
+import (
+	"maps"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+)
+
+// printStored prints the Kubernetes Secret that a command made or changed, without its value, if -o was given;
+// otherwise the sentence.
+func printStored(s *cmdline.Session, output *cmdline.Output, stored secrets.Secret, sentence string, args ...any) error {
+	switch {
+	case output.Format == "name":
+		s.Done("secret/%s", stored.Object)
+		return nil
+	case output.IsObject():
+		return s.PrintObject(output, manifest(stored))
+	}
+	s.Done(sentence, args...)
+	return nil
+}
+
+// manifest is the Kubernetes Secret without a value. Of an adopted one, only the marks are Apolo's.
+func manifest(stored secrets.Secret) map[string]any {
+	object := secrets.Manifest(stored.Namespace, stored.Key, nil).Object
+	delete(object, "data")
+	if stored.Owner != "" {
+		delete(object, "type")
+		maps.Copy(object["metadata"].(map[string]any), map[string]any{
+			"labels":      map[string]any{secrets.LabelSecret: secrets.LabelAdopted},
+			"annotations": map[string]any{secrets.AnnotationDataKey: stored.DataKey},
+		})
+	}
+	return object
+}
