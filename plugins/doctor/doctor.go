@@ -103,17 +103,22 @@ func (o *options) complete() ([]doctor.Task, error) {
 
 func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
 	client, err := kube.NewClient(&o.Kube)
-	if err != nil {
-		return err
-	}
 	if o.rbac {
+		if err != nil {
+			return err
+		}
 		user, err := doctor.User(ctx, client)
 		if err != nil {
 			return err
 		}
 		return printRole(o.Out, tasks, client.Namespace, user)
 	}
-	report := doctor.Examine(ctx, client, tasks)
+	report := &doctor.Report{}
+	if err != nil {
+		report.Checks = []doctor.Check{{Name: "kubeconfig", Status: doctor.Missing, Details: strings.TrimPrefix(err.Error(), "kubeconfig: ")}}
+	} else {
+		report = doctor.Examine(ctx, client, tasks)
+	}
 	report.Checks = append(report.Checks, installed(ctx, os.Getenv("PATH")))
 	if err := ctx.Err(); err != nil {
 		return err
