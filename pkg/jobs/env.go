@@ -1,17 +1,14 @@
 package jobs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
-	"k8s.io/apimachinery/pkg/util/validation"
-
+	"github.com/neuro-inc/kubectl-apolo/pkg/envfile"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -32,14 +29,18 @@ type Lookup func(name string) (value string, ok bool)
 // Job can't hold. No error quotes a value.
 func ParseVariable(s string, lookup Lookup) (Variable, error) {
 	name, value, ok := strings.Cut(s, "=")
-	if len(validation.IsEnvVarName(name)) > 0 {
-		return Variable{}, fmt.Errorf("%q can't be the name of a variable: use letters, digits, '_', '-' and '.', no digit first", name)
+	if err := envfile.ValidateName(name); err != nil {
+		return Variable{}, err
 	}
 	if !ok {
 		if value, ok = lookup(name); !ok {
 			return Variable{}, fmt.Errorf("the variable %s is not set here, so that it has no value to pass on; use %s=VALUE", name, name)
 		}
 	}
+	return newVariable(name, value)
+}
+
+func newVariable(name, value string) (Variable, error) {
 	if uri.IsSecret(value) {
 		secret, err := uri.Parse(value)
 		if err != nil {
@@ -56,15 +57,7 @@ func ParseVariable(s string, lookup Lookup) (Variable, error) {
 // maxVariables is the largest file of variables, in bytes: etcd takes no object of more (etcd's --max-request-bytes).
 const maxVariables = 3 << 19
 
-// ParseVariables reads a file of variables in the format of docker run --env-file, which is
-// Apolo's too: a NAME=VALUE or NAME a line, read by ParseVariable. White space before a line, empty
-// lines, lines that begin with '#', a byte order mark and the CR of a CRLF are dropped. All else is
-// taken as it is: quotes, '$', '#', "export" and spaces around "=" or behind the value mean nothing.
-//
-// The parser that docker has (github.com/docker/cli/pkg/kvfile) does the same, but it quotes the
-// line in its errors, which may hold a password, skips variables that are not set, and stops at
-// lines of 64 KiB. Formats with quotes and expansion (github.com/joho/godotenv) would change a
-// password with a '$', '#' or '\'.
+// ParseVariables reads a file of variables in the format of pkg/envfile, each as ParseVariable does.
 func ParseVariables(r io.Reader, lookup Lookup) ([]Variable, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxVariables+1))
 	if err != nil {
@@ -73,23 +66,18 @@ func ParseVariables(r io.Reader, lookup Lookup) ([]Variable, error) {
 	if len(content) > maxVariables {
 		return nil, fmt.Errorf("more than %d bytes, which no job can hold", maxVariables)
 	}
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	var variables []Variable
-	number := 0
-	for line := range strings.Lines(string(content)) {
-		number++
-		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-		line = strings.TrimLeftFunc(line, unicode.IsSpace)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		if name, _, ok := strings.Cut(line, "="); !ok && len(validation.IsEnvVarName(name)) > 0 {
-			// Without a "=" it could be anything, such as the second line of a key.
-			return nil, fmt.Errorf("line %d: not NAME=VALUE, nor the NAME of a variable", number)
-		}
-		variable, err := ParseVariable(line, lookup)
+	for line, err := range envfile.Lines(string(content)) {
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, err
+		}
+		value, err := line.Resolve(lookup)
+		if err != nil {
+			return nil, err
+		}
+		variable, err := newVariable(line.Name, value)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line.Number, err)
 		}
 		variables = append(variables, variable)
 	}

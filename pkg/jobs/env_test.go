@@ -92,9 +92,9 @@ func TestParseVariables(t *testing.T) {
 	}
 
 	for file, text := range map[string]string{
-		"A=1\nMISSING\n":                  "line 2: the variable MISSING is not set",
+		"A=1\nZm9v\n":                     "line 2: neither NAME=VALUE, nor the NAME of a variable that is set here",
 		"export A=1":                      `line 1: "export A" can't be the name`,
-		"KEY=-----BEGIN\nc2VjcmV0 Zm9v\n": "line 2: not NAME=VALUE",
+		"KEY=-----BEGIN\nc2VjcmV0 Zm9v\n": "line 2: neither NAME=VALUE",
 		"A = 1":                           `"A " can't be the name`,
 		"A=secret:..":                     "line 1: variable A",
 	} {

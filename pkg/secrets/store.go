@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
@@ -39,6 +40,8 @@ var (
 	ErrChanged = errors.New("was changed by somebody else in the meantime")
 	// ErrAdopted says that the value belongs to another tool, which alone may change it.
 	ErrAdopted = errors.New("is adopted")
+	// ErrLost says that the Kubernetes Secret of a key is there, without its value.
+	ErrLost = errors.New("its Kubernetes Secret has lost the value")
 	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
 	ErrForeign = errors.New("taken by a Kubernetes Secret that Apolo did not make")
 )
@@ -346,7 +349,20 @@ func (s *Store) Read(ctx context.Context, key string) (Value, error) {
 	case value.Owner != "":
 		return Value{}, s.wrap(key, fmt.Errorf("its Kubernetes Secret, of %s, has no data key %q; adopt it again with another", value.Owner, value.DataKey))
 	}
-	return Value{}, s.wrap(key, errors.New("its Kubernetes Secret has lost the value; add it again with --overwrite"))
+	return Value{}, s.wrap(key, fmt.Errorf("%w; add it again with --overwrite", ErrLost))
+}
+
+// ReadObject returns all data keys of the Kubernetes Secret of a name, whoever made it. It returns ErrNotFound where
+// there is none.
+func (s *Store) ReadObject(ctx context.Context, name string) (map[string][]byte, error) {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return nil, fmt.Errorf("%q can't be the name of a Kubernetes Secret", name)
+	}
+	read, err := s.readObject(ctx, name)
+	if err != nil {
+		return nil, s.wrapObject(name, err)
+	}
+	return read.Data, nil
 }
 
 // object is as much of a Kubernetes Secret as is needed here.
@@ -589,21 +605,30 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 }
 
 // RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
-// and everything is as it was. Its grants go behind it; shared tells whether there were any, as far as the user may
-// see that.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value) (shared bool, err error) {
+// and everything is as it was. Its grants go behind it.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
 	if read.Owner != "" {
-		return false, s.wrap(read.Key, adoptedError(read.Secret))
+		return s.wrap(read.Key, adoptedError(read.Secret))
 	}
-	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+	err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
 		Delete(ctx, read.Object, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
 	switch {
 	case apierrors.IsConflict(err):
-		return false, s.wrap(read.Key, ErrChanged)
+		return s.wrap(read.Key, ErrChanged)
 	case err != nil:
-		return false, s.wrap(read.Key, s.explain(err, "delete", read.Key))
+		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
 	}
-	return s.removeGrants(ctx, read.Key)
+	_, err = s.removeGrants(ctx, read.Key)
+	return err
+}
+
+// Shared tells whether anybody has a grant for a secret, as far as the user may see that. Once the secret is gone, it
+// can't be known any more: the garbage collector may be quicker with its grants than whoever removed it.
+func (s *Store) Shared(ctx context.Context, secret Secret) bool {
+	options := grantsOf(secret.Object)
+	options.Limit = 1
+	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
+	return err == nil && len(found.Items) > 0
 }
 
 // removeGrants deletes the grants of a secret, Roles and then bindings, and tells whether there were any. Who has no
@@ -653,6 +678,14 @@ func (s *Store) wrap(key string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", s.URI(key), err)
+}
+
+// wrapObject names the Kubernetes Secret that an error is about.
+func (s *Store) wrapObject(name string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("the Kubernetes Secret %s: %w", name, err)
 }
 
 // KeyOfObject reads which key the Kubernetes Secret of a name holds, without its value.

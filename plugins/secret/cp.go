@@ -85,8 +85,11 @@ func (o *cpOptions) action(verb string, run func(context.Context) error) cli.Act
 }
 
 func (o *cpOptions) copy(ctx context.Context) error {
-	_, to, _, err := o.store(ctx)
+	from, to, value, err := o.read(ctx)
 	if err != nil {
+		return err
+	}
+	if err := o.store(ctx, from, to, value); err != nil {
 		return err
 	}
 	return o.print(to, "copied")
@@ -98,44 +101,60 @@ func (o *cpOptions) print(to *place, what string) error {
 	return printStored(o.Session, o.output, made, "secret/%s %s to %s", o.from.Key, what, o.to)
 }
 
-// store reads the one and stores the other.
-func (o *cpOptions) store(ctx context.Context) (from, to *place, value secrets.Value, err error) {
+// read reads the one, and makes sure that the other is another.
+func (o *cpOptions) read(ctx context.Context) (from, to *place, value secrets.Value, err error) {
 	if from, err = open(o.Session, o.from); err != nil {
 		return nil, nil, value, err
 	}
 	if to, err = open(o.Session, o.to); err != nil {
 		return nil, nil, value, err
 	}
-	if o.from.Key == o.to.Key && from.Namespace() == to.Namespace() && from.client.Host() == to.client.Host() {
-		return nil, nil, value, cmdline.Usagef("%s and %s are the same secret", o.from, o.to)
+	same := o.from.Key == o.to.Key && from.Namespace() == to.Namespace()
+	if !same || from.client.Host() != to.client.Host() {
+		value, err = from.Read(ctx, o.from.Key)
 	}
-	if value, err = from.Read(ctx, o.from.Key); err != nil {
-		return nil, nil, value, err
+	if err == nil && same && value.UID != "" {
+		// One cluster may have two names and addresses. What is there already tells.
+		there, lookErr := to.Lookup(ctx, o.to.Key)
+		same = lookErr == nil && there.UID == value.UID
 	}
-	_, err = to.Add(ctx, o.to.Key, value.Data, secrets.AddOptions{Overwrite: o.overwrite})
+	if err == nil && same {
+		err = cmdline.Usagef("%s and %s are the same secret", o.from, o.to)
+	}
+	return from, to, value, err
+}
+
+// store stores what was read.
+func (o *cpOptions) store(ctx context.Context, from, to *place, value secrets.Value) error {
+	_, err := to.Add(ctx, o.to.Key, value.Data, secrets.AddOptions{Overwrite: o.overwrite})
 	if errors.Is(err, secrets.ErrExists) {
-		return nil, nil, value, fmt.Errorf("%w; --overwrite replaces its value", err)
+		return fmt.Errorf("%w; --overwrite replaces its value", err)
 	}
 	if err != nil {
-		return nil, nil, value, err
+		return err
 	}
 	from.used()
 	to.used()
-	return from, to, value, nil
+	return nil
 }
 
 func (o *cpOptions) move(ctx context.Context) error {
-	from, to, value, err := o.store(ctx)
+	from, to, value, err := o.read(ctx)
 	if err != nil {
 		return err
 	}
 	if value.Owner != "" {
-		return fmt.Errorf("%s was copied to %s and stays: it belongs to %s", o.from, o.to, value.Owner)
+		return fmt.Errorf("%s: %w: it belongs to %s, and stays; copy it with cp", o.from, secrets.ErrAdopted, value.Owner)
+	}
+	if err := o.store(ctx, from, to, value); err != nil {
+		return err
 	}
 	// What is asked before the old one goes is only for what is told afterwards.
+	sharedBefore := make(chan bool, 1)
+	go func() { sharedBefore <- from.Shared(ctx, value.Secret) }()
 	users, usersErr := usedby.Find(ctx, from.client, from.Namespace())
-	shared, err := from.RemoveUnchanged(ctx, value)
-	switch {
+	shared := <-sharedBefore
+	switch err := from.RemoveUnchanged(ctx, value); {
 	case errors.Is(err, secrets.ErrChanged):
 		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
 	case err != nil:

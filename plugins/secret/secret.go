@@ -1,4 +1,4 @@
-// Package secret is the plugin kubectl-apolo_secret: add, get, ls and rm.
+// Package secret is the plugin kubectl-apolo_secret.
 package secret
 
 import (
@@ -19,6 +19,8 @@ func Main() int { return cmdline.Main(New) }
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = cmdline.Completers{
 		"KEY": offers.Keys, "NAME": offers.Foreign, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
+		"SECRET": offers.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
+		"--key": nothing, "--data-key": nothing, "--to-secret": nothing,
 	}
 	return &cli.App{
 		Usage: "Keep passwords, keys and tokens for your jobs",
@@ -30,6 +32,9 @@ func New(s *cmdline.Session) *cli.App {
 			newCp(s),
 			newMv(s),
 			newAdopt(s),
+			newImport(s),
+			newExport(s),
+			newEdit(s),
 		},
 	}
 }

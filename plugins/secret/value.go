@@ -49,12 +49,9 @@ func readFile(path string) ([]byte, error) {
 	if path == "" {
 		return nil, cmdline.Usagef(`"@" must be followed by the path of a file, or by "-" for standard input`)
 	}
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		path = filepath.Join(home, rest)
+	path, err := atHome(path)
+	if err != nil {
+		return nil, err
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -68,19 +65,42 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-func unreadable(path string, err error) error {
-	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
-		err = pathError.Err
+// atHome puts the user's home in place of a "~/" that no shell has replaced, as in "@~/file".
+func atHome(path string) (string, error) {
+	rest, ok := strings.CutPrefix(path, "~/")
+	if !ok {
+		return path, nil
 	}
-	return fmt.Errorf("cannot read the file %s: %w", path, err)
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return filepath.Join(home, rest), nil
 }
+
+func unreadable(path string, err error) error {
+	return fmt.Errorf("cannot read the file %s: %w", path, withoutPath(err))
+}
+
+// withoutPath leaves out what package os says of the file and of the call, for errors that name the file themselves.
+func withoutPath(err error) error {
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	if linkError := (*os.LinkError)(nil); errors.As(err, &linkError) {
+		return linkError.Err
+	}
+	return err
+}
+
+var errTooLarge = fmt.Errorf("the value has more than %d bytes, which is the largest possible", secrets.MaxValueSize)
 
 // readAll stops a byte behind the largest value, so that a device or an endless pipe can't fill
 // the memory.
 func readAll(in io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, secrets.MaxValueSize+1))
 	if err == nil && len(data) > secrets.MaxValueSize {
-		return nil, fmt.Errorf("the value has more than %d bytes, which is the largest possible", secrets.MaxValueSize)
+		return nil, errTooLarge
 	}
 	return data, err
 }
@@ -137,3 +157,20 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 
 // offerValue completes the path of a file; a value itself can't be known.
 func offerValue(_ context.Context, c *cmdline.Completion) { c.OfferPaths("@") }
+
+// offerPath completes a path.
+func offerPath(_ context.Context, c *cmdline.Completion) { c.OfferPaths("") }
+
+// offerFile completes the path in [KEY=]PATH.
+func offerFile(_ context.Context, c *cmdline.Completion) {
+	key, _, found := strings.Cut(c.Text, "=")
+	if found {
+		key += "="
+	} else {
+		key = ""
+	}
+	c.OfferPaths(key)
+}
+
+// nothing is for what can't be known without reading values, or is new.
+func nothing(context.Context, *cmdline.Completion) {}

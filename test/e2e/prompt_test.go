@@ -77,6 +77,13 @@ func (term *terminal) waitFor(text string) {
 	}
 }
 
+// shown is what the screen shows by now.
+func (term *terminal) shown() string {
+	term.lock.Lock()
+	defer term.lock.Unlock()
+	return term.screen.String()
+}
+
 // clear forgets what the screen showed.
 func (term *terminal) clear() {
 	term.lock.Lock()

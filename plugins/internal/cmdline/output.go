@@ -71,6 +71,9 @@ func (f *chosenFlag) choices() []string { return f.words }
 // Given tells whether the flag was given.
 func (o *Output) Given() bool { return o.typed != "" }
 
+// Choose sets the format for a command that was not told any.
+func (o *Output) Choose(format string) { o.typed = format }
+
 // Validate reads the format, and its template where it has one. Whatever is wrong with them is an error in
 // how the command was typed: it is known before anything is done.
 func (o *Output) Validate() error {

@@ -34,6 +34,23 @@ type SecretKeyList struct {
 	Items    []SecretKey `json:"items"`
 }
 
+// SecretImport is what became of a value that was to be imported.
+type SecretImport struct {
+	TypeMeta  `json:",inline"`
+	Key       string `json:"key"`
+	Namespace string `json:"namespace"`
+	URI       string `json:"uri"`
+	Name      string `json:"name"`
+	From      string `json:"from"`
+	Result    string `json:"result"`
+}
+
+// SecretImportList is what secret import prints.
+type SecretImportList struct {
+	TypeMeta `json:",inline"`
+	Items    []SecretImport `json:"items"`
+}
+
 // Access is what somebody may do with a secret, or with all of a namespace.
 type Access struct {
 	TypeMeta       `json:",inline"`

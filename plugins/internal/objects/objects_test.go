@@ -13,7 +13,8 @@ import (
 // documented are the kinds that docs/output.md must tell of.
 func documented() map[string]any {
 	return map[string]any{
-		"SecretKey": &SecretKey{}, "SecretKeyList": &SecretKeyList{}, "Access": &Access{}, "AccessList": &AccessList{},
+		"SecretKey": &SecretKey{}, "SecretKeyList": &SecretKeyList{}, "SecretImport": &SecretImport{}, "SecretImportList": &SecretImportList{},
+		"Access": &Access{}, "AccessList": &AccessList{},
 		"Job": &Job{}, "JobList": &JobList{}, "Preset": &Preset{}, "PresetList": &PresetList{},
 		"DoctorCheck": &DoctorCheck{}, "DoctorReport": &DoctorReport{},
 	}

@@ -1,0 +1,104 @@
+// Package envfile reads files of variables in the format of docker run --env-file, which is Apolo's
+// too: a NAME=VALUE or NAME a line.
+//
+// White space before a line, empty lines, lines that begin with '#', a byte order mark and the CR of
+// a CRLF are dropped. All else is taken as it is: quotes, '$', '#', "export" and spaces around "=" or
+// behind the value mean nothing, and no value has more than one line.
+//
+// The parser that docker has (github.com/docker/cli/pkg/kvfile) does the same, but it quotes the
+// line in its errors, which may hold a password, skips variables that are not set, and stops at
+// lines of 64 KiB. Formats with quotes and expansion (github.com/joho/godotenv) would change a
+// password with a '$', '#' or '\'.
+package envfile
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"unicode"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const byteOrderMark = "\ufeff"
+
+// Line is a line that says something.
+type Line struct {
+	Number int // from 1
+	Name   string
+	Value  string
+	Bare   bool // it is NAME alone, whose value is to be found elsewhere
+}
+
+// Lines reads the content of a file, line by line. A line that is wrong comes with an error that says
+// why, with the line's number, and never quotes a value; what follows it can be read on.
+func Lines(content string) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		number := 0
+		for text := range strings.Lines(strings.TrimPrefix(content, byteOrderMark)) {
+			number++
+			text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+			text = strings.TrimLeftFunc(text, unicode.IsSpace)
+			if text == "" || text[0] == '#' {
+				continue
+			}
+			line := Line{Number: number}
+			var found bool
+			line.Name, line.Value, found = strings.Cut(text, "=")
+			line.Bare = !found
+			err := ValidateName(line.Name)
+			if err != nil && line.Bare {
+				// Without a "=" it could be anything, such as the second line of a key.
+				line.Name, err = "", errors.New("neither NAME=VALUE, nor the NAME of a variable")
+			}
+			if err != nil {
+				err = fmt.Errorf("line %d: %w", number, err)
+			}
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
+}
+
+// Resolve returns the line's value, which lookup knows where the line is NAME alone. The error for one that it
+// does not know names the line and not the variable, which may be a line of a value that nobody put into one.
+func (l Line) Resolve(lookup func(name string) (value string, ok bool)) (string, error) {
+	if !l.Bare {
+		return l.Value, nil
+	}
+	value, ok := lookup(l.Name)
+	if !ok {
+		return "", fmt.Errorf("line %d: neither NAME=VALUE, nor the NAME of a variable that is set here", l.Number)
+	}
+	return value, nil
+}
+
+// ValidateName says why a variable can't have a name, or returns nil: the rule of Kubernetes
+// (k8s.io/apimachinery/pkg/util/validation, IsEnvVarName).
+func ValidateName(name string) error {
+	if len(validation.IsEnvVarName(name)) > 0 {
+		return fmt.Errorf("%q can't be the name of a variable: use letters, digits, '_', '-' and '.', no digit first", name)
+	}
+	return nil
+}
+
+// Format is the line for a variable, with its line end. It returns an error, which does not quote the
+// value, where Lines would read something else.
+func Format(name, value string) (string, error) {
+	text := name + "=" + value + "\n"
+	for line, err := range Lines(text) {
+		if err == nil && !line.Bare && line.Name == name && line.Value == value {
+			return text, nil
+		}
+		break
+	}
+	switch err := ValidateName(name); {
+	case err != nil:
+		return "", err
+	case strings.Contains(value, "\n"):
+		return "", errors.New("the value has several lines")
+	}
+	return "", errors.New("the value ends with a carriage return")
+}
