@@ -542,7 +542,7 @@ func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 	if err := uri.ValidateKey(key); err != nil {
 		return Secret{}, s.wrap(key, err)
 	}
-	if _, err := s.removeGrants(ctx, key); err != nil {
+	if err := s.removeGrants(ctx, key); err != nil {
 		return Secret{}, err
 	}
 	removed, err := s.deleteOwn(ctx, key)
@@ -618,8 +618,7 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
 	case err != nil:
 		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
 	}
-	_, err = s.removeGrants(ctx, read.Key)
-	return err
+	return s.removeGrants(ctx, read.Key)
 }
 
 // Shared tells whether anybody has a grant for a secret, as far as the user may see that. Once the secret is gone, it
@@ -631,20 +630,19 @@ func (s *Store) Shared(ctx context.Context, secret Secret) bool {
 	return err == nil && len(found.Items) > 0
 }
 
-// removeGrants deletes the grants of a secret, Roles and then bindings, and tells whether there were any. Who has no
-// rights on Roles may still remove the secret; the garbage collector then removes its grants.
-func (s *Store) removeGrants(ctx context.Context, key string) (shared bool, err error) {
+// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove
+// the secret; the garbage collector then removes its grants.
+func (s *Store) removeGrants(ctx context.Context, key string) error {
 	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
 		deleted, err := s.deleteCollection(ctx, resource, grantsOf(ObjectName(key)))
 		if err != nil && !apierrors.IsForbidden(err) {
-			return shared, s.wrap(key, s.explainGrants(err, "deletecollection", resource))
+			return s.wrap(key, s.explainGrants(err, "deletecollection", resource))
 		}
 		if len(deleted) == 0 {
-			return shared, nil // a binding without its Role gives nothing
+			return nil // a binding without its Role gives nothing
 		}
-		shared = true
 	}
-	return shared, nil
+	return nil
 }
 
 // explain words a failed request about one key.

@@ -44,11 +44,14 @@ func requestCases() []requestCase {
 		{command: "secret ls -o wide", requests: []string{"GET NS/secrets", "GET NS/jobs"}, besides: "one for each 500 secrets, one for each 250 jobs"},
 		{command: "secret cp KEY copy", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/secrets"}},
 		{command: "secret mv copy moved", requests: []string{"GET NS/secrets/copy", "GET NS/roles", "POST NS/secrets",
-			"GET NS/jobs", "DELETE NS/secrets/copy", "DELETE NS/roles"}, besides: "one more where it was shared"},
+			"GET NS/jobs", "GET NS/roles", "DELETE NS/secrets/copy", "DELETE NS/roles"}, besides: "one more where it was shared"},
 		{command: "secret adopt foreign", requests: []string{"GET NS/secrets/foreign", "PATCH NS/secrets/foreign"},
 			before: func(t *testing.T, p *place) {
 				p.kubectl(t, "alice", "-n", p.namespace, "create", "secret", "generic", "foreign", "--from-literal=key=value")
 			}},
+		{command: "secret import --from-secret foreign --prefix of-", requests: []string{"GET NS/secrets/foreign", "GET NS/secrets/of-key", "GET NS/roles", "POST NS/secrets"},
+			besides: "three for each key, or one that is unchanged, or two that are replaced; at most 16 at once"},
+		{command: "secret export of-key --to-env-file -", requests: []string{"GET NS/secrets/of-key"}, besides: "one for each key, at most 16 at once; one more where none is named"},
 		{command: "secret rm moved", requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/secrets"},
 			besides: "one more where it was shared; jobs are asked for once, whatever the number of keys"},
 		{command: "acl grant secret:KEY bob read", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/roles", "POST NS/rolebindings"},
