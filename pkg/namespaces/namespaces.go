@@ -23,6 +23,9 @@ import (
 // maxRemembered bounds the file of remembered namespaces; the oldest are forgotten.
 const maxRemembered = 200
 
+// page is how many namespaces one answer lists; it holds their metadata alone.
+const page = 1000
+
 var resource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
 // Found is what Find knows.
@@ -74,6 +77,7 @@ func All(ctx context.Context, client *kube.Client) ([]string, error) {
 		}
 		return md.Resource(resource).List(ctx, o)
 	})
+	pages.PageSize = page
 	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
 		if object, ok := item.(metav1.Object); ok {
 			names = append(names, object.GetName())

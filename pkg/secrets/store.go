@@ -49,6 +49,10 @@ var (
 // parallel is how many single secrets are read at once.
 const parallel = 16
 
+// page is how many secrets one answer lists. It holds no values, so that 1,000 take less than the 500 whole objects
+// that kubectl asks for, and each page is a way to the server and back.
+const page = 1000
+
 // partialObjectMetadata asks the API server to answer with an object's metadata alone, as the
 // client-go/metadata package does for reads.
 const partialObjectMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," +
@@ -488,6 +492,7 @@ func list(ctx context.Context, md metadata.Interface, namespace string, each fun
 		}
 		return md.Resource(secretsResource).Namespace(namespace).List(ctx, o)
 	})
+	pages.PageSize = page
 	return pages.EachListItem(ctx, metav1.ListOptions{LabelSelector: selector}, func(item runtime.Object) error {
 		object, ok := item.(metav1.Object)
 		if !ok {

@@ -78,6 +78,7 @@ func (o *options) complete(c *cli.Context) error {
 }
 
 func (o *options) run(ctx context.Context) error {
+	o.GoesOn()
 	if o.printAPI {
 		return o.describe()
 	}

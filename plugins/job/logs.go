@@ -82,6 +82,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.GoesOn()
 	options := jobs.LogOptions{Since: o.earliest, Timestamps: o.timestamps}
 	observer := jobs.Observer{
 		State: o.state, Trouble: o.trouble, Notice: o.line,

@@ -204,6 +204,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 	}
 	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags}
 	if o.watch {
+		o.GoesOn()
 		return o.follow(ctx, client, options)
 	}
 	found, err := client.List(ctx, options)

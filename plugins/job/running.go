@@ -32,6 +32,7 @@ func parseTarget(verb string, args []string) (uri.Job, error) {
 
 // findRunning looks up a job that has not ended.
 func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*running, error) {
+	s.GoesOn()
 	api, job, err := find(ctx, s, target)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 // follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
 // terminal as the job's.
 func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) (jobs.State, error) {
+	o.GoesOn()
 	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
 	observer := jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: func(number int) { o.attempt(number, show) }}

@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 )
 
-// consoleSecrets is how many secrets the Console lists.
-const consoleSecrets = 5000
-
 // consoleTopic has test/console/bench measure in a browser.
 func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err error) {
 	header = row{"until", "median (smallest to largest)", "target", ""}
@@ -23,7 +20,7 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 	if err != nil {
 		return header, nil, err
 	}
-	if err := r.fill(ctx, full.namespace, consoleSecrets, "key-%04d"); err != nil {
+	if err := r.fill(ctx, full.namespace, r.sizes.console, "key-%04d"); err != nil {
 		return header, nil, err
 	}
 	kubeconfig, err := r.cluster.kubeconfig(full)
@@ -33,7 +30,7 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 	result := filepath.Join(r.home, "console.json")
 	command := exec.CommandContext(ctx, filepath.Join("test", "console", "run.sh"), "--config", "bench")
 	command.Env = append(os.Environ(), "CONSOLE="+r.product("kubectl-apolo_console"), "KUBECONFIG="+kubeconfig,
-		fmt.Sprintf("SECRETS=%d", consoleSecrets), "RESULT="+result)
+		fmt.Sprintf("SECRETS=%d", r.sizes.console), "RESULT="+result)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil {
@@ -54,7 +51,7 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 	}{
 		{"the dashboard is usable, for the first time", milliseconds.First, 0.3},
 		{"the dashboard is usable, with the page's files in the cache", milliseconds.Again, 0.3},
-		{fmt.Sprintf("%d secrets are listed, opening the page included", consoleSecrets), milliseconds.Secrets, 0.5},
+		{fmt.Sprintf("%d secrets are listed, opening the page included", r.sizes.console), milliseconds.Secrets, 0.5},
 	} {
 		seconds := make([]float64, len(one.figures))
 		for i, figure := range one.figures {

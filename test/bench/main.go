@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,22 +26,68 @@ type options struct {
 	bin        string // folder of the binaries to measure
 	out        string // file of the report
 	clusterDir string
-	only       string // one topic; no report is written then
+	only       string // one topic, or of one topic what matches an expression; no report is written then
+	quick      bool   // only see whether everything works; no report is written then
+	large      bool   // also with 10,000 secrets of 64 KiB
 	pairs      int    // for commands that are over at once
 	slowPairs  int    // for those that wait for a container or ask a thousand namespaces
 	secrets    int
 	valueSize  int
 	namespaces int
+	sizes      sizes
+}
+
+// sizes are how many things there are where it is measured how cost grows.
+type sizes struct {
+	secrets    []secretSeries
+	namespaces []int // one of them options.namespaces
+	jobs       []int // the last is what job ls is compared with
+	console    int   // secrets that the Console lists
+	logBytes   int
+	fastBytes  int // of a log that does not come from a cluster
+}
+
+type secretSeries struct {
+	bytes  int // of each value
+	counts []int
+}
+
+func (o *options) choose() {
+	o.sizes = sizes{
+		secrets:    []secretSeries{{1 << 10, []int{10, 1000, 10_000}}, {64 << 10, []int{10, 1000}}},
+		namespaces: []int{1, 100, 1000, 5000},
+		jobs:       []int{1, 50, 200},
+		console:    5000,
+		logBytes:   50_000_000,
+		fastBytes:  200_000_000,
+	}
+	if o.large {
+		o.sizes.secrets[1].counts = append(o.sizes.secrets[1].counts, 10_000)
+	}
+	if o.quick {
+		o.pairs, o.slowPairs, o.secrets, o.namespaces = 1, 1, 20, 20
+		o.sizes = sizes{
+			secrets:    []secretSeries{{1 << 10, []int{2, 10}}, {64 << 10, []int{2}}},
+			namespaces: []int{1, 20},
+			jobs:       []int{1, 5},
+			console:    50,
+			logBytes:   1_000_000,
+			fastBytes:  1_000_000,
+		}
+	}
 }
 
 func main() {
 	o := options{clusterDir: os.Getenv("APOLO_CLUSTER_DIR"), secrets: 1000, valueSize: 8 << 10, namespaces: 1000}
 	flag.StringVar(&o.bin, "bin", "bin", "`folder` of the binaries to measure")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "`file` to write the report to")
-	flag.StringVar(&o.only, "only", "", "measure only this `topic` (secrets, start, dispatcher, completion, sizes, run, job, console, acl), and write no report")
+	flag.StringVar(&o.only, "only", "", "measure only this `topic` (secrets, first, inits, start, dispatcher, completion, sizes, run, job, console, acl, growth), or topic/expression for what matches of it, and write no report")
+	flag.BoolVar(&o.quick, "quick", false, "measure everything once, with few objects, and write no report")
+	flag.BoolVar(&o.large, "large", false, "also measure with 10,000 secrets of 64 KiB, which take a third of etcd's default quota")
 	flag.IntVar(&o.pairs, "pairs", 11, "measurements of each command")
 	flag.IntVar(&o.slowPairs, "slow-pairs", 5, "measurements of each command that runs a container")
 	flag.Parse()
+	o.choose()
 	klog.SetLogger(klog.Logger{}) // what fails is returned
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -86,9 +134,13 @@ func run(ctx context.Context, o *options) (err error) {
 		return err
 	}
 
+	only, within, _ := strings.Cut(o.only, "/")
+	if r.within, err = regexp.Compile(within); err != nil {
+		return err
+	}
 	var results []topicResult
 	for _, t := range topics(r) {
-		if o.only != "" && o.only != t.name {
+		if only != "" && only != t.name {
 			continue
 		}
 		result, err := r.measure(ctx, t)
@@ -100,7 +152,7 @@ func run(ctx context.Context, o *options) (err error) {
 		}
 	}
 	fmt.Printf("measured in %s\n", time.Since(begin).Round(time.Second))
-	if o.only != "" {
+	if o.only != "" || o.quick {
 		return nil
 	}
 	return os.WriteFile(o.out, []byte(render(machine, results)), 0o644)

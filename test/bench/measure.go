@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -74,6 +75,7 @@ type comparison struct {
 	slow         bool // not to be repeated often
 	offline      bool // speaks with no server
 	pairs        int  // 0: as the options say
+	items        int  // where not 0: so many are listed, and it is also a row of how cost grows
 	// pause comes before each run, where the server still has to do with the one before.
 	pause time.Duration
 	// setup prepares that many runs of each side.
@@ -95,7 +97,10 @@ type runner struct {
 	cluster *cluster
 	launch  string // path of the launcher
 	kubectl string
-	home    string // of the commands: kubectl keeps what it discovered there
+	home    string         // of the commands: kubectl keeps what it discovered there
+	within  *regexp.Regexp // what of a topic is measured
+	growth  []row          // how cost grows, as far as it was measured
+	shares  int            // how many namespaces there are with a grant to bob
 }
 
 func newRunner(ctx context.Context, o *options, c *cluster, work string) (*runner, error) {
@@ -269,6 +274,7 @@ func (r *runner) once(ctx context.Context, s side, n int, kubeconfig string, int
 
 // usage is what the launcher reports.
 type usage struct {
+	Begin  time.Time
 	Wall   time.Duration
 	CPU    time.Duration
 	Memory int64

@@ -44,9 +44,15 @@ func (r *runner) measure(ctx context.Context, t topic) (topicResult, error) {
 	}
 	result.header = row{"command", "", t.columns[0], t.columns[1], "ratio", "target", ""}
 	err := t.compare(ctx, func(c comparison) error {
+		if !r.within.MatchString(c.ours.label) {
+			return nil
+		}
 		measured, err := r.compare(ctx, c)
 		if err != nil {
 			return err
+		}
+		if c.items > 0 {
+			r.grew(c.items, measured)
 		}
 		rows := comparisonRows(measured)
 		for _, row := range rows {
@@ -89,7 +95,7 @@ func comparisonRows(c compared) []row {
 }
 
 // sizes compares the binaries with what they may have.
-func (r *runner) sizes(context.Context) (header row, rows []row, err error) {
+func (r *runner) binaries(context.Context) (header row, rows []row, err error) {
 	header = row{"binary", "size", "target", ""}
 	for _, b := range []struct {
 		name  string

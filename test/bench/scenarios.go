@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,13 @@ func topics(r *runner) []topic {
 			name: "secrets", title: "Secrets", columns: usual, compare: r.secretTopic,
 			text: fmt.Sprintf("In a namespace with %d secrets of %d bytes (random, so nothing can compress them).", r.secrets, r.valueSize),
 		}, {
+			name: "first", title: "Until the first request", table: r.firstRequests,
+			text: "From the start of the process until the first message of the TLS handshake has come to a server on the same machine, " +
+				"which then refuses: what a command needs to start, to read its arguments and the kubeconfig, and to connect.",
+		}, {
+			name: "inits", title: "Before main", table: r.inits,
+			text: "What the packages that are linked into a binary take to make themselves ready, as the Go runtime tells it (GODEBUG=inittrace=1).",
+		}, {
 			name: "start", title: "Starting", columns: usual, compare: r.startTopic,
 			text: "Without a request to a server.",
 		}, {
@@ -46,7 +54,7 @@ func topics(r *runner) []topic {
 			text: fmt.Sprintf("What a TAB takes where the names of %d secrets are to be completed; kubectl's own completion of Secrets beside it. "+
 				"kubectl runs `kubectl_complete-apolo` as a process of its own, which gives up after 120 ms.", r.secrets),
 		}, {
-			name: "sizes", title: "Sizes of the binaries", table: r.sizes, text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
+			name: "sizes", title: "Sizes of the binaries", table: r.binaries, text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
 		}, {
 			name: "run", title: "Running a container", columns: usual, compare: r.runTopic,
 			text: "From the command line to the end of a container that does nothing, its log included. Most of this is the cluster's own time, " +
@@ -54,18 +62,23 @@ func topics(r *runner) []topic {
 		}, {
 			name: "job", title: "Jobs", columns: usual, compare: r.jobTopic,
 			text: fmt.Sprintf("The log is of %d MB in lines of 80 bytes, of a container that has ended; its pace is that of the kubelet, which "+
-				"sends it line by line (docs/decisions/0008-the-pace-of-a-log.md). From a server that is faster than both, 200 MB are read. The %d jobs that are listed are suspended, so that they "+
-				"have no pods; for the same table kubectl asks for the jobs alone.", loggedBytes/1_000_000, listedJobs),
+				"sends it line by line (docs/decisions/0008-the-pace-of-a-log.md). From a server that is faster than both, %d MB are read. The %d jobs that are listed are suspended, so that they "+
+				"have no pods; for the same table kubectl asks for the jobs alone.", r.sizes.logBytes/1_000_000, r.sizes.fastBytes/1_000_000, slices.Max(r.sizes.jobs)),
 		}, {
 			name: "console", title: "The Console", table: r.consoleTopic,
 			text: fmt.Sprintf("In headless Chromium, by the page's own clock: from the navigation until what it is for was painted, the server's answers "+
-				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets.", consoleSecrets),
+				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets.", r.sizes.console),
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+
 				"namespace after namespace: %d are measured, and time, CPU, bytes and requests multiplied by %d.\n\n"+
 				"Of `acl grant` up to 100 ms are the API server's: it checks who creates a Role and who creates a RoleBinding against all of their rights, "+
 				"and between two such reads right behind writes its watch cache waits that long. kubectl's second process starts meanwhile. A secret that is shared already has its Role, and a further grant is one write.", r.namespaces, askedNamespaces, r.namespaces/askedNamespaces),
+		}, {
+			name: "growth", title: "How cost grows", table: r.growthTopic,
+			text: "The medians of a few runs at each size. Of `acl ls`, kubectl's figures are those of at most " + fmt.Sprint(askedNamespaces) + " namespaces, multiplied. " +
+				"10,000 secrets of 64 KiB are 655 MB in etcd, a third of what it holds by default, and as much in the API server's memory: `go run ./test/bench -large` measures them too; " +
+				"a listing does not move values, so that they cost what 10,000 small ones do.",
 		},
 	}
 }
@@ -148,6 +161,27 @@ func (r *runner) secretTopic(ctx context.Context, each func(comparison) error) e
 		theirs: side{label: "kubectl delete secret NAME", as: few, steps: func(n int) []step {
 			return []step{{r.kubectl, "delete", "secret", fmt.Sprintf("gone-theirs-%d", n)}}
 		}},
+	}, {
+		setup: func(ctx context.Context, _ int) error { return r.fill(ctx, few.namespace, 1, "kept-%d") },
+		ours:  side{label: "secret add KEY @FILE --overwrite", as: few, steps: always(plugin, "add", "kept-0", "@"+file, "--overwrite")},
+		theirs: side{label: "kubectl create secret generic … --dry-run=client -o yaml | kubectl apply --server-side -f -", as: few,
+			steps: always("/bin/sh", "-ec", r.kubectl+" create secret generic kept-theirs --from-file=value="+file+" --dry-run=client -o yaml >"+file+".yaml; "+
+				r.kubectl+" apply --server-side -f "+file+".yaml")},
+	}, {
+		pause: 2 * watchCachePeriod,
+		ours: side{label: "secret cp KEY KEY", as: few, steps: func(n int) []step {
+			return []step{{plugin, "cp", "kept-0", fmt.Sprintf("copied-ours-%d", n)}}
+		}},
+		theirs: side{label: copyLabel, as: few, steps: func(n int) []step { return []step{r.copied("kept-0", fmt.Sprintf("copied-theirs-%d", n), file)} }},
+	}, {
+		pause: 2 * watchCachePeriod,
+		ours: side{label: "secret mv KEY KEY", as: few, steps: func(n int) []step {
+			return []step{{plugin, "mv", fmt.Sprintf("copied-ours-%d", n), fmt.Sprintf("moved-ours-%d", n)}}
+		}},
+		theirs: side{label: copyLabel + ", kubectl delete secret NAME", as: few, steps: func(n int) []step {
+			from := fmt.Sprintf("copied-theirs-%d", n)
+			return []step{r.copied(from, fmt.Sprintf("moved-theirs-%d", n), file), {r.kubectl, "delete", "secret", from}}
+		}},
 	}} {
 		if err := each(c); err != nil {
 			return err
@@ -156,12 +190,25 @@ func (r *runner) secretTopic(ctx context.Context, each func(comparison) error) e
 	return nil
 }
 
+// copyLabel is how one copies a Secret with kubectl.
+const copyLabel = "kubectl get secret NAME -o yaml | sed … | kubectl create -f -"
+
+func (r *runner) copied(from, to, file string) step {
+	return step{"/bin/sh", "-ec", fmt.Sprintf("%s get secret %s -o yaml >%s.copy; sed -i '/^  \\(uid\\|resourceVersion\\|creationTimestamp\\):/d; s/^  name: .*/  name: %s/' %s.copy; %s create -f %s.copy",
+		r.kubectl, from, file, to, file, r.kubectl, file)}
+}
+
 // fill stores n secrets in a namespace, with keys by a format.
 func (r *runner) fill(ctx context.Context, namespace string, n int, format string) error {
-	return parallel(ctx, n, func(i int) error {
-		value := make([]byte, r.valueSize)
+	return r.fillFrom(ctx, namespace, 0, n, format, r.valueSize)
+}
+
+// fillFrom stores secrets with the numbers from the one to below the other.
+func (r *runner) fillFrom(ctx context.Context, namespace string, from, to int, format string, size int) error {
+	return parallel(ctx, to-from, func(i int) error {
+		value := make([]byte, size)
 		rand.Read(value)
-		return r.store(ctx, namespace, fmt.Sprintf(format, i), value)
+		return r.store(ctx, namespace, fmt.Sprintf(format, from+i), value)
 	})
 }
 
@@ -252,10 +299,8 @@ func (r *runner) runTopic(ctx context.Context, each func(comparison) error) erro
 
 // What is read as a log.
 const (
-	logLine      = "2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876"
-	loggedBytes  = 50_000_000
-	fastLogBytes = 200_000_000
-	pieceBytes   = 64 << 10
+	logLine    = "2026-11-23 12:00:00 INFO step 12345 of 100000: loss 0.1234, accuracy 0.9876"
+	pieceBytes = 64 << 10
 )
 
 // talk runs a job that prints so much, and returns its name. Where the node rotated its log file
@@ -268,7 +313,7 @@ func (r *runner) talk(ctx context.Context, as account, whole func([]byte) error)
 	for attempt := range 10 {
 		name = fmt.Sprintf("talks-%d", attempt)
 		_, err = r.start(ctx, step{r.product("kubectl-apolo_run"), "--quiet", "--name", name, image, "--", "sh", "-c",
-			fmt.Sprintf("yes '%s' | head -c %d", logLine, loggedBytes)}, kubeconfig, io.Discard)
+			fmt.Sprintf("yes '%s' | head -c %d", logLine, r.sizes.logBytes)}, kubeconfig, io.Discard)
 		if err != nil {
 			return "", err
 		}
@@ -293,9 +338,6 @@ func printed(bytes int) func([]byte) error {
 	}
 }
 
-// listedJobs is how many jobs there are to list.
-const listedJobs = 200
-
 func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) error {
 	if !r.has("kubectl-apolo_job") || !r.has("kubectl-apolo_run") {
 		return nil
@@ -305,7 +347,7 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 	if err != nil {
 		return err
 	}
-	whole := printed(loggedBytes)
+	whole := printed(r.sizes.logBytes)
 	talks, err := r.talk(ctx, logged, whole)
 	if err != nil {
 		return err
@@ -327,15 +369,15 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 				return false
 			}
 			piece := []byte(strings.Repeat(logLine+"\n", pieceBytes/(len(logLine)+1)))
-			for left := fastLogBytes; left > 0; left -= len(piece) {
+			for left := r.sizes.fastBytes; left > 0; left -= len(piece) {
 				if _, err := w.Write(piece[:min(left, len(piece))]); err != nil {
 					break
 				}
 			}
 			return true
 		},
-		ours:    side{label: "job logs, from a server that is faster than both", as: logged, steps: always(plugin, "logs", talks), check: printed(fastLogBytes)},
-		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/"+talks), check: printed(fastLogBytes)},
+		ours:    side{label: "job logs, from a server that is faster than both", as: logged, steps: always(plugin, "logs", talks), check: printed(r.sizes.fastBytes)},
+		theirs:  side{label: "kubectl logs", as: logged, steps: always(r.kubectl, "logs", "job/"+talks), check: printed(r.sizes.fastBytes)},
 		targets: map[quantity]target{wall: {theRatio, 1}, memory: {theRatio, 0.5}},
 	})
 	if err != nil {
@@ -346,25 +388,88 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 	if err != nil {
 		return err
 	}
-	return each(comparison{
-		setup: func(ctx context.Context, _ int) error {
-			return parallel(ctx, listedJobs, func(i int) error {
-				_, err := r.cluster.create(ctx, jobsResource, listed.namespace, object{
-					"metadata": object{"name": fmt.Sprintf("job-%03d", i), "labels": object{jobs.LabelJob: "true"}},
-					"spec": object{
-						"suspend": true,
-						"template": object{"spec": object{
-							"restartPolicy": "Never",
-							"containers":    []object{{"name": jobs.ContainerName, "image": image, "command": []string{"sleep", "60"}}},
-						}},
-					},
-				})
-				return err
-			})
-		},
-		ours:   side{label: "job ls", as: listed, steps: always(plugin, "ls"), check: lines(listedJobs)},
-		theirs: side{label: "kubectl get jobs", as: listed, steps: always(r.kubectl, "get", "jobs"), check: lines(listedJobs)},
+	there := 0
+	for _, count := range r.sizes.jobs {
+		if err := r.suspendedJobs(ctx, listed.namespace, there, count); err != nil {
+			return err
+		}
+		there = count
+		c := comparison{
+			items:  count,
+			ours:   side{label: "job ls", as: listed, steps: always(plugin, "ls"), check: lines(count)},
+			theirs: side{label: "kubectl get jobs", as: listed, steps: always(r.kubectl, "get", "jobs"), check: lines(count)},
+		}
+		if count == slices.Max(r.sizes.jobs) {
+			err = each(c)
+		} else {
+			err = r.sized(ctx, count, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.singleJobs(ctx, each)
+}
+
+// suspendedJobs makes jobs with the numbers from the one to below the other.
+func (r *runner) suspendedJobs(ctx context.Context, namespace string, from, to int) error {
+	return parallel(ctx, to-from, func(i int) error {
+		_, err := r.cluster.create(ctx, jobsResource, namespace, object{
+			"metadata": object{"name": fmt.Sprintf("job-%03d", from+i), "labels": object{jobs.LabelJob: "true"}},
+			"spec": object{
+				"suspend": true,
+				"template": object{"spec": object{
+					"restartPolicy": "Never",
+					"containers":    []object{{"name": jobs.ContainerName, "image": image, "command": []string{"sleep", "60"}}},
+				}},
+			},
+		})
+		return err
 	})
+}
+
+// singleJobs measures what is done with one job.
+func (r *runner) singleJobs(ctx context.Context, each func(comparison) error) error {
+	plugin, run := r.product("kubectl-apolo_job"), r.product("kubectl-apolo_run")
+	one, err := r.cluster.home(ctx, "alice", "single")
+	if err != nil {
+		return err
+	}
+	kubeconfig, err := r.cluster.kubeconfig(one)
+	if err != nil {
+		return err
+	}
+	if _, err := r.start(ctx, step{run, "--quiet", "--detach", "--wait-start", "--name", "running", image, "--", "sleep", "3600"}, kubeconfig, io.Discard); err != nil {
+		return err
+	}
+	created := func(n int) string { return fmt.Sprintf("theirs-%d", n) }
+	for _, c := range []comparison{{
+		ours: side{label: "run --detach " + image + " -- sleep 3600", as: one, steps: func(n int) []step {
+			return []step{{run, "--detach", "--name", fmt.Sprintf("ours-%d", n), image, "--", "sleep", "3600"}}
+		}},
+		theirs: side{label: "kubectl create job", as: one, steps: func(n int) []step {
+			return []step{{r.kubectl, "create", "job", created(n), "--image=" + image, "--", "sleep", "3600"}}
+		}},
+	}, {
+		ours: side{label: "job kill", as: one, steps: func(n int) []step {
+			return []step{{plugin, "kill", fmt.Sprintf("ours-%d", n)}}
+		}},
+		theirs: side{label: "kubectl delete job --wait=false", as: one, steps: func(n int) []step {
+			return []step{{r.kubectl, "delete", "job", created(n), "--wait=false"}}
+		}},
+	}, {
+		ours:   side{label: "job status", as: one, steps: always(plugin, "status", "running"), check: lines(5)},
+		theirs: side{label: "kubectl describe job", as: one, steps: always(r.kubectl, "describe", "job", "running"), check: lines(5)},
+	}, {
+		ours:   side{label: "job exec JOB -- true", as: one, steps: always(plugin, "exec", "-T", "running", "--", "true")},
+		theirs: side{label: "kubectl exec job/JOB -- true", as: one, steps: always(r.kubectl, "exec", "job/running", "--", "true")},
+	}} {
+		c.pause = 2 * watchCachePeriod
+		if err := each(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watchCachePeriod is how long the API server's watch cache waits from one question to etcd, how far it
@@ -421,6 +526,26 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 		return err
 	}
 
+	for _, c := range []comparison{{
+		pause: 2 * watchCachePeriod,
+		ours: side{label: "acl revoke", as: alice, steps: func(n int) []step {
+			return []step{{plugin, "revoke", "secret:shared", fmt.Sprintf("guest-%d", n)}}
+		}},
+		theirs: side{label: "kubectl delete rolebinding", as: alice, steps: func(n int) []step {
+			return []step{{r.kubectl, "delete", "rolebinding", fmt.Sprintf("guest-%d", n)}}
+		}},
+	}, {
+		ours:   side{label: "acl ls --shared", as: alice, steps: always(plugin, "ls", "--shared"), check: lines(r.pairs)},
+		theirs: side{label: "kubectl get rolebindings -o wide", as: alice, steps: always(r.kubectl, "get", "rolebindings", "-o", "wide"), check: lines(r.pairs)},
+	}, {
+		ours:   side{label: "doctor", as: alice, steps: always(r.product("kubectl-apolo_doctor")), check: lines(3)},
+		theirs: side{label: "kubectl auth can-i --list", as: alice, steps: always(r.kubectl, "auth", "can-i", "--list"), check: lines(3)},
+	}} {
+		if err := each(c); err != nil {
+			return err
+		}
+	}
+
 	bob, err := r.cluster.home(ctx, "bob", "finds")
 	if err != nil {
 		return err
@@ -428,33 +553,55 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 	if err := r.cluster.letListNamespaces(ctx, "bob"); err != nil {
 		return err
 	}
-	namespace := func(i int) string { return fmt.Sprintf("%s-%04d", r.cluster.run, i) }
-	err = parallel(ctx, r.namespaces, func(i int) error {
-		if err := r.cluster.namespace(ctx, namespace(i)); err != nil {
+	for _, count := range r.sizes.namespaces {
+		if err := r.shareTo(ctx, "bob", count); err != nil {
 			return err
 		}
-		return r.share(ctx, namespace(i), "token", "bob")
-	})
-	if err != nil {
-		return err
-	}
-	return each(comparison{
-		ours: side{label: "acl ls", as: bob, steps: always(plugin, "ls"), check: lines(r.namespaces)},
-		theirs: side{
-			label: "kubectl auth can-i --list -n NAMESPACE", as: bob,
-			scale: float64(r.namespaces) / askedNamespaces,
-			check: lines(askedNamespaces),
-			steps: func(int) []step {
-				var all []step
-				for i := range askedNamespaces {
-					all = append(all, step{r.kubectl, "auth", "can-i", "--list", "-n", namespace(i * r.namespaces / askedNamespaces)})
-				}
-				return all
+		asked := min(askedNamespaces, count)
+		c := comparison{
+			items: count,
+			ours:  side{label: "acl ls", as: bob, steps: always(plugin, "ls"), check: lines(count)},
+			theirs: side{
+				label: "kubectl auth can-i --list -n NAMESPACE", as: bob,
+				scale: float64(count) / float64(asked),
+				check: lines(asked),
+				steps: func(int) []step {
+					var all []step
+					for i := range asked {
+						all = append(all, step{r.kubectl, "auth", "can-i", "--list", "-n", r.sharing(i * count / asked)})
+					}
+					return all
+				},
 			},
-		},
-		slow:    true,
-		pairs:   10,
-		targets: map[quantity]target{wall: {theRatio, 0.02}, cpu: {itself, 0.8}},
+			slow:  true,
+			pairs: min(10, 2*r.slowPairs),
+		}
+		if count == r.namespaces {
+			c.targets = map[quantity]target{wall: {theRatio, 0.02}, cpu: {itself, 0.8}}
+			err = each(c)
+		} else {
+			c.pairs = 0
+			err = r.sized(ctx, count, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sharing is the name of a namespace with a grant.
+func (r *runner) sharing(i int) string { return fmt.Sprintf("%s-%04d", r.cluster.run, i) }
+
+// shareTo makes namespaces with a grant in each, until there are so many.
+func (r *runner) shareTo(ctx context.Context, user string, count int) error {
+	from := r.shares
+	r.shares = count
+	return parallel(ctx, count-from, func(i int) error {
+		if err := r.cluster.namespace(ctx, r.sharing(from+i)); err != nil {
+			return err
+		}
+		return r.share(ctx, r.sharing(from+i), "token", user)
 	})
 }
 

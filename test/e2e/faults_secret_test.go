@@ -372,7 +372,7 @@ func TestRequestsOfSecret(t *testing.T) {
 	t.Run("ls of two pages", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t)
-		const count = 501 // a page has 500
+		const count = 1001 // a page has 1,000
 		var creations errgroup.Group
 		creations.SetLimit(8)
 		for i := 1; i < count; i++ { // with the bystander

@@ -17,6 +17,7 @@ import (
 
 // usage is what the benchmark reads.
 type usage struct {
+	Begin  time.Time
 	Wall   time.Duration // from the start of the process to its end
 	CPU    time.Duration // user and system
 	Memory int64         // peak resident size, in bytes
@@ -48,6 +49,6 @@ func launch(args []string) error {
 	if runtime.GOOS != "darwin" {
 		memory *= 1024 // macOS alone counts in bytes
 	}
-	u := usage{Wall: wall, CPU: state.UserTime() + state.SystemTime(), Memory: memory, Exit: state.ExitCode()}
+	u := usage{Begin: begin, Wall: wall, CPU: state.UserTime() + state.SystemTime(), Memory: memory, Exit: state.ExitCode()}
 	return json.NewEncoder(os.NewFile(report, "report")).Encode(u)
 }
