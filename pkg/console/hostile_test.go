@@ -390,7 +390,7 @@ func (w *hostileWorld) try(t *rapid.T, client *http.Client, o operation, request
 		return
 	}
 	var p Problem
-	if err := json.Unmarshal(answer, &p); err != nil || p.Status != response.StatusCode || p.Detail == "" || len(answer) > 100_000 ||
+	if err := json.Unmarshal(answer, &p); err != nil || p.Status != response.StatusCode || p.Detail == "" || len(answer) > 20_000 ||
 		strings.ContainsFunc(p.Detail+p.Field, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u202e' }) {
 		t.Fatalf("%s: %s %.300q", shown, response.Status, answer)
 	}

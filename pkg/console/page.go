@@ -39,7 +39,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	isPage := strings.HasPrefix(name, "jobs/") // whose names may have a dot
-	if name != "index.html" && path.Ext(name) != "" && !isPage {
+	if isHidden(name) || name != "index.html" && path.Ext(name) != "" && !isPage {
 		s.files.ServeHTTP(w, r)
 		return
 	}
@@ -55,6 +55,9 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(bytes.ReplaceAll(index, []byte(nonceMark), []byte(nonce)))
 }
 
+// isHidden tells of names that no page has; among the files they are notes of the build.
+func isHidden(name string) bool { return strings.Contains("/"+name, "/.") }
+
 // fileHandler answers for the files of the page. Over a network they are compressed; what visitors type or
 // see is not among them, so that their size tells nothing.
 func (s *Server) fileHandler() http.Handler {
@@ -66,8 +69,7 @@ func (s *Server) fileHandler() http.Handler {
 
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
-	hidden := strings.Contains("/"+name, "/.") // notes of the build
-	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() || hidden {
+	if info, err := fs.Stat(s.page, name); err != nil || info.IsDir() || isHidden(name) {
 		newProblem(http.StatusNotFound, "there is no "+name+" here").write(w)
 		return
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +30,15 @@ func (p *Problem) GetStatus() int { return p.Status }
 func (p *Problem) ContentType(string) string { return problemType }
 
 func newProblem(status int, detail string) *Problem {
-	return &Problem{Title: http.StatusText(status), Status: status, Detail: sanitize.Line(detail)}
+	return &Problem{Title: http.StatusText(status), Status: status, Detail: shortened(sanitize.Line(detail), 2000)}
+}
+
+// shortened bounds, in bytes, what of a request or of a cluster's answer comes back to the page.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " …"
 }
 
 // invalid is wrong input in a field.
@@ -99,10 +106,11 @@ func problems(_ huma.Context, _ string, body any) (any, error) {
 		for _, place := range []string{"body.", "query.", "path."} {
 			field = strings.TrimPrefix(field, place)
 		}
-		if p.Field = sanitize.Line(field); e.Location == "body" {
+		field = shortened(sanitize.Line(field), 300)
+		if p.Field = field; e.Location == "body" {
 			p.Field = ""
 		}
-		p.Detail = cmp.Or(sanitize.Line(field+": "+e.Message), p.Detail)
+		p.Detail = newProblem(model.Status, field+": "+e.Message).Detail
 		break
 	}
 	return p, nil

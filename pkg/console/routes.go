@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -93,7 +94,8 @@ func newAPI(mux humago.Mux, version string) huma.API {
 	config := huma.DefaultConfig("Apolo Console", version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // huma's pages load scripts from elsewhere
 	config.CreateHooks = nil
-	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	format := huma.Format{Marshal: func(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }, Unmarshal: huma.DefaultJSONFormat.Unmarshal} // markup escaped
+	config.Formats = map[string]huma.Format{"application/json": format, "json": format}
 	config.Transformers = []huma.Transformer{problems}
 	api := humago.NewWithPrefix(mux, apiPrefix, config)
 	// The messages of WebSockets have no place in OpenAPI, but their types do.

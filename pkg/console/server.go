@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -222,9 +223,11 @@ func (s *Server) secure() bool { return s.team != nil && s.team.Secure }
 // resolve to our address (DNS rebinding), and then the browser takes us for its server. The port is
 // whatever a tunnel made of it.
 func (s *Server) isOwnHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
+	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return false // the port becomes a part of the cookie's name
 	}
 	return slices.ContainsFunc(s.hosts, func(own string) bool { return strings.EqualFold(own, host) })
 }

@@ -120,6 +120,8 @@ func TestOtherHostsAreRefused(t *testing.T) {
 		"127.0.0.1@evil.example":      http.StatusMisdirectedRequest,
 		"0.0.0.0":                     http.StatusMisdirectedRequest,
 		"[::1]:80":                    http.StatusMisdirectedRequest,
+		"127.0.0.1:80,evil.example":   http.StatusMisdirectedRequest,
+		"127.0.0.1:x":                 http.StatusMisdirectedRequest,
 	} {
 		for _, path := range []string{"/", "/api/v1/session", "/assets/a.js"} {
 			response, _ := ask(t, server, http.MethodGet, path, "", func(r *http.Request) { r.Host = host })
@@ -304,7 +306,7 @@ func TestHeaders(t *testing.T) {
 
 func TestFilesThatAreNone(t *testing.T) {
 	_, server := local(t)
-	for _, path := range []string{"/assets/none.js", "/.vite/notes.json", "/assets/../.vite/notes.json", "/%2evite/notes.json", "/a.js/../../../etc/passwd.js", "/assets%2fa.js/x.js"} {
+	for _, path := range []string{"/assets/none.js", "/.vite/notes.json", "/.git/config", "/assets/../.vite/notes.json", "/%2evite/notes.json", "/a.js/../../../etc/passwd.js", "/assets%2fa.js/x.js"} {
 		response, body := ask(t, server, http.MethodGet, path, "", nil)
 		if response.StatusCode != http.StatusNotFound || response.Header.Get("Content-Type") != problemType || len(body) > 300 {
 			t.Errorf("%s: %s %.300s", path, response.Status, body)

@@ -30,7 +30,13 @@ export class Console {
     readonly namespace: string,
     readonly link: string,
     private readonly process: ChildProcess,
+    private readonly printed: { text: string },
   ) {}
+
+  /** All that the process has printed, but for the links to log in with. */
+  get output(): string {
+    return this.printed.text.replaceAll(/#token=\S+/g, "");
+  }
 
   private state: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
 
@@ -45,19 +51,19 @@ export class Console {
       execFileSync("kubectl", ["--kubeconfig", kubeconfig, "config", "set-context", other, "--cluster=default", `--user=${user}`, `--namespace=${other}`]);
     }
     const process_ = spawn(join(root, "bin/kubectl-apolo_console"), ["--no-browser", "-n", namespace], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, KUBECONFIG: kubeconfig },
     });
+    const printed = { text: "" };
+    for (const stream of [process_.stdout, process_.stderr]) stream.on("data", (data: Buffer) => (printed.text += data.toString()));
     const link = await new Promise<string>((resolve, reject) => {
-      let printed = "";
-      process_.stdout.on("data", (data: Buffer) => {
-        printed += data.toString();
-        const found = /http:\/\/\S+\n/.exec(printed);
+      process_.stdout.on("data", () => {
+        const found = /http:\/\/\S+\n/.exec(printed.text);
         if (found) resolve(found[0].trim());
       });
-      process_.on("exit", (code) => reject(new Error(`the console ended with code ${code}`)));
+      process_.on("exit", (code) => reject(new Error(`the console ended with code ${code}: ${printed.text}`)));
     });
-    return new Console(user, namespace, link, process_);
+    return new Console(user, namespace, link, process_, printed);
   }
 
   get address(): string {
@@ -70,8 +76,8 @@ export class Console {
     kubectl("admin", ["delete", "namespace", this.namespace, "--wait=false"]);
   }
 
-  /** A page that is logged in: with the link the first time, and with that session then. */
-  async open(browser: Browser, path: string, options: BrowserContextOptions = {}): Promise<Page> {
+  /** What a browser keeps that is logged in: with the link the first time, and the same then. */
+  async session(browser: Browser): Promise<Awaited<ReturnType<BrowserContext["storageState"]>>> {
     if (!this.state) {
       const first = await browser.newContext();
       const page = await first.newPage();
@@ -80,7 +86,12 @@ export class Console {
       this.state = await first.storageState();
       await first.close();
     }
-    const context = await browser.newContext({ ...options, storageState: this.state });
+    return this.state;
+  }
+
+  /** A page that is logged in. */
+  async open(browser: Browser, path: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ ...options, storageState: await this.session(browser) });
     const page = await context.newPage();
     watch(page, this.address);
     await page.goto(this.address + path);
