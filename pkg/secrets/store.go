@@ -23,7 +23,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/pager"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -457,7 +456,7 @@ func describe(object metav1.Object) Secret {
 // apierrors.IsForbidden holds; ListNamed may know more.
 func (s *Store) List(ctx context.Context, each func(Secret) error) error {
 	seen := false
-	err := list(ctx, s.metadata, s.Namespace(), func(found Secret) error {
+	err := list(ctx, s.client, s.core, s.Namespace(), func(found Secret) error {
 		seen = true
 		return each(found)
 	})
@@ -476,30 +475,12 @@ func (s *Store) List(ctx context.Context, each func(Secret) error) error {
 
 // ListAll is Store.List for all namespaces of a cluster.
 func ListAll(ctx context.Context, client *kube.Client, each func(Secret) error) error {
-	md, err := client.Metadata()
+	core, err := client.REST(secretsResource.GroupVersion(), kube.NewScheme(secretsResource.GroupVersion()))
 	if err != nil {
 		return err
 	}
-	err = list(ctx, md, metav1.NamespaceAll, each)
+	err = list(ctx, client, core, metav1.NamespaceAll, each)
 	return client.Explain(err, kube.Request{Verb: "list", Resource: secretsResource.Resource})
-}
-
-func list(ctx context.Context, md metadata.Interface, namespace string, each func(Secret) error) error {
-	var turned kube.Pages
-	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-		if err := turned.Turn(o.Continue); err != nil {
-			return nil, err
-		}
-		return md.Resource(secretsResource).Namespace(namespace).List(ctx, o)
-	})
-	pages.PageSize = page
-	return pages.EachListItem(ctx, metav1.ListOptions{LabelSelector: selector}, func(item runtime.Object) error {
-		object, ok := item.(metav1.Object)
-		if !ok {
-			return fmt.Errorf("the API server listed a %T among the secrets", item)
-		}
-		return each(describe(object))
-	})
 }
 
 // ListNamed calls each for the secrets that the user may read by name, for accounts that may not
