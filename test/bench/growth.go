@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // growthPairs is how often each size is measured.
@@ -37,14 +38,13 @@ func (r *runner) grew(items int, measured compared) {
 		}
 	}
 	line = append(append(line, theirs...), formatSpread(ratioOfTimes, formatRatio))
-	print(line)
 	r.growth = append(r.growth, line)
 }
 
 // growthTopic measures what depends on the number and size of secrets; what depends on namespaces and jobs was measured
 // with the sections on these.
 func (r *runner) growthTopic(ctx context.Context) (header row, rows []row, err error) {
-	noted := r.growth
+	noted := slices.Clone(r.growth)
 	r.growth = nil
 	for _, series := range r.sizes.secrets {
 		home, err := r.cluster.home(ctx, "alice", fmt.Sprintf("grows-%d", series.bytes))
