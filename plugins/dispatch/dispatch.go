@@ -49,7 +49,8 @@ func summary(name string) string {
 type shortForm struct{ name, verb string }
 
 func shortForms() []shortForm {
-	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"kill", "kill"}}
+	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"kill", "kill"},
+		{"top", "top"}, {"port-forward", "port-forward"}}
 }
 
 // shortFormOf returns the short form of a name, or nil.

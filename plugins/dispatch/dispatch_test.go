@@ -71,7 +71,7 @@ func TestIsCalledAsTyped(t *testing.T) {
 
 func TestShortFormsAreVerbsOfJob(t *testing.T) {
 	beside := plugins(t, "kubectl-apolo_job")
-	for typed, verb := range map[string]string{"ps": "ls", "logs": "logs", "status": "status", "exec": "exec", "attach": "attach", "kill": "kill"} {
+	for typed, verb := range map[string]string{"ps": "ls", "logs": "logs", "status": "status", "exec": "exec", "attach": "attach", "kill": "kill", "top": "top", "port-forward": "port-forward"} {
 		c := run(beside, "", "apolo", typed, "-n", "team")
 		if want := []string{"apolo job", verb, "-n", "team"}; !slices.Equal(c.args, want) || filepath.Base(c.path) != "kubectl-apolo_job" {
 			t.Errorf("%s runs %s %q, want %q", typed, c.path, c.args, want)

@@ -26,6 +26,7 @@ func newGenerate(s *cmdline.Session) *cli.Command {
 	o := &generateOptions{Session: s}
 	return &cli.Command{
 		Name:      "generate-run-command",
+		Aliases:   []string{"generate-run"},
 		Usage:     "Print the run command that makes the same job",
 		ArgsUsage: "JOB",
 		Description: naming + ` The command is quoted for a shell. Variables that run took from the environment stand there
