@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/test/docblocks"
 )
 
 // shortForms are the dispatcher's, which stand for verbs of job.
@@ -143,65 +142,18 @@ func TestEverythingOfApoloIsMentioned(t *testing.T) {
 	}
 }
 
-// block is a fenced block of commands in a page.
-type block struct {
-	file string
-	line int
-	kind string // sh, console, …
-	text string
-}
-
-// readBlocks finds the fenced blocks of the README and of docs that shells read.
-func readBlocks(t *testing.T) []block {
-	t.Helper()
-	files := []string{"../../../README.md"}
-	err := filepath.WalkDir("../../../docs", func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".md") {
-			files = append(files, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []block
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var open *block
-		number := 0
-		for line := range strings.Lines(string(content)) {
-			number++
-			kind, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
-			switch {
-			case fence && open == nil:
-				open = &block{file: strings.TrimPrefix(file, "../../../"), line: number + 1, kind: kind}
-			case fence:
-				if slices.Contains([]string{"sh", "bash", "console"}, open.kind) {
-					all = append(all, *open)
-				}
-				open = nil
-			case open != nil:
-				open.text += line
-			}
-		}
-	}
-	if len(all) < 20 {
-		t.Fatalf("only %d blocks were found", len(all))
-	}
-	return all
-}
-
 // Every line with one of our commands, in any block that shows commands, has commands and flags that exist.
 func TestCommandsInBlocksExist(t *testing.T) {
 	call := regexp.MustCompile(`(?:kubectl apolo|apolo|kubectl-apolo_?|kubectl apolo-)([ a-z].*)`)
+	blocks, err := docblocks.Read("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	checked := 0
-	for _, b := range readBlocks(t) {
-		for line := range strings.Lines(strings.ReplaceAll(b.text, "\\\n", " ")) {
+	for _, b := range blocks {
+		for line := range strings.Lines(strings.ReplaceAll(b.Text, "\\\n", " ")) {
 			match := call.FindStringSubmatch(line)
-			if match == nil || b.kind == "console" && !strings.Contains(line, "$ ") || regexp.MustCompile(`^\s*(#|cp|ln) ?`).MatchString(line) {
+			if match == nil || b.Kind == "console" && !strings.Contains(line, "$ ") || regexp.MustCompile(`^\s*(#|cp|ln) ?`).MatchString(line) {
 				continue
 			}
 			text, _, _ := strings.Cut(match[1], " # ")
@@ -212,12 +164,12 @@ func TestCommandsInBlocksExist(t *testing.T) {
 			}
 			words, err := shellquote.Split(strings.TrimSpace(text))
 			if err != nil {
-				t.Errorf("%s:%d: %s: %v", b.file, b.line, line, err)
+				t.Errorf("%s:%d: %s: %v", b.File, b.Line, line, err)
 				continue
 			}
 			checked++
 			if err := checkLine(words); err != nil && !strings.Contains(line, "<TAB>") {
-				t.Errorf("%s:%d: %s: %v", b.file, b.line, strings.TrimSpace(line), err)
+				t.Errorf("%s:%d: %s: %v", b.File, b.Line, strings.TrimSpace(line), err)
 			}
 		}
 	}
