@@ -1,7 +1,7 @@
 // Package secrets keeps secrets, one Kubernetes Secret per key, so that RBAC can name each.
 //
 // Values move in two places only: the body of the request that stores one, and the answer to
-// Store.Get. Everything else asks the API server for metadata.
+// Store.Get, Store.Read and Store.ReadObject. Everything else asks the API server for metadata.
 package secrets
 
 import (
