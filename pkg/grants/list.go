@@ -79,12 +79,12 @@ func Mine(ctx context.Context, client *kube.Client, namespaces []string) (List, 
 }
 
 // collect turns the rules of each namespace into rows.
-func collect(ctx context.Context, client *kube.Client, namespaces []string, rulesOf func(context.Context, string) (access.Rules, []string, error)) (List, error) {
+func collect(outer context.Context, client *kube.Client, namespaces []string, rulesOf func(context.Context, string) (access.Rules, []string, error)) (List, error) {
 	var (
 		lock sync.Mutex
 		list List
 	)
-	requests, ctx := errgroup.WithContext(ctx)
+	requests, ctx := errgroup.WithContext(outer)
 	requests.SetLimit(parallel)
 	for _, namespace := range namespaces {
 		requests.Go(func() error {
@@ -92,23 +92,38 @@ func collect(ctx context.Context, client *kube.Client, namespaces []string, rule
 			if err != nil {
 				return err
 			}
-			rows := rows(rules)
-			for i := range rows {
-				if rows[i].Object != "" {
-					rows[i].Key = keyOf(ctx, client, namespace, rows[i].Object)
-				}
-			}
 			lock.Lock()
 			defer lock.Unlock()
-			list.Items = append(list.Items, rows...)
+			list.Items = append(list.Items, rows(rules)...)
 			list.Unseen = append(list.Unseen, unseen...)
 			return nil
 		})
 	}
-	err := requests.Wait()
+	if err := requests.Wait(); err != nil {
+		return list, err
+	}
+	nameKeys(outer, client, list.Items)
 	sortRows(list.Items)
 	slices.Sort(list.Unseen)
-	return list, err
+	return list, nil
+}
+
+// nameKeys finds the keys of the secrets whose names don't tell them, all at once.
+func nameKeys(ctx context.Context, client *kube.Client, items []Access) {
+	var requests errgroup.Group
+	requests.SetLimit(parallel)
+	for i := range items {
+		item := &items[i]
+		if item.Key = item.Object; hashedName.MatchString(item.Object) {
+			requests.Go(func() error {
+				if key, err := secrets.KeyOfObject(ctx, client, item.Namespace, item.Object); err == nil {
+					item.Key = key // else its name is the best there is
+				}
+				return nil
+			})
+		}
+	}
+	_ = requests.Wait() // none of them fails
 }
 
 func sortRows(rows []Access) {
@@ -130,7 +145,11 @@ func rows(rules access.Rules) []Access {
 		}
 		found = append(found, Access{Namespace: rules.Namespace, Level: level})
 	}
-	update, remove := rules.Names("update", secretsResource), rules.Names("delete", secretsResource)
+	writable := map[string]bool{}
+	removable := rules.Names("delete", secretsResource)
+	for _, object := range rules.Names("update", secretsResource) {
+		_, writable[object] = slices.BinarySearch(removable, object)
+	}
 	managed := map[string]bool{}
 	for _, binding := range rules.Names("update", roleBindingsResource) {
 		if object, level, _, ok := parseObjectName(binding); ok && level == Manage {
@@ -139,7 +158,7 @@ func rows(rules access.Rules) []Access {
 	}
 	for _, object := range rules.Names("get", secretsResource) {
 		level := Read
-		if slices.Contains(update, object) && slices.Contains(remove, object) {
+		if writable[object] {
 			level = Write
 			if managed[object] {
 				level = Manage
@@ -150,25 +169,23 @@ func rows(rules access.Rules) []Access {
 	return found
 }
 
-// keyOf is the key that a Secret holds, as far as the user may know: its name otherwise.
-func keyOf(ctx context.Context, client *kube.Client, namespace, object string) string {
-	if !hashedName.MatchString(object) {
-		return object
-	}
-	key, err := secrets.KeyOfObject(ctx, client, namespace, object)
-	if err != nil {
-		return object
-	}
-	return key
-}
-
 // Shared lists who may use which secret of a namespace through grants.
 func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Access, error) {
 	api, err := rbacClient(client)
 	if err != nil {
 		return nil, err
 	}
-	found, err := listBindings(ctx, client, api, namespace, secrets.LabelGrant+"="+secrets.LabelTrue)
+	type grant struct {
+		object, uid string
+		level       Level
+		subjects    []rbacv1.Subject
+	}
+	var found []grant
+	err = eachBinding(ctx, client, api, namespace, grantSelector, func(binding *rbacv1.RoleBinding) {
+		if object, level, uid, ok := parseObjectName(binding.Name); ok && len(binding.Subjects) > 0 {
+			found = append(found, grant{object, uid, level, binding.Subjects})
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -185,17 +202,13 @@ func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Acces
 		return nil, err
 	}
 	var shared []Access
-	for _, binding := range found {
-		object, level, uid, ok := parseObjectName(binding.Name)
-		if !ok {
-			continue
-		}
-		secret, exists := byObject[object]
-		row := Access{Namespace: namespace, Key: secret.Key, Object: object, Level: level, Stale: !exists || shortUID(secret) != uid}
+	for _, grant := range found {
+		secret, exists := byObject[grant.object]
+		row := Access{Namespace: namespace, Key: secret.Key, Object: grant.object, Level: grant.level, Stale: !exists || shortUID(secret) != grant.uid}
 		if !exists {
-			row.Key = object
+			row.Key = grant.object
 		}
-		for _, subject := range binding.Subjects {
+		for _, subject := range grant.subjects {
 			row.Grantee = granteeOf(subject)
 			shared = append(shared, row)
 		}
@@ -271,20 +284,30 @@ type ruleReader struct {
 
 // namespace reads the rules that hold in one namespace, besides those that hold everywhere.
 func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere []access.Rule) (access.Rules, []string, error) {
-	found, err := listBindings(ctx, r.client, r.api, namespace, "")
+	var refs []rbacv1.RoleRef
+	err := eachBinding(ctx, r.client, r.api, namespace, "", func(binding *rbacv1.RoleBinding) {
+		if r.concerns(binding.Subjects, namespace) {
+			refs = append(refs, binding.RoleRef)
+		}
+	})
 	if apierrors.IsForbidden(err) {
 		return access.NewRules(namespace, everywhere), []string{"namespace " + namespace + ", since you may not list its rolebindings"}, nil
 	}
 	if err != nil {
 		return access.Rules{}, nil, err
 	}
+	roles, err := r.roles(ctx, namespace, refs)
+	if err != nil {
+		return access.Rules{}, nil, err
+	}
 	all := slices.Clone(everywhere)
 	var unseen []string
-	for _, binding := range found {
-		if !r.concerns(binding.Subjects, namespace) {
+	for _, ref := range refs {
+		if policy, ok := roles[ref.Name]; ok && ref.Kind == "Role" {
+			all = append(all, rulesOf(policy)...)
 			continue
 		}
-		rules, problem, err := r.rules(ctx, namespace, binding.RoleRef)
+		rules, problem, err := r.rules(ctx, namespace, ref)
 		if err != nil {
 			return access.Rules{}, nil, err
 		}
@@ -294,6 +317,47 @@ func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere
 		all = append(all, rules...)
 	}
 	return access.NewRules(namespace, all), unseen, nil
+}
+
+// fewRoles is how many Roles are read one by one.
+const fewRoles = 4
+
+// roles reads the rules of the Roles that refs point to, by name, a page at a time. It returns nil where they are few or
+// may not be listed: they are to be read one by one then.
+func (r *ruleReader) roles(ctx context.Context, namespace string, refs []rbacv1.RoleRef) (map[string][]rbacv1.PolicyRule, error) {
+	wanted := map[string][]rbacv1.PolicyRule{}
+	for _, ref := range refs {
+		if ref.Kind == "Role" {
+			wanted[ref.Name] = nil
+		}
+	}
+	if len(wanted) <= fewRoles {
+		return nil, nil
+	}
+	var turned kube.Pages
+	for next := ""; ; {
+		list := &rbacv1.RoleList{}
+		err := turned.Turn(next)
+		if err == nil {
+			err = r.api.Get().Namespace(namespace).Resource("roles").
+				VersionedParams(&metav1.ListOptions{Limit: page, Continue: next}, metav1.ParameterCodec).
+				Do(ctx).Into(list)
+		}
+		switch {
+		case apierrors.IsForbidden(err):
+			return nil, nil
+		case err != nil:
+			return nil, r.client.Explain(err, kube.Request{Verb: "list", Resource: "roles", Namespace: namespace})
+		}
+		for i := range list.Items {
+			if _, ok := wanted[list.Items[i].Name]; ok {
+				wanted[list.Items[i].Name] = list.Items[i].Rules
+			}
+		}
+		if next = list.Continue; next == "" {
+			return wanted, nil // a Role that is gone gives nothing
+		}
+	}
 }
 
 // concerns tells whether a binding is for somebody, by name or by a group that everybody is in.
@@ -337,30 +401,42 @@ func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.Rol
 	case err != nil:
 		return nil, "", r.client.Explain(err, kube.Request{Verb: "get", Resource: "roles", Namespace: namespace, Name: ref.Name})
 	}
+	return rulesOf(policy), "", nil
+}
+
+func rulesOf(policy []rbacv1.PolicyRule) (rules []access.Rule) {
 	for _, rule := range policy {
 		rules = append(rules, access.Rule{
 			Verbs: rule.Verbs, APIGroups: rule.APIGroups, Resources: rule.Resources, ResourceNames: rule.ResourceNames})
 	}
-	return rules, "", nil
+	return rules
 }
 
-func listBindings(ctx context.Context, client *kube.Client, api *rest.RESTClient, namespace, selector string) ([]rbacv1.RoleBinding, error) {
-	var all []rbacv1.RoleBinding
+// grantSelector selects the objects that share secrets.
+const grantSelector = secrets.LabelGrant + "=" + secrets.LabelTrue
+
+// page is how many objects one answer brings.
+const page = 500
+
+// eachBinding calls each for the RoleBindings of a namespace, a page at a time.
+func eachBinding(ctx context.Context, client *kube.Client, api *rest.RESTClient, namespace, selector string, each func(*rbacv1.RoleBinding)) error {
 	var turned kube.Pages
 	for next := ""; ; {
-		page := &rbacv1.RoleBindingList{}
+		list := &rbacv1.RoleBindingList{}
 		err := turned.Turn(next)
 		if err == nil {
 			err = api.Get().Namespace(namespace).Resource("rolebindings").
-				VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: 500, Continue: next}, metav1.ParameterCodec).
-				Do(ctx).Into(page)
+				VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: page, Continue: next}, metav1.ParameterCodec).
+				Do(ctx).Into(list)
 		}
 		if err != nil {
-			return nil, client.Explain(err, kube.Request{Verb: "list", Resource: "rolebindings", Namespace: namespace})
+			return client.Explain(err, kube.Request{Verb: "list", Resource: "rolebindings", Namespace: namespace})
 		}
-		all = append(all, page.Items...)
-		if next = page.Continue; next == "" {
-			return all, nil
+		for i := range list.Items {
+			each(&list.Items[i])
+		}
+		if next = list.Continue; next == "" {
+			return nil
 		}
 	}
 }
@@ -371,15 +447,14 @@ func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(
 	if err != nil {
 		return nil, err
 	}
-	found, err := listBindings(ctx, client, api, namespace, secrets.LabelGrant+"="+secrets.LabelTrue)
-	if err != nil {
-		return nil, err
-	}
 	shared := map[string]bool{} // by the name of the Secret and its short UID, which have no slashes
-	for _, binding := range found {
+	err = eachBinding(ctx, client, api, namespace, grantSelector, func(binding *rbacv1.RoleBinding) {
 		if object, _, uid, ok := parseObjectName(binding.Name); ok && len(binding.Subjects) > 0 {
 			shared[object+"/"+uid] = true
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return func(secret secrets.Secret) bool { return shared[secret.Object+"/"+shortUID(secret)] }, nil
 }
