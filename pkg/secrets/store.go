@@ -590,9 +590,18 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 	return deleted.Items, nil
 }
 
+// Shared tells whether anybody has been granted a key, as far as the user may see that.
+func (s *Store) Shared(ctx context.Context, key string) bool {
+	options := grantsOf(ObjectName(key))
+	options.Limit = 1
+	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
+	return err == nil && len(found.Items) > 0
+}
+
 // RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
-// and everything is as it was. Its grants go behind it.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
+// and everything is as it was. Its grants go behind it, where it was shared; those that were made in the meantime are
+// left to the garbage collector.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value, shared bool) error {
 	if read.Owner != "" {
 		return s.wrap(read.Key, adoptedError(read.Secret))
 	}
@@ -603,32 +612,36 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value) error {
 		return s.wrap(read.Key, ErrChanged)
 	case err != nil:
 		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
+	case !shared:
+		return nil
 	}
-	return s.removeGrants(ctx, read.Key)
-}
-
-// Shared tells whether anybody has a grant for a secret, as far as the user may see that. Once the secret is gone, it
-// can't be known any more: the garbage collector may be quicker with its grants than whoever removed it.
-func (s *Store) Shared(ctx context.Context, secret Secret) bool {
-	options := grantsOf(secret.Object)
-	options.Limit = 1
-	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
-	return err == nil && len(found.Items) > 0
-}
-
-// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove
-// the secret; the garbage collector then removes its grants.
-func (s *Store) removeGrants(ctx context.Context, key string) error {
+	// The garbage collector may have taken the Roles already, and spares a binding that somebody took the owner from.
 	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-		deleted, err := s.deleteCollection(ctx, resource, grantsOf(ObjectName(key)))
-		if err != nil && !apierrors.IsForbidden(err) {
-			return s.wrap(key, s.explainGrants(err, "deletecollection", resource))
-		}
-		if len(deleted) == 0 {
-			return nil // a binding without its Role gives nothing
+		if _, err := s.deleteGrants(ctx, read.Key, resource); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove the
+// secret; the garbage collector then removes its grants.
+func (s *Store) removeGrants(ctx context.Context, key string) error {
+	deleted, err := s.deleteGrants(ctx, key, rolesResource)
+	if err != nil || deleted == 0 {
+		return err // a binding without its Role gives nothing
+	}
+	_, err = s.deleteGrants(ctx, key, roleBindingsResource)
+	return err
+}
+
+// deleteGrants deletes a half of the grants of a secret, and tells how many. What is forbidden is left alone.
+func (s *Store) deleteGrants(ctx context.Context, key string, half schema.GroupVersionResource) (deleted int, err error) {
+	gone, err := s.deleteCollection(ctx, half, grantsOf(ObjectName(key)))
+	if err != nil && !apierrors.IsForbidden(err) {
+		return 0, s.wrap(key, s.explainGrants(err, "deletecollection", half))
+	}
+	return len(gone), nil
 }
 
 // explain words a failed request about one key.

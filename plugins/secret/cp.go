@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -149,12 +150,18 @@ func (o *cpOptions) move(ctx context.Context) error {
 	if err := o.store(ctx, from, to, value); err != nil {
 		return err
 	}
-	// What is asked before the old one goes is only for what is told afterwards.
-	sharedBefore := make(chan bool, 1)
-	go func() { sharedBefore <- from.Shared(ctx, value.Secret) }()
-	users, usersErr := usedby.Find(ctx, from.client, from.Namespace())
-	shared := <-sharedBefore
-	switch err := from.RemoveUnchanged(ctx, value); {
+	// What is asked before the old one goes is for what is told afterwards: the garbage collector may be faster than a
+	// look behind it.
+	var (
+		shared    bool
+		users     usedby.Users
+		usersErr  error
+		questions sync.WaitGroup
+	)
+	questions.Go(func() { shared = from.Shared(ctx, o.from.Key) })
+	questions.Go(func() { users, usersErr = usedby.Find(ctx, from.client, from.Namespace()) })
+	questions.Wait()
+	switch err := from.RemoveUnchanged(ctx, value, shared); {
 	case errors.Is(err, secrets.ErrChanged):
 		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
 	case err != nil:

@@ -44,7 +44,7 @@ func requestCases() []requestCase {
 		{command: "secret ls -o wide", requests: []string{"GET NS/secrets", "GET NS/jobs"}, besides: "one for each 1,000 secrets, one for each 250 jobs"},
 		{command: "secret cp KEY copy", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/secrets"}},
 		{command: "secret mv copy moved", requests: []string{"GET NS/secrets/copy", "GET NS/roles", "POST NS/secrets",
-			"GET NS/jobs", "GET NS/roles", "DELETE NS/secrets/copy", "DELETE NS/roles"}, besides: "one more where it was shared"},
+			"GET NS/roles", "GET NS/jobs", "DELETE NS/secrets/copy"}, besides: "two more where it was shared"},
 		{command: "secret adopt foreign", requests: []string{"GET NS/secrets/foreign", "PATCH NS/secrets/foreign"},
 			before: func(t *testing.T, p *place) {
 				p.kubectl(t, "alice", "-n", p.namespace, "create", "secret", "generic", "foreign", "--from-literal=key=value")
