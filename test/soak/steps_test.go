@@ -1,0 +1,732 @@
+package soak
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kballard/go-shellquote"
+	"pgregory.net/rapid"
+)
+
+// form is how a secret is written in a command.
+type form int
+
+const (
+	formShort     form = iota // KEY, or secret:KEY where only a URI will do
+	formSpace                 // secret:/NAMESPACE/KEY
+	formFull                  // secret://CLUSTER/NAMESPACE/KEY
+	formNamespace             // KEY -n NAMESPACE
+)
+
+// ref is a secret as a command names it.
+type ref struct {
+	space actor // whose namespace
+	key   string
+	form  form
+}
+
+func (r ref) object() string { return objectOf(r.key) }
+
+// arg is the secret as one argument of a command that takes a KEY or a URI.
+func (r ref) arg() string {
+	switch r.form {
+	case formSpace:
+		return "secret:/{" + string(r.space) + "}/" + r.key
+	case formFull:
+		return full(r.space, r.key)
+	}
+	return r.key
+}
+
+// uri is the secret as one argument of a command that takes a URI.
+func (r ref) uri() string {
+	if arg := r.arg(); strings.HasPrefix(arg, "secret:") {
+		return arg
+	}
+	return "secret:" + r.key
+}
+
+// flags are what a command needs besides.
+func (r ref) flags() []string {
+	if r.form == formNamespace {
+		return []string{"-n", "{" + string(r.space) + "}"}
+	}
+	return nil
+}
+
+// toolName is whose an adopted secret is here: kubectl's own name for kubectl create.
+const toolName = "kubectl-create"
+
+// keys are few, so that commands meet. The second can't be the name of a Kubernetes Secret.
+func keys() []string { return []string{"token", "API_KEY", "db.cfg"} }
+
+// step is one command of one actor, with all that was drawn for it.
+type step struct {
+	verb   *verb
+	model  *model // before it
+	actor  actor
+	at     ref
+	to     ref    // of cp and mv, and the second KEY of rm
+	typed  string // a value as it is typed
+	value  string // and what it stands for
+	to2    grantee
+	level  level
+	data   string // a data key
+	flag   bool
+	flag2  bool
+	number string // of the step, such as no other has
+	name   string // of a job
+	which  int    // of an actor's jobs
+}
+
+// verb is something that can be done.
+type verb struct {
+	name   string
+	weight int
+	// shell is a command of kubectl in place of one of Apolo's.
+	shell bool
+	draw  func(*rapid.T, *step)
+	// args are the command's words. {alice} in them stands for the name of alice's namespace.
+	args func(*step) []string
+	// expect says what has to be answered, and changes the model as the command changes the cluster.
+	expect func(*model, *step) answer
+	// reads tells that nothing changes.
+	reads bool
+	// unless tells that a step makes no sense as things are, and is left out.
+	unless func(*model, *step) bool
+	// instead does the step where no command can; it says what is wrong.
+	instead func(*walk, *step) string
+	script  func(*step) []string // its lines for a shell
+	// then is a step that follows at once, before anything can settle.
+	then func(*step) *step
+}
+
+// drawSecret draws a secret, mostly one that there is, and mostly somebody who may do something with it.
+func drawSecret(t *rapid.T, s *step) { drawPreferred(t, s, func(*secret) bool { return true }) }
+
+// drawPreferred is drawSecret for those that a verb is about.
+func drawPreferred(t *rapid.T, s *step, prefers func(*secret) bool) {
+	s.at = drawRef(t, s.actor, "secret")
+	var there []ref
+	for _, space := range people() {
+		for _, key := range keys() {
+			if found := s.model.spaces[space].secrets[objectOf(key)]; found != nil && prefers(found) {
+				there = append(there, ref{space: space, key: key, form: s.at.form})
+			}
+		}
+	}
+	if len(there) == 0 || one(t, "any", false, false, true) {
+		return
+	}
+	s.at = one(t, "one that is there", there...)
+	may := []actor{s.at.space}
+	for _, a := range actors() {
+		if a != s.at.space && s.model.may(a, s.at, read) {
+			may = append(may, a)
+		}
+	}
+	if one(t, "one who may", true, true, false) {
+		s.actor = one(t, "who", may...)
+	}
+	s.at = s.at.as(s.actor)
+}
+
+// drawNew draws a key to be added, or one that is there to be replaced.
+func drawNew(t *rapid.T, s *step) {
+	if drawFlag(t, s); s.flag {
+		drawSecret(t, s)
+		return
+	}
+	s.at = drawRef(t, s.actor, "secret")
+	if one(t, "at home", true, true, false) && s.actor != runner {
+		s.at.space = s.actor
+	}
+}
+
+// as is a secret in a form in which an actor can name it.
+func (r ref) as(a actor) ref {
+	if r.form == formShort && r.space != a.home() {
+		r.form = formSpace
+	}
+	return r
+}
+
+func drawRef(t *rapid.T, a actor, label string) ref {
+	home := a.home()
+	r := ref{
+		space: one(t, label+" namespace", home, home, home, alice, alice, bob, carol),
+		key:   one(t, label+" key", keys()...),
+		form:  one(t, label+" form", formShort, formSpace, formFull, formNamespace),
+	}
+	return r.as(a)
+}
+
+func drawValue(t *rapid.T, s *step) {
+	base := one(t, "value", "v", "p@$$w0rd", "@at", "", "two\nlines\n", "ünï ✓ 'quoted'")
+	number := "-" + s.number // no two steps store the same
+	if base != "" {
+		s.value = base + number
+	}
+	if s.typed = s.value; strings.HasPrefix(s.value, "@") {
+		s.typed = `\` + s.value
+	}
+}
+
+func drawTwo(t *rapid.T, s *step) {
+	drawSecret(t, s)
+	s.to = drawRef(t, s.actor, "to")
+	if s.at.form == formNamespace { // is one for both keys
+		s.at.form = formFull
+	}
+	if s.to.form == formNamespace {
+		s.to.form = formSpace
+	}
+	drawFlag(t, s)
+}
+
+func drawFlag(t *rapid.T, s *step) { s.flag = rapid.Bool().Draw(t, "flag") }
+
+func drawGrant(t *rapid.T, s *step) {
+	drawSecret(t, s)
+	if s.at.form == formNamespace {
+		s.at.form = formSpace
+	}
+	s.to2 = one(t, "grantee", grantees()...)
+	s.level = one(t, "level", read, write, manage, read, manage)
+	drawFlag(t, s)
+}
+
+// one draws one of several, each as likely as the others: rapid's own generators prefer the first ones. A walk is made
+// shorter towards the first.
+func one[T any](t *rapid.T, label string, of ...T) T {
+	const bits = 12
+	return rapid.Custom(func(t *rapid.T) T {
+		number := 0
+		for range bits {
+			number <<= 1
+			if rapid.Bool().Draw(t, "bit") {
+				number++
+			}
+		}
+		return of[number*len(of)>>bits]
+	}).Draw(t, label)
+}
+
+func both(draws ...func(*rapid.T, *step)) func(*rapid.T, *step) {
+	return func(t *rapid.T, s *step) {
+		for _, draw := range draws {
+			draw(t, s)
+		}
+	}
+}
+
+func words(list ...any) []string {
+	var all []string
+	for _, item := range list {
+		switch item := item.(type) {
+		case string:
+			all = append(all, item)
+		case []string:
+			all = append(all, item...)
+		}
+	}
+	return all
+}
+
+func when(flag bool, word ...string) []string {
+	if flag {
+		return word
+	}
+	return nil
+}
+
+// verbs are all that can be done.
+func verbs() []*verb {
+	return []*verb{
+		{name: "add", weight: 20, draw: both(drawNew, drawValue),
+			args: func(s *step) []string {
+				return words("secret", "add", s.at.arg(), s.at.flags(), when(s.flag, "--overwrite"), "--", s.typed)
+			},
+			expect: func(m *model, s *step) answer {
+				what, failed := m.add(s.actor, s.at, s.value, s.flag)
+				if failed != nil {
+					return *failed
+				}
+				m.use(s.actor, s.at)
+				bytes := fmt.Sprintf("%d bytes", len(s.value))
+				if len(s.value) == 1 {
+					bytes = "1 byte"
+				}
+				return done("secret/%s %s (%s)", s.at.key, what, bytes)
+			}},
+		{name: "get", weight: 14, reads: true, draw: drawSecret,
+			args: func(s *step) []string { return words("secret", "get", s.at.arg(), s.at.flags()) },
+			expect: func(m *model, s *step) answer {
+				found, failed := m.lookup(s.actor, s.at)
+				if failed != nil {
+					return *failed
+				}
+				m.use(s.actor, s.at)
+				return answer{out: found.value()}
+			}},
+		{name: "ls", weight: 5, reads: true, draw: both(drawSecret, drawFlag),
+			args: func(s *step) []string {
+				return words("secret", "ls", "-n", "{"+string(s.at.space)+"}", when(s.flag, "-o", "wide"))
+			},
+			expect: expectLs},
+		{name: "rm", weight: 7, draw: func(t *rapid.T, s *step) {
+			drawTwo(t, s)
+			s.flag2 = rapid.Bool().Draw(t, "second flag")
+			if rapid.Bool().Draw(t, "one key") || s.at.space == s.to.space && s.at.key == s.to.key {
+				s.to = ref{}
+			}
+		},
+			args: func(s *step) []string {
+				return words("secret", "rm", s.at.arg(), when(s.to.key != "", s.to.arg()), when(s.flag, "--ignore-not-found"), when(s.flag2, "--if-unused"))
+			},
+			expect: expectRm},
+		{name: "cp", weight: 6, draw: drawTwo,
+			args: func(s *step) []string {
+				return words("secret", "cp", s.at.arg(), s.to.arg(), when(s.flag, "--overwrite"))
+			},
+			expect: func(m *model, s *step) answer {
+				if _, failed := expectCopy(m, s); failed != nil {
+					return *failed
+				}
+				return done("secret/%s copied to %s", s.at.key, s.to.uri())
+			}},
+		{name: "mv", weight: 5, draw: drawTwo,
+			args: func(s *step) []string {
+				return words("secret", "mv", s.at.arg(), s.to.arg(), when(s.flag, "--overwrite"))
+			},
+			expect: expectMv},
+		{name: "adopt", weight: 7, draw: func(t *rapid.T, s *step) {
+			drawPreferred(t, s, func(found *secret) bool { return found.mark != "true" })
+			s.data = one(t, "data key", "", "password", "user")
+		},
+			args: func(s *step) []string {
+				return words("secret", "adopt", s.at.arg(), s.at.flags(), when(s.data != "", "--data-key", s.data))
+			},
+			expect: expectAdopt},
+		{name: "grant", weight: 18, draw: drawGrant,
+			args: func(s *step) []string {
+				if s.flag && s.level == read {
+					return words("share", s.at.uri(), string(s.to2))
+				}
+				return words("acl", "grant", s.at.uri(), string(s.to2), s.level.String())
+			},
+			expect: func(m *model, s *step) answer { return m.grant(s.actor, s.at, s.to2, s.level) }},
+		{name: "revoke", weight: 9, draw: drawGrant,
+			args: func(s *step) []string {
+				return words("acl", "revoke", s.at.uri(), string(s.to2), when(s.flag, "--ignore-not-found"))
+			},
+			expect: func(m *model, s *step) answer { return m.revoke(s.actor, s.at, s.to2, s.flag) }},
+		{name: "acl ls", weight: 5, reads: true, draw: both(drawSecret, drawFlag),
+			args: func(s *step) []string {
+				return words("acl", "ls", when(s.flag, "--in", "{"+string(s.at.space)+"}"))
+			},
+			expect: func(m *model, s *step) answer {
+				rows := [][]string{}
+				for _, space := range people() {
+					if space != s.actor.home() && !m.remembered[s.actor][space] && !(s.flag && space == s.at.space) {
+						continue
+					}
+					if s.actor.owns(space) {
+						rows = append(rows, []string{"secret://default/{" + string(space) + "}", "manage"})
+					}
+					rows = append(rows, m.namesOf(s.actor.identities(), space)...)
+				}
+				return answer{table: rows}
+			}},
+		{name: "acl ls --shared", weight: 4, reads: true, draw: drawSecret,
+			args: func(s *step) []string { return words("acl", "ls", "--shared", "-n", "{"+string(s.at.space)+"}") },
+			expect: func(m *model, s *step) answer {
+				if !s.actor.owns(s.at.space) {
+					return failure(1, forbidden("list", "rolebindings")...)
+				}
+				return answer{table: append([][]string{}, m.sharedRows(s.at.space)...)}
+			}},
+		{name: "acl ls --shared URI", weight: 4, reads: true, draw: drawGrant,
+			args: func(s *step) []string { return words("acl", "ls", "--shared", s.at.uri()) },
+			expect: func(m *model, s *step) answer {
+				found, failed := m.lookup(s.actor, s.at)
+				switch {
+				case failed != nil:
+					return *failed
+				case !m.may(s.actor, s.at, manage):
+					return failure(1, append(forbidden("get", "rolebindings"), "to share a secret you need the level manage on it")...)
+				}
+				return answer{table: append([][]string{}, found.rows(s.at.space, false)...)}
+			}},
+		{name: "acl ls -u", weight: 3, reads: true, draw: drawGrant,
+			args: func(s *step) []string { return words("acl", "ls", "-u", string(s.to2)) },
+			expect: func(m *model, s *step) answer {
+				rows := [][]string{}
+				if s.actor.owns(s.actor.home()) { // elsewhere he may not list RoleBindings
+					rows = append(rows, m.namesOf([]grantee{s.to2}, s.actor.home())...)
+				}
+				return answer{table: rows}
+			}},
+		{name: "run", weight: 2, draw: drawJob,
+			args: func(s *step) []string {
+				return words("run", "-q", "--no-mask", "--rm", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", `printf %s "$X"`)
+			},
+			expect: func(m *model, s *step) answer {
+				found, failed := m.lookup(s.actor, s.at)
+				if failed != nil {
+					return *failed
+				}
+				return answer{out: found.value()}
+			}},
+		{name: "run --detach", weight: 2, draw: drawJob,
+			unless: func(m *model, s *step) bool { return len(m.spaces[s.actor].jobs) >= mostJobs },
+			args: func(s *step) []string {
+				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", `trap "exit 0" TERM; sleep 600 & wait`)
+			},
+			expect: func(m *model, s *step) answer {
+				if _, failed := m.lookup(s.actor, s.at); failed != nil {
+					return *failed
+				}
+				j := job{uses: s.at.key}
+				if s.at.space != s.actor {
+					j = job{copies: true}
+				}
+				m.spaces[s.actor].jobs[s.name] = j
+				return answer{out: s.name + "\n"}
+			}},
+		{name: "kill", weight: 3, draw: func(t *rapid.T, s *step) {
+			drawJob(t, s)
+			s.which = one(t, "which", 0, 0, 1)
+			for _, a := range people() {
+				if len(s.model.spaces[a].jobs) > 0 && one(t, "whose", true, false) {
+					s.actor = a
+				}
+			}
+		},
+			unless: func(m *model, s *step) bool {
+				s.name = "no-such-job"
+				if names := slices.Sorted(maps.Keys(m.spaces[s.actor].jobs)); s.which < len(names) {
+					s.name = names[s.which]
+				}
+				return false
+			},
+			args: func(s *step) []string { return words("job", "kill", s.name) },
+			expect: func(m *model, s *step) answer {
+				if _, ok := m.spaces[s.actor].jobs[s.name]; !ok {
+					return failure(1, "there is no job")
+				}
+				delete(m.spaces[s.actor].jobs, s.name)
+				return done("job/%s deleted", s.name)
+			}},
+		{name: "ps", weight: 2, reads: true, draw: drawJob,
+			args: func(*step) []string { return words("job", "ls", "--format", "name") },
+			expect: func(m *model, s *step) answer {
+				rows := [][]string{}
+				for name := range m.spaces[s.actor].jobs {
+					rows = append(rows, []string{name})
+				}
+				return answer{table: rows, unordered: true}
+			}},
+		{name: "kubectl delete", weight: 5, shell: true, draw: both(drawOwn, drawFlag),
+			args: func(s *step) []string {
+				return words("delete", "secret", s.at.object(), "--ignore-not-found", "-o", "name")
+			},
+			expect: func(m *model, s *step) answer {
+				if m.spaces[s.at.space].secrets[s.at.object()] == nil {
+					return answer{}
+				}
+				m.vanish(s.at)
+				return answer{out: "secret/" + s.at.object() + "\n"}
+			},
+			then: func(s *step) *step {
+				if !s.flag {
+					return nil
+				}
+				again := *s
+				again.verb = verbs()[0]
+				again.typed, again.value, again.flag = "again-"+s.number, "again-"+s.number, false
+				return &again
+			}},
+		{name: "kubectl create", weight: 6, shell: true, draw: both(drawOwn, drawFlag, drawValue),
+			unless: func(_ *model, s *step) bool { return s.at.object() != s.at.key },
+			args: func(s *step) []string {
+				return words("create", "secret", "generic", s.at.key, "-o", "name", "--from-literal=password="+s.value, when(s.flag, "--from-literal=user=x"))
+			},
+			expect: func(m *model, s *step) answer {
+				in := m.spaces[s.at.space]
+				if in.secrets[s.at.object()] != nil {
+					return failure(1, "already exists")
+				}
+				made := &secret{key: s.at.key, data: map[string]string{"password": s.value}, bindings: map[level]*binding{}}
+				if s.flag {
+					made.data["user"] = "x"
+				}
+				in.secrets[s.at.object()] = made
+				return answer{out: "secret/" + s.at.object() + "\n"}
+			}},
+		{name: "strip", weight: 10, unless: func(m *model, s *step) bool { // others can't, as a test of the grants shows
+			return s.actor.owns(s.at.space) || !m.may(s.actor, s.at, manage)
+		}, draw: func(t *rapid.T, s *step) {
+			drawFlag(t, s)
+			var managers []actor
+			managed := func(found *secret) bool { return found.levelOf(grantees()...) == manage }
+			drawPreferred(t, s, managed)
+			for _, a := range actors() {
+				if !a.owns(s.at.space) && s.model.may(a, s.at, manage) {
+					managers = append(managers, a)
+				}
+			}
+			if len(managers) > 0 {
+				s.actor = one(t, "manager", managers...)
+			}
+		}, instead: strip, script: stripLines},
+	}
+}
+
+// mostJobs is how many jobs an actor lets run at once.
+const mostJobs = 2
+
+func drawJob(t *rapid.T, s *step) {
+	s.name = "job-" + s.number
+	drawSecret(t, s)
+	if s.actor == runner { // has no right to jobs
+		s.actor = bob
+	}
+	if s.at.form == formNamespace {
+		s.at.form = formFull
+	}
+}
+
+// drawOwn is for what only somebody at home in a namespace may do.
+func drawOwn(t *rapid.T, s *step) {
+	drawSecret(t, s)
+	s.actor, s.at.form = s.at.space, formShort
+}
+
+func expectLs(m *model, s *step) answer {
+	in, wide := s.at.space, s.flag
+	all := func(*secret) bool { return true }
+	listed := m.keys(in, all)
+	switch {
+	case s.actor.owns(in):
+	case s.actor == runner && in == s.actor.home():
+		// He gets what he may read by name.
+		listed = m.keys(in, func(found *secret) bool { return found.levelOf(s.actor.identities()...) > none })
+		if len(listed) == 0 {
+			return failure(1, forbidden("list", "secrets")...)
+		}
+	default:
+		return failure(1, forbidden("list", "secrets")...)
+	}
+	rows := [][]string{}
+	for _, key := range listed {
+		row := []string{key}
+		if wide {
+			found := m.spaces[in].secrets[objectOf(key)]
+			object := objectOf(key)
+			if found.mark == "adopted" {
+				object += " (" + found.dataKey + ", of " + toolName + ")"
+			}
+			jobs := strings.Join(m.users(ref{space: in, key: key}), ", ")
+			if s.actor == runner {
+				jobs = "?"
+			}
+			row = []string{key, anything, object, jobs}
+		}
+		rows = append(rows, row)
+	}
+	return answer{table: rows}
+}
+
+func expectRm(m *model, s *step) answer {
+	var want, errs answer
+	for _, at := range []ref{s.at, s.to} {
+		if at.key == "" {
+			continue
+		}
+		fail := func(phrases ...string) {
+			want.code = 1
+			errs.errs = append(errs.errs, append([]string{"error: "}, phrases...))
+		}
+		if users := m.users(at); s.actor.owns(at.space) && len(users) > 0 {
+			if s.flag2 {
+				fail("used by job/"+strings.Join(users, ""), "so it stays")
+				if len(users) > 1 {
+					errs.errs[len(errs.errs)-1] = []string{"error: ", "used by job/" + users[0], "job/" + users[1], "so it stays"}
+				}
+				continue
+			}
+			want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
+		}
+		if s.flag2 && !s.actor.owns(at.space) {
+			fail("whether a job uses it is unknown, so it stays", "you may not list jobs")
+			continue
+		}
+		found, failed := m.lookup(s.actor, at)
+		switch {
+		case failed != nil && s.flag && strings.HasPrefix(failed.errs[0][1], "does not exist"):
+		case failed != nil:
+			fail(failed.errs[0][1:]...)
+		case found.mark == "adopted" && !s.actor.owns(at.space):
+			fail(forbidden("patch", "secrets")...)
+		case !m.may(s.actor, at, write):
+			fail(forbidden("delete", "secrets")...)
+		case found.mark == "adopted":
+			m.removeGrants(at)
+			found.mark, found.dataKey = "", ""
+			want.out += fmt.Sprintf("secret/%s released (its Kubernetes Secret stays with %s)\n", at.key, toolName)
+		default:
+			m.remove(s.actor, at)
+			want.out += fmt.Sprintf("secret/%s deleted\n", at.key)
+		}
+	}
+	want.errs = append(want.errs, errs.errs...)
+	return want
+}
+
+// expectCopy is cp, and the first half of mv.
+func expectCopy(m *model, s *step) (from *secret, failed *answer) {
+	if s.at.space == s.to.space && s.at.key == s.to.key {
+		f := failure(2, "are the same secret")
+		return nil, &f
+	}
+	if from, failed = m.lookup(s.actor, s.at); failed != nil {
+		return nil, failed
+	}
+	if _, failed = m.add(s.actor, s.to, from.value(), s.flag); failed != nil {
+		return nil, failed
+	}
+	m.use(s.actor, s.at)
+	m.use(s.actor, s.to)
+	return from, nil
+}
+
+func expectMv(m *model, s *step) answer {
+	from, failed := expectCopy(m, s)
+	switch {
+	case failed != nil:
+		return *failed
+	case from.mark == "adopted":
+		return failure(1, "was copied to", "and stays: it belongs to "+toolName)
+	case !m.may(s.actor, s.at, write):
+		return failure(1, append(forbidden("delete", "secrets"), "has the value now, but the old one stays")...)
+	}
+	want := done("secret/%s moved to %s", s.at.key, s.to.uri())
+	if s.actor.owns(s.at.space) {
+		if len(from.bindings) > 0 {
+			want.errs = append(want.errs, []string{"warning: ", "who was granted", "grant it again"})
+		}
+		if users := m.users(s.at); len(users) > 0 {
+			want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
+		}
+	}
+	m.remove(s.actor, s.at)
+	return want
+}
+
+func expectAdopt(m *model, s *step) answer {
+	if s.at.object() != s.at.key {
+		return failure(1, "can't be the name of a Kubernetes Secret")
+	}
+	found := m.spaces[s.at.space].secrets[s.at.object()]
+	switch {
+	case !m.may(s.actor, s.at, read):
+		return failure(1, forbidden("get", "secrets")...)
+	case found == nil:
+		return failure(1, "does not exist in namespace")
+	case found.mark == "true":
+		return failure(1, "exists already, and is Apolo's own")
+	}
+	wanted := s.data
+	switch {
+	case wanted == "" && len(found.data) == 1:
+		wanted = "password"
+	case wanted == "" && found.mark == "adopted":
+		wanted = found.dataKey
+	case wanted == "":
+		return failure(2, "does not have one data key: there are password, user; choose with --data-key")
+	}
+	if _, ok := found.data[wanted]; !ok {
+		return failure(2, "has no data key "+strconv.Quote(wanted))
+	}
+	if found.mark == "adopted" && found.dataKey == wanted {
+		return done("secret/%s unchanged (data key %s, of %s)", s.at.key, wanted, toolName)
+	}
+	if !s.actor.owns(s.at.space) {
+		return failure(1, forbidden("patch", "secrets")...)
+	}
+	found.mark, found.dataKey = "adopted", wanted
+	return done("secret/%s adopted (data key %s, of %s)", s.at.key, wanted, toolName)
+}
+
+// drawStep draws a command.
+func drawStep(t *rapid.T, m *model, number string) *step {
+	var weighted []string
+	byName := map[string]*verb{}
+	for _, v := range verbs() {
+		byName[v.name] = v
+		weighted = append(weighted, slices.Repeat([]string{v.name}, v.weight)...)
+	}
+	s := &step{
+		verb:  byName[one(t, "verb", weighted...)],
+		actor: one(t, "actor", alice, alice, alice, bob, bob, bob, carol, carol, runner),
+		model: m, number: number,
+	}
+	s.verb.draw(t, s)
+	return s
+}
+
+// strip lets a manager take from the RoleBindings what makes them those of the secret.
+func strip(w *walk, s *step) string {
+	found := w.model.spaces[s.at.space].secrets[s.at.object()]
+	metadata := map[string]any{"ownerReferences": nil}
+	if s.flag {
+		metadata["labels"] = nil
+	}
+	for l, b := range found.bindings {
+		if err := w.apis[s.actor].Do(w.ctx, http.MethodPatch, w.path(s.at.space, rolebindings)+"/"+grantName(s.at.object(), l, found.uid), map[string]any{"metadata": metadata}, nil); err != nil {
+			return "the manager may not: " + err.Error()
+		}
+		b.owned, b.labelled = false, b.labelled && !s.flag
+	}
+	w.tally.count(func() { w.tally.done[s.verb.name]++ })
+	return ""
+}
+
+func stripLines(s *step) []string {
+	patch := `{"metadata":{"ownerReferences":null}}`
+	if s.flag {
+		patch = `{"metadata":{"ownerReferences":null,"labels":null}}`
+	}
+	space := variables("{" + string(s.at.space) + "}")
+	return []string{fmt.Sprintf("for binding in $(admin get rolebindings -n %s -o name | grep :%s:); do as %s kubectl patch -n %s $binding --type=merge -p '%s'; done",
+		space, s.at.object(), s.actor, space, patch)}
+}
+
+// lines are the step in a script.
+func (s *step) lines() []string {
+	if s.verb.script != nil {
+		return s.verb.script(s)
+	}
+	command := []string{"as", string(s.actor), "kubectl", "apolo"}
+	if s.verb.shell {
+		command = command[:3]
+	}
+	for _, arg := range s.verb.args(s) {
+		command = append(command, quote(arg))
+	}
+	return []string{strings.Join(command, " ")}
+}
+
+// quote is an argument in a shell, where the names of namespaces are variables.
+func quote(arg string) string {
+	named := variables(arg)
+	if named == arg {
+		return shellquote.Join(arg)
+	}
+	return `"` + named + `"`
+}
