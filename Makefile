@@ -58,6 +58,14 @@ fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)
 bench: build cluster-up ## measure against kubectl, and write docs/benchmarks.md
 	@eval "$$($(cluster) env)"; go run ./test/bench -bin bin -out docs/benchmarks.md
 
+.PHONY: load
+load: build cluster-up ## let 100 processes work at once, give 10,000 grants, and write docs/load.md
+	@eval "$$($(cluster) env)"; go run ./test/load -bin bin -out docs/load.md
+
+.PHONY: soak
+soak: build cluster-up ## walk at random over all commands, for SOAK (default: 10m), and compare each answer with a model
+	@eval "$$($(cluster) env)"; SOAK=$${SOAK:-10m} go test -count=1 -timeout 0 -v ./test/soak
+
 web         := plugins/console/web
 web_sources := $(shell find $(web) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name schema.d.ts)
 with_node   := PATH="$$(test/node.sh):$$PATH"
