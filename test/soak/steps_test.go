@@ -293,12 +293,7 @@ func verbs() []*verb {
 			args: func(s *step) []string {
 				return words("secret", "cp", s.at.arg(), s.to.arg(), when(s.flag, "--overwrite"))
 			},
-			expect: func(m *model, s *step) answer {
-				if _, failed := expectCopy(m, s); failed != nil {
-					return *failed
-				}
-				return done("secret/%s copied to %s", s.at.key, s.to.uri())
-			}},
+			expect: expectCp},
 		{name: "mv", weight: 5, draw: drawTwo,
 			args: func(s *step) []string {
 				return words("secret", "mv", s.at.arg(), s.to.arg(), when(s.flag, "--overwrite"))
@@ -588,31 +583,47 @@ func expectRm(m *model, s *step) answer {
 	return want
 }
 
-// expectCopy is cp, and the first half of mv.
-func expectCopy(m *model, s *step) (from *secret, failed *answer) {
+// expectRead is the first step of cp and mv.
+func expectRead(m *model, s *step) (from *secret, failed *answer) {
 	if s.at.space == s.to.space && s.at.key == s.to.key {
 		f := failure(2, "are the same secret")
 		return nil, &f
 	}
-	if from, failed = m.lookup(s.actor, s.at); failed != nil {
-		return nil, failed
+	return m.lookup(s.actor, s.at)
+}
+
+// expectStore is the second.
+func expectStore(m *model, s *step, from *secret) (failed *answer) {
+	if _, failed = m.add(s.actor, s.to, from.value(), s.flag); failed == nil {
+		m.use(s.actor, s.at)
+		m.use(s.actor, s.to)
 	}
-	if _, failed = m.add(s.actor, s.to, from.value(), s.flag); failed != nil {
-		return nil, failed
+	return failed
+}
+
+func expectCp(m *model, s *step) answer {
+	from, failed := expectRead(m, s)
+	if failed == nil {
+		failed = expectStore(m, s, from)
 	}
-	m.use(s.actor, s.at)
-	m.use(s.actor, s.to)
-	return from, nil
+	if failed != nil {
+		return *failed
+	}
+	return done("secret/%s copied to %s", s.at.key, s.to.uri())
 }
 
 func expectMv(m *model, s *step) answer {
-	from, failed := expectCopy(m, s)
+	from, failed := expectRead(m, s)
 	switch {
 	case failed != nil:
 		return *failed
 	case from.mark == "adopted":
-		return failure(1, "was copied to", "and stays: it belongs to "+toolName)
-	case !m.may(s.actor, s.at, write):
+		return failure(1, "is adopted: it belongs to "+toolName, "copy it with cp")
+	}
+	if failed := expectStore(m, s, from); failed != nil {
+		return *failed
+	}
+	if !m.may(s.actor, s.at, write) {
 		return failure(1, append(forbidden("delete", "secrets"), "has the value now, but the old one stays")...)
 	}
 	want := done("secret/%s moved to %s", s.at.key, s.to.uri())
