@@ -117,17 +117,27 @@ docs: ## write docs/commands from the commands' help
 
 .PHONY: man
 man: ## write the manual pages, for the packages
-	@go run ./plugins/internal/reference -man .cache/man
+	@rm -rf .cache/man; go run ./plugins/internal/reference -man .cache/man; gzip -9n .cache/man/*.1
+
+# In a repository without a remote, goreleaser would not look at the commit.
+with_remote := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/neuro-inc/kubectl-apolo
 
 # Not committed changes would be in the binaries and not in their version.
 .PHONY: release-snapshot
-release-snapshot: ## make archives, packages, SBOMs, recipes and krew's manifests of this commit, for all platforms, in dist/
+release-snapshot: ## make archives, packages, SBOMs, recipes and krew's manifests of this commit, for all platforms, in dist/release
 	@echo "== a release of this commit, not to be published"
 	@tools=$$(test/release/tools.sh); export PATH="$$tools:$$PATH"; \
+		git ls-remote --get-url >/dev/null 2>&1 || export $(with_remote); \
 		goreleaser release --snapshot --clean --skip=sign; go run ./krew/generate
 
+.PHONY: release
+release: ## make a draft of a release of the tag that is checked out, on GitHub; what CI runs for a new tag
+	@tools=$$(test/release/tools.sh); export PATH="$$tools:$$PATH"; \
+		goreleaser release --clean; go run ./krew/generate; \
+		gh release upload "$$(git describe --tags --exact-match)" dist/release/krew/*.yaml
+
 .PHONY: test-release
-test-release: build cluster-up ## make a release and install it: krew, deb; the same bytes twice
+test-release: tools cluster-up ## make a release twice, with the same bytes, and install it: krew, deb, rpm
 	@echo "== releases"
 	@eval "$$($(cluster) env)"; test/release/test.sh
 

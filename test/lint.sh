@@ -10,7 +10,7 @@ fail() { # RULE LINES
   failed=1
 }
 
-unformatted=$(gofmt -l cmd pkg plugins test)
+unformatted=$(gofmt -l cmd krew pkg plugins test)
 [ -z "$unformatted" ] || fail "not formatted; run gofmt -w on" "$unformatted"
 
 go vet ./...

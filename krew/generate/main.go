@@ -1,6 +1,6 @@
-// Command generate writes krew's manifests, one for each plugin, of what goreleaser left in dist.
+// Command generate writes krew's manifests, one for each plugin, of what goreleaser left in dist/release.
 //
-//	go run ./krew/generate -dist dist -out dist/krew
+//	go run ./krew/generate -dist dist/release -out dist/release/krew
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 
 func main() {
 	var o options
-	flag.StringVar(&o.dist, "dist", "dist", "goreleaser's `FOLDER`")
-	flag.StringVar(&o.out, "out", "dist/krew", "`FOLDER` for the manifests")
+	flag.StringVar(&o.dist, "dist", "dist/release", "goreleaser's `FOLDER`")
+	flag.StringVar(&o.out, "out", "dist/release/krew", "`FOLDER` for the manifests")
 	flag.StringVar(&o.template, "template", "krew/plugin.yaml.tmpl", "`FILE` with the manifests' template")
 	flag.StringVar(&o.base, "base", "https://github.com/neuro-inc/kubectl-apolo/releases/download/VERSION", "`URL` of the folder of the archives; VERSION stands for the version")
 	flag.StringVar(&o.version, "version", "", "`VERSION` that the manifests name (default: goreleaser's)")
