@@ -80,18 +80,28 @@ func (s *sources) envFile(in io.Reader, path string, lookup func(string) (string
 	}
 }
 
+// maxEnvFile is the largest file of variables, in bytes. It bounds what an endless pipe can do.
+const maxEnvFile = 64 << 20
+
 func readEnvFile(in io.Reader, path string) (string, error) {
-	if path == "-" {
-		content, err := io.ReadAll(in)
-		return string(content), err
+	if path != "-" {
+		path, err := atHome(path)
+		if err != nil {
+			return "", err
+		}
+		file, err := os.Open(path)
+		if err != nil {
+			return "", unreadable(path, err)
+		}
+		defer file.Close()
+		in = file
 	}
-	path, err := atHome(path)
-	if err != nil {
-		return "", err
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
+	content, err := io.ReadAll(io.LimitReader(in, maxEnvFile+1))
+	switch {
+	case err != nil:
 		return "", unreadable(path, err)
+	case len(content) > maxEnvFile:
+		return "", fmt.Errorf("%s has more than %d bytes, which is no file of variables", path, maxEnvFile)
 	}
 	return string(content), nil
 }
