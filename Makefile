@@ -66,6 +66,10 @@ load: build cluster-up ## let 100 processes work at once, give 10,000 grants, an
 soak: build cluster-up ## walk at random over all commands, for SOAK (default: 10m), and compare each answer with a model
 	@eval "$$($(cluster) env)"; SOAK=$${SOAK:-10m} go test -count=1 -timeout 0 -v ./test/soak
 
+.PHONY: test-compat
+test-compat: build ## run the end-to-end tests on each version of Kubernetes, and write docs/compatibility.md
+	@test/compat.sh
+
 web         := plugins/console/web
 web_sources := $(shell find $(web) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name schema.d.ts)
 with_node   := PATH="$$(test/node.sh):$$PATH"

@@ -24,6 +24,7 @@ const (
 // recipe says what to build, and where the result is kept.
 type recipe struct {
 	kubernetesVersion string
+	kubeletVersion    string
 	etcdVersion       string
 	cache             string
 	key               string // the name of the folder in the cache
@@ -34,35 +35,59 @@ type binary struct {
 	name    string
 	module  string // the folder to build in
 	pkg     string
-	version bool // stamp it with the version of Kubernetes
+	version string // of Kubernetes, to be stamped with it; or empty
 }
+
+// commands is where the packages of Kubernetes' programs are.
+const commands = "k8s.io/kubernetes/cmd/"
 
 // newRecipe reads the versions from the modules. The name of the cache folder
 // changes with everything that the binaries are made of.
+//
+// A module has the programs that it names as its tools. A kubelet may be older
+// than the API server, and one of an older version is taken from the default:
+// that way a newer control plane finds the node that the others have, too.
 func newRecipe(source, kubernetes string) (*recipe, error) {
-	folder := filepath.Join(source, "binaries", kubernetes)
-	etcd := filepath.Join(source, "binaries", defaultEtcd)
 	r := &recipe{}
 	sum := sha256.New()
-	for _, file := range []string{
-		filepath.Join(folder, "go.mod"), filepath.Join(folder, "go.sum"),
-		filepath.Join(etcd, "go.mod"), filepath.Join(etcd, "go.sum"),
-		filepath.Join(source, "pause", "main.go"),
-	} {
+	read := func(file string) ([]byte, error) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("read what to build: %w", err)
 		}
 		fmt.Fprintf(sum, "%d\n%s", len(data), data)
-		switch file {
-		case filepath.Join(folder, "go.mod"):
-			r.kubernetesVersion = requiredVersion(data, "k8s.io/kubernetes")
-		case filepath.Join(etcd, "go.mod"):
-			r.etcdVersion = requiredVersion(data, "go.etcd.io/etcd/server/v3")
+		return data, nil
+	}
+	// module reads a module's version of what it is there for.
+	module := func(name, of string) (folder, version string, goMod []byte, err error) {
+		folder = filepath.Join(source, "binaries", name)
+		if goMod, err = read(filepath.Join(folder, "go.mod")); err != nil {
+			return "", "", nil, err
+		}
+		if version = requiredVersion(goMod, of); version == "" {
+			return "", "", nil, fmt.Errorf("read what to build: %s does not say which version", folder)
+		}
+		_, err = read(filepath.Join(folder, "go.sum"))
+		return folder, version, goMod, err
+	}
+	folder, version, goMod, err := module(kubernetes, "k8s.io/kubernetes")
+	if err != nil {
+		return nil, err
+	}
+	r.kubernetesVersion, r.kubeletVersion = version, version
+	kubeletFolder := folder
+	if !hasTool(goMod, commands+"kubelet") {
+		if kubeletFolder, r.kubeletVersion, _, err = module(defaultKubernetes, "k8s.io/kubernetes"); err != nil {
+			return nil, err
 		}
 	}
-	if r.kubernetesVersion == "" || r.etcdVersion == "" {
-		return nil, fmt.Errorf("read what to build: %s does not say which version", folder)
+	etcd, version, _, err := module(defaultEtcd, "go.etcd.io/etcd/server/v3")
+	if err != nil {
+		return nil, err
+	}
+	r.etcdVersion = version
+	if _, err := read(filepath.Join(source, "pause", "main.go")); err != nil {
+		return nil, err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -71,13 +96,12 @@ func newRecipe(source, kubernetes string) (*recipe, error) {
 	r.cache = filepath.Join(cache, "kubectl-apolo")
 	r.key = fmt.Sprintf("kubernetes-%s-etcd-%s-%s", r.kubernetesVersion, r.etcdVersion, hex.EncodeToString(sum.Sum(nil)[:6]))
 	r.binaries = []binary{
-		{"pause", source, "./pause", false},
-		{"etcd", etcd, "go.etcd.io/etcd/server/v3", false},
-		{"kube-apiserver", folder, "k8s.io/kubernetes/cmd/kube-apiserver", true},
-		{"kube-controller-manager", folder, "k8s.io/kubernetes/cmd/kube-controller-manager", true},
-		{"kube-scheduler", folder, "k8s.io/kubernetes/cmd/kube-scheduler", true},
-		{"kubelet", folder, "k8s.io/kubernetes/cmd/kubelet", true},
-		{"kubectl", folder, "k8s.io/kubernetes/cmd/kubectl", true},
+		{"pause", source, "./pause", ""},
+		{"etcd", etcd, "go.etcd.io/etcd/server/v3", ""},
+		{"kubelet", kubeletFolder, commands + "kubelet", r.kubeletVersion},
+	}
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"} {
+		r.binaries = append(r.binaries, binary{name, folder, commands + name, r.kubernetesVersion})
 	}
 	return r, nil
 }
@@ -91,20 +115,25 @@ func requiredVersion(goMod []byte, module string) string {
 	return string(match[1])
 }
 
+// hasTool tells whether a go.mod file names a package as a tool.
+func hasTool(goMod []byte, pkg string) bool {
+	return regexp.MustCompile(`(?m)^(?:tool)?\s+` + regexp.QuoteMeta(pkg) + `$`).Match(goMod)
+}
+
 const unfinishedPrefix = ".unfinished-"
 
 func (r *recipe) dir() string { return filepath.Join(r.cache, r.key) }
 
 // ldflags stamps the version that kubectl version and the node show.
-func (r *recipe) ldflags(b binary) string {
+func (b binary) ldflags() string {
 	flags := "-s -w"
-	if !b.version {
+	if b.version == "" {
 		return flags
 	}
-	parts := strings.SplitN(strings.TrimPrefix(r.kubernetesVersion, "v"), ".", 3)
+	parts := strings.SplitN(strings.TrimPrefix(b.version, "v"), ".", 3)
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
 		flags += fmt.Sprintf(" -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s -X %[1]s.gitCommit=%[2]s -X %[1]s.gitTreeState=archive",
-			pkg, r.kubernetesVersion, parts[0], parts[1])
+			pkg, b.version, parts[0], parts[1])
 	}
 	return flags
 }
@@ -149,7 +178,7 @@ func (m *manager) buildBinaries(ctx context.Context, r *recipe) error {
 	m.say("building Kubernetes %s and etcd %s from their Go modules (several minutes, once)", r.kubernetesVersion, r.etcdVersion)
 	for _, b := range r.binaries {
 		start := time.Now()
-		cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-ldflags", r.ldflags(b), "-o", filepath.Join(temporary, b.name), b.pkg)
+		cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-ldflags", b.ldflags(), "-o", filepath.Join(temporary, b.name), b.pkg)
 		cmd.Dir = b.module
 		// The caller's own settings must not lead to other binaries under
 		// the same key.

@@ -200,16 +200,33 @@ func TestRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CACHE_HOME", "/cache")
-	r, err := newRecipe(source, defaultKubernetes)
-	if err != nil {
-		t.Fatal(err)
+	modules, err := filepath.Glob(filepath.Join(source, "binaries", "kubernetes-*"))
+	if err != nil || len(modules) < 3 {
+		t.Fatalf("there are the modules %q: %v", modules, err)
 	}
-	if !regexp.MustCompile(`^/cache/kubectl-apolo/kubernetes-v1\.34\.\d+-etcd-v3\.6\.\d+-[0-9a-f]{12}$`).MatchString(r.dir()) {
-		t.Errorf("cache: %s", r.dir())
-	}
-	flags := r.ldflags(binary{version: true})
-	if !strings.Contains(flags, "k8s.io/component-base/version.gitVersion="+r.kubernetesVersion) || !strings.Contains(flags, "gitMinor=34") {
-		t.Errorf("flags: %s", flags)
+	for _, module := range modules {
+		name := filepath.Base(module)
+		minor := strings.TrimPrefix(name, "kubernetes-1.")
+		kubelet := min(minor, strings.TrimPrefix(defaultKubernetes, "kubernetes-1.")) // never newer than the API server
+		r, err := newRecipe(source, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`^/cache/kubectl-apolo/kubernetes-v1\.` + minor + `\.\d+-etcd-v3\.6\.\d+-[0-9a-f]{12}$`).MatchString(r.dir()) {
+			t.Errorf("%s is kept in %s", name, r.dir())
+		}
+		for _, b := range r.binaries {
+			want, flags := minor, b.ldflags()
+			switch b.name {
+			case "etcd", "pause":
+				continue
+			case "kubelet":
+				want = kubelet
+			}
+			if !strings.HasSuffix(b.module, "kubernetes-1."+want) || !strings.Contains(flags, "k8s.io/component-base/version.gitVersion=v1."+want+".") || !strings.Contains(flags, "gitMinor="+want+" ") {
+				t.Errorf("%s: %s is built in %s with %s, want 1.%s", name, b.name, b.module, flags, want)
+			}
+		}
 	}
 	if _, err := newRecipe(source, "kubernetes-0.1"); err == nil {
 		t.Error("a version that is not there can be built")
