@@ -57,6 +57,12 @@ until kubectl get secret secret-password -n "$ALICE" >/dev/null; do :; done`},
 		{file: "docs/completion.md", begins: "ln -s kubectl-apolo_secret", setup: ownBin},
 		{file: "docs/console.md", begins: "$ kubectl apolo console", notHere: []notHere{{"$ kubectl apolo console", "serves until Ctrl-C: TestConsoleCommand"}}},
 		{file: "docs/console.md", begins: "kubectl create token", setup: "kubectl create serviceaccount my-account"},
+		{file: "docs/install.md", begins: "kubectl krew install", notHere: []notHere{{"kubectl krew", byRelease}}},
+		{file: "docs/install.md", begins: "kubectl krew index", notHere: []notHere{{"kubectl krew", byRelease}}},
+		{file: "docs/install.md", begins: "apt install", notHere: []notHere{{"apt install", byRelease}, {"dnf install", byRelease}}},
+		{file: "docs/install.md", begins: "brew install", notHere: []notHere{{"brew install", byRelease}, {"scoop ", byRelease}}},
+		{file: "docs/install.md", begins: "tar xzf", notHere: []notHere{{"tar xzf", byRelease}, {"ln -s", byRelease}}},
+		{file: "docs/install.md", begins: "cosign verify-blob", notHere: []notHere{{"cosign", "needs a release that GitHub's identity signed"}, {"  --certificate", "goes on with it"}, {"sha256sum", byRelease}}},
 		{file: "docs/output.md", begins: "kubectl apolo secret ls -o json"},
 		{file: "docs/secrets.md", begins: "kubectl apolo secret cp", setup: `for k in db-password db-pasword api-key; do kubectl apolo secret add -q $k x; done`,
 			replace: []string{"db-pasword db-password ", "db-pasword db-password-mended ", "CLUSTER/NAMESPACE/api-key", "default/$ALICE/api-key-2"}},
@@ -72,6 +78,9 @@ until kubectl get secret secret-password -n "$ALICE" >/dev/null; do :; done`},
 			replace: []string{"IMAGE -- python train.py", "busybox:1 -- true", "default/alice/", "default/$ALICE/", ":/alice/", ":/$ALICE/"}},
 	}
 }
+
+// byRelease is why what installs a release is not run here.
+const byRelease = "is for a release: make test-release makes one, and installs or reads it in this way"
 
 // ownBin puts copies of the binaries first on PATH, to link beside them.
 const ownBin = `mkdir bin; cp "$(command -v kubectl-apolo)" "$(command -v kubectl-apolo_secret)" bin/; PATH=$PWD/bin:$PATH`
