@@ -73,7 +73,8 @@ func topics(r *runner) []topic {
 		}, {
 			name: "console", title: "The Console", table: r.consoleTopic,
 			text: fmt.Sprintf("In headless Chromium, by the page's own clock: from the navigation until what it is for was painted, the server's answers "+
-				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets.", r.sizes.console),
+				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets. "+
+				"Work is processor time of the page's main thread, which does not grow when other programs work too.", r.sizes.console),
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+

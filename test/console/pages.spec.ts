@@ -105,3 +105,32 @@ test("five thousand secrets are listed, searched and sorted at once", async ({ b
   await expect(page.getByText("10 of 5,000")).toBeVisible();
   await page.close();
 });
+
+test("light and dark are remembered, and an icon says what it does to pointer and keyboard", async ({ browser, alice }) => {
+  const page = await alice.open(browser, "/secrets", { colorScheme: "light" });
+  const root = page.locator("html");
+  const button = page.getByRole("button", { name: "Use the dark theme" });
+  await expect(root).toHaveAttribute("data-theme", "light");
+  const tip = page.getByRole("tooltip");
+  await expect(async () => {
+    await page.mouse.move(500, 500);
+    await button.hover();
+    await expect(tip).toHaveText("Use the dark theme", { timeout: 2_000 });
+  }).toPass(); // what shows tips comes after the page
+  await page.keyboard.press("Escape");
+  await expect(tip).toBeHidden();
+  await button.click();
+  await expect(root).toHaveAttribute("data-theme", "dark");
+  await page.reload();
+  await expect(root).toHaveAttribute("data-theme", "dark");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.getByRole("button", { name: "Use the light theme" }).click();
+  await expect(root, "the user's choice counts more than the system's").toHaveAttribute("data-theme", "light");
+  await expect(page.getByRole("combobox", { name: "Namespace" })).toBeVisible();
+  await expect(async () => {
+    await page.getByRole("searchbox", { name: "Search secrets" }).focus();
+    await page.keyboard.press("Tab");
+    await expect(tip).toHaveText("Add a secret", { timeout: 2_000 });
+  }).toPass();
+  await page.close();
+});

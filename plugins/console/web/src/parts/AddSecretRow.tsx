@@ -136,7 +136,7 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
           <input ref={fileInput} type="file" hidden aria-label="File with the value" onChange={(event) => { choose(event.target.files?.[0]); event.target.value = ""; }} />
           <Button size="small" startIcon={<FileIcon />} disabled={busy} onClick={() => fileInput.current?.click()} sx={{ mt: 1.5, flexShrink: 0 }}>FILE</Button>
         </Box>
-        <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", pt: { sm: 1 } }}>
+        <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", mr: 0.5, pt: { sm: 1 } }}>
           <IconButton data-tip="Save" aria-label="Save" color="primary" loading={busy} onClick={() => void save(false)}><CheckIcon /></IconButton>
           <IconButton data-tip="Cancel" aria-label="Cancel" edge="end" disabled={busy} onClick={onCancel}><CloseIcon /></IconButton>
         </Box>

@@ -84,7 +84,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
   };
 
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="sm" fullScreen={small} aria-labelledby={title}>
+    <Dialog open onClose={onClose} fullWidth maxWidth="sm" fullScreen={small} aria-labelledby={title} slotProps={{ paper: { sx: small ? { border: 0, borderRadius: 0 } : undefined } }}>
       <DialogTitle id={title} component="h2" sx={{ fontSize: "1.25rem", fontWeight: 600, letterSpacing: "-0.015em", overflowWrap: "anywhere" }}>Share {secret}</DialogTitle>
       <DialogContent sx={{ display: "grid", gap: 2, alignContent: "start" }}>
         {failure && <Alert severity="error" role="alert">{failure}</Alert>}
