@@ -20,6 +20,7 @@ go run "$1" ./...
 # GitHub's workflows: ours, and the one that the documentation shows.
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 go run "$actionlint"
+# shellcheck disable=SC2016 # the backticks are fences of Markdown
 sed -n '/^### GitHub Actions/,/^### GitLab/{/^```yaml/,/^```/{/^```/!p}}' docs/ci.md | go run "$actionlint" -stdin-filename docs/ci.md - ||
   fail "the workflow in docs/ci.md is wrong; mend it" "(line numbers are those of the block)"
 git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' .ci/run | xargs -0 shellcheck

@@ -550,7 +550,7 @@ func (r *runner) aclTopic(ctx context.Context, each func(comparison) error) erro
 		ours:   side{label: "acl ls --shared", as: alice, steps: always(plugin, "ls", "--shared"), check: lines(r.pairs)},
 		theirs: side{label: "kubectl get rolebindings -o wide", as: alice, steps: always(r.kubectl, "get", "rolebindings", "-o", "wide"), check: lines(r.pairs)},
 	}, {
-		ours:   side{label: "doctor", as: alice, steps: always(r.product("kubectl-apolo_doctor")), check: lines(3)},
+		ours: side{label: "doctor", as: alice, steps: always(r.product("kubectl-apolo_doctor")), check: lines(3)},
 		theirs: side{label: "kubectl auth can-i VERB RESOURCE for each of its " + fmt.Sprint(len(rights)) + " questions", as: alice,
 			scale: float64(len(rights)) / float64(len(asked)), steps: func(int) []step { return asked }, check: lines(len(asked))},
 	}} {
