@@ -54,7 +54,7 @@ type Client struct {
 	ContextNamespace string
 
 	config     *rest.Config
-	transport  http.RoundTripper
+	transport  *transport
 	httpClient *http.Client // over transport, for single requests
 }
 
@@ -144,7 +144,7 @@ func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error)
 	config.UserAgent = o.UserAgent
 	config.Wrap(newFirstAlone)
 	client.config = config
-	if client.transport, err = rest.TransportFor(config); err != nil {
+	if client.transport, err = newTransport(config); err != nil {
 		return nil, describeConfigError(err)
 	}
 	client.httpClient = httpClient(client.transport, config, false)
@@ -188,7 +188,8 @@ func (c *Client) REST(version schema.GroupVersion, scheme *runtime.Scheme) (*res
 	return restClient(c.config, c.httpClient, version, scheme)
 }
 
-// StreamingREST is REST without a time limit for the answer, for watches and logs.
+// StreamingREST is REST without a time limit for the answer, for watches and logs. Only the beginning of a
+// watch, and of a log that isn't followed, has to come in time.
 func (c *Client) StreamingREST(version schema.GroupVersion, scheme *runtime.Scheme) (*rest.RESTClient, error) {
 	return restClient(c.RESTConfig(), httpClient(c.transport, c.config, true), version, scheme)
 }

@@ -30,7 +30,7 @@ func NewClientWithToken(o TokenOptions) (*Client, error) {
 		QPS:             -1,
 		WarningHandler:  rest.NoWarnings{},
 	}
-	transport, err := rest.TransportFor(config)
+	transport, err := newTransport(config)
 	if err != nil {
 		return nil, err
 	}

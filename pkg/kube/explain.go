@@ -9,13 +9,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -61,6 +64,9 @@ func (c *Client) sentence(err error, request Request) string {
 	details := status.Status().Details
 	message := shortened(strings.TrimSpace(status.Status().Message))
 	switch {
+	case isWebPage(details):
+		code := int(status.Status().Code)
+		return fmt.Sprintf("the API server %s answered %d %s with a web page; is a proxy in between?", c.Host(), code, http.StatusText(code))
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized()
 	case apierrors.IsForbidden(err) && strings.Contains(message, "cannot "+request.Verb+" resource"):
@@ -87,6 +93,13 @@ func shortened(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:longestMessage], "") + "…"
+}
+
+// isWebPage tells whether an answer has no words of an API server: client-go keeps what it was then.
+func isWebPage(details *metav1.StatusDetails) bool {
+	return details != nil && slices.ContainsFunc(details.Causes, func(cause metav1.StatusCause) bool {
+		return cause.Type == metav1.CauseTypeUnexpectedServerResponse && strings.HasPrefix(strings.TrimSpace(cause.Message), "<")
+	})
 }
 
 // right is the request in the words of RBAC.
@@ -133,7 +146,9 @@ func (c *Client) unreachable(err error) string {
 	var (
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
-		network     net.Error
+		plugin      *pluginError
+		answer      *answerError
+		cut         *cutError
 		request     *url.Error
 		large       *tooLarge
 	)
@@ -144,18 +159,27 @@ func (c *Client) unreachable(err error) string {
 		return fmt.Sprintf("the API server %s answers with something else than was asked for; is a proxy in between?", c.Host())
 	case errors.As(err, &large):
 		return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), large)
+	case errors.As(err, &plugin):
+		return plugin.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return where + "connection refused; is it running, and is this the right context?"
 	case errors.As(err, &dns):
 		return where + "its name can't be resolved; is this the right context, and are you in the right network?"
 	case errors.As(err, &certificate):
 		return where + "its certificate is not trusted: " + certificate.Err.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case errors.As(err, &answer):
+		return c.Host() + " " + answer.Error()
+	case isTimeout(err):
 		return where + "no answer in time; try again, or give more with --request-timeout"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.As(err, &cut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return where + "the connection was cut; try again"
 	case errors.As(err, &request):
 		return where + shortened(request.Err.Error())
 	}
 	return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), shortened(err.Error()))
+}
+
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
 }

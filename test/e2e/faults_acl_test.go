@@ -172,8 +172,7 @@ func revokeAgain(by string) func(*attempt) {
 	}
 }
 
-func TestFaultsOfAcl(t *testing.T) {
-	t.Parallel()
+func faultsOfAcl(t *testing.T, o *observed) {
 	const (
 		makeRole    = "POST NS/roles"
 		makeBinding = "POST NS/rolebindings"
@@ -187,9 +186,9 @@ func TestFaultsOfAcl(t *testing.T) {
 	after := func(requests ...string) []string { // what every command begins with
 		return slices.Concat([]string{"GET NS/secrets/KEY", "GET NS/roles"}, requests)
 	}
-	testFaults(t, newPlace(t), []faultCase{
+	testFaults(t, newPlace(t), o, slices.Concat(endings, answers), []faultCase{
 		{
-			name:     "grant read",
+			name:     "acl grant read",
 			command:  "kubectl-apolo_acl grant secret:KEY bob read",
 			requests: after(makeRole, makeBinding),
 			prepare:  addKey,
@@ -197,7 +196,7 @@ func TestFaultsOfAcl(t *testing.T) {
 			again:    grantAgain("read"),
 		},
 		{
-			name:     "grant write over read",
+			name:     "acl grant write, over read",
 			command:  "kubectl-apolo_acl grant secret:KEY bob write",
 			requests: after(getRead, makeRole, makeBinding, putRead),
 			prepare:  shareKey(grants.Read),
@@ -205,7 +204,7 @@ func TestFaultsOfAcl(t *testing.T) {
 			again:    grantAgain("write"),
 		},
 		{
-			name:     "grant manage",
+			name:     "acl grant manage",
 			command:  "kubectl-apolo_acl grant secret:KEY bob manage",
 			requests: after(makeRole, makeRole, makeRole, makeBinding, makeBinding, makeBinding),
 			prepare:  addKey,
@@ -213,7 +212,7 @@ func TestFaultsOfAcl(t *testing.T) {
 			again:    grantAgain("manage"),
 		},
 		{
-			name:     "grant manage over write",
+			name:     "acl grant manage, over write",
 			command:  "kubectl-apolo_acl grant secret:KEY bob manage",
 			requests: after(getWrite, makeRole, makeRole, makeBinding, makeBinding, putWrite),
 			prepare:  shareKey(grants.Write),
@@ -221,7 +220,7 @@ func TestFaultsOfAcl(t *testing.T) {
 			again:    grantAgain("manage"),
 		},
 		{
-			name:     "revoke read",
+			name:     "acl revoke read",
 			command:  "kubectl-apolo_acl revoke secret:KEY bob",
 			requests: after(getRead, putRead),
 			prepare:  shareKey(grants.Read),
@@ -229,12 +228,76 @@ func TestFaultsOfAcl(t *testing.T) {
 			again:    revokeAgain(putRead),
 		},
 		{
-			name:     "revoke manage",
+			name:     "acl revoke manage",
 			command:  "kubectl-apolo_acl revoke secret:KEY bob",
 			requests: after(getRead, getWrite, getManage, putManage),
 			prepare:  shareKey(grants.Manage),
 			check:    changesAccess("manage", "none", putManage, 1),
 			again:    revokeAgain(putManage),
 		},
+		{
+			name:     "acl grant read, to one more",
+			command:  "kubectl-apolo_acl grant secret:KEY dave read",
+			requests: after("GET NS/roles/apolo:secret:KEY:read:UID", putRead),
+			prepare:  shareKey(grants.Read),
+			check: func(a *attempt) {
+				want := []string{"bob"}
+				if a.sent(a.text(putRead)) > 0 {
+					want = append(want, "dave")
+				}
+				a.wantReaders(want...)
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "secret/KEY ")
+				a.wantReaders("bob", "dave")
+			},
+		},
+		{
+			name:     "share",
+			command:  "kubectl-apolo_share secret:KEY bob",
+			requests: after(makeRole, makeBinding),
+			prepare:  addKey,
+			check:    changesAccess("none", "read", makeBinding, 1),
+			again:    grantAgain("read"),
+		},
+		{
+			name:     "acl ls",
+			command:  "kubectl-apolo_acl ls",
+			requests: []string{"GET namespaces", "POST selfsubjectrulesreviews"},
+			check:    shownOnlyIf("/NS"),
+			again:    shows("/NS"),
+		},
+		{
+			name:     "acl ls --shared",
+			command:  "kubectl-apolo_acl ls --shared secret:KEY",
+			requests: after(),
+			prepare:  shareKey(grants.Read),
+			check:    shownOnlyIf("bob"),
+			again:    shows("bob"),
+		},
 	})
+	admin := newPlace(t)
+	admin.kubeconfig = admin.cluster.kubeconfig("admin")
+	testFaults(t, admin, o, slices.Concat(endings, answers), []faultCase{{
+		name:     "acl enable-discovery", // the API server only says what it would do
+		command:  "kubectl-apolo_acl enable-discovery --yes --quiet",
+		requests: []string{"POST clusterroles", "POST clusterrolebindings"},
+		check:    func(*attempt) {},
+		again:    func(*attempt) {},
+	}})
+}
+
+// wantReaders checks who has the level read, besides what wantAccess checks of bob.
+func (a *attempt) wantReaders(want ...string) {
+	a.Helper()
+	var got []string
+	for _, binding := range a.grants().bindings {
+		a.wantOwned(binding.ObjectMeta)
+		for _, subject := range binding.Subjects {
+			got = append(got, subject.Name)
+		}
+	}
+	if !slices.Equal(got, want) {
+		a.Errorf("%q may read it, and not %q", got, want)
+	}
 }

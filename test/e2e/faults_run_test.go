@@ -270,14 +270,13 @@ func (a *attempt) wantWork(copies int) {
 	eventually(a, "the copies go with the job", func() bool { return len(a.copiesOf(job.UID)) == 0 })
 }
 
-func TestFaultsOfRun(t *testing.T) {
-	t.Parallel()
+func faultsOfRun(t *testing.T, o *observed) {
 	p := newRunPlace(t)
 	watched := p.watchCopies(t)
 	t.Run("faults", func(t *testing.T) {
-		testFaults(t, p, []faultCase{
+		testFaults(t, p, o, endings, []faultCase{
 			{
-				name: "own secrets",
+				name: "run --detach",
 				command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
 					" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 				requests: []string{"GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "POST NS/jobs"},
@@ -285,7 +284,7 @@ func TestFaultsOfRun(t *testing.T) {
 				again:    runAgain(0),
 			},
 			{
-				name: "another's secrets",
+				name: "run --detach, with another's secrets",
 				command: "kubectl-apolo_run --detach --name KEY --env X=secret:/OTHER/" + envSecret +
 					" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 				requests: []string{

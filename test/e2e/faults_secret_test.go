@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,25 +108,24 @@ func prepareStaleGrant(a *attempt) {
 		"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "bob"}]}`)
 }
 
-func TestFaultsOfSecret(t *testing.T) {
-	t.Parallel()
-	testFaults(t, newPlace(t), []faultCase{
+func faultsOfSecret(t *testing.T, o *observed) {
+	testFaults(t, newPlace(t), o, slices.Concat(endings, answers), []faultCase{
 		{
-			name:     "add",
+			name:     "secret add",
 			command:  "kubectl-apolo_secret add KEY @NEW",
 			requests: []string{"GET NS/roles", "POST NS/secrets"},
 			check:    checkAdded,
 			again:    addAgain,
 		},
 		{
-			name:     "add --overwrite of a new key",
+			name:     "secret add --overwrite, of a new key",
 			command:  "kubectl-apolo_secret add KEY @NEW --overwrite",
 			requests: []string{"PATCH NS/secrets/KEY", "GET NS/roles", "POST NS/secrets"},
 			check:    checkAdded,
 			again:    addAgain,
 		},
 		{
-			name:     "add where an old grant is left",
+			name:     "secret add, where an old grant is left",
 			command:  "kubectl-apolo_secret add KEY @NEW",
 			requests: []string{"GET NS/roles", "GET NS/secrets/KEY", "DELETE NS/roles", "POST NS/secrets"},
 			prepare:  prepareStaleGrant,
@@ -145,7 +145,7 @@ func TestFaultsOfSecret(t *testing.T) {
 			},
 		},
 		{
-			name:     "add --overwrite",
+			name:     "secret add --overwrite",
 			command:  "kubectl-apolo_secret add KEY @NEW --overwrite",
 			requests: []string{"PATCH NS/secrets/KEY"},
 			prepare:  shareKey(grants.Read),
@@ -163,7 +163,7 @@ func TestFaultsOfSecret(t *testing.T) {
 			},
 		},
 		{
-			name:     "rm",
+			name:     "secret rm",
 			command:  "kubectl-apolo_secret rm KEY",
 			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
 			prepare:  shareKey(grants.Manage),
@@ -195,7 +195,8 @@ func TestFaultsOfSecret(t *testing.T) {
 			},
 		},
 		{
-			name:     "rm, and then not rm again",
+			name:     "secret rm, and then not rm again",
+			row:      "secret rm",
 			command:  "kubectl-apolo_secret rm KEY",
 			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
 			prepare:  shareKey(grants.Read),
@@ -210,7 +211,7 @@ func TestFaultsOfSecret(t *testing.T) {
 			},
 		},
 		{
-			name:     "get -f",
+			name:     "secret get -f",
 			command:  "kubectl-apolo_secret get KEY -f FILE",
 			requests: []string{"GET NS/secrets/KEY"},
 			prepare:  addKey,
@@ -234,7 +235,154 @@ func TestFaultsOfSecret(t *testing.T) {
 				}
 			},
 		},
+		{
+			name:     "secret get",
+			command:  "kubectl-apolo_secret get KEY",
+			requests: []string{"GET NS/secrets/KEY"},
+			prepare:  addKey,
+			check:    checkShown,
+			again: func(a *attempt) {
+				a.ended = a.run(a.command)
+				if a.ended.code != 0 {
+					a.Errorf("again: code %d: %s", a.ended.code, a.ended.stderr)
+				}
+				checkShown(a)
+			},
+		},
+		{
+			name:     "secret ls",
+			command:  "kubectl-apolo_secret ls",
+			requests: []string{"GET NS/secrets"},
+			check:    shownOnlyIf("bystander"),
+			again:    shows("bystander"),
+		},
+		{
+			name:     "secret ls -o wide",
+			command:  "kubectl-apolo_secret ls -o wide",
+			requests: []string{"GET NS/jobs", "GET NS/secrets"},
+			check:    shownOnlyIf("bystander"),
+			again:    shows("bystander"),
+		},
+		{
+			name:     "secret cp",
+			command:  "kubectl-apolo_secret cp " + bystander + " KEY",
+			requests: []string{"GET NS/secrets/" + bystander, "GET NS/roles", "POST NS/secrets"},
+			check:    checkCopied,
+			again: func(a *attempt) {
+				if a.sent("POST NS/secrets") > 0 {
+					a.fails(a.command, "exists already")
+					a.succeeds(a.command+" --overwrite", "copied to secret:KEY")
+				} else {
+					a.succeeds(a.command, "copied to secret:KEY")
+				}
+				a.wantSecret(a.oldValue)
+			},
+		},
+		{
+			name:    "secret mv",
+			command: "kubectl-apolo_secret mv KEY-from KEY",
+			requests: []string{
+				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/roles", "GET NS/jobs",
+				"DELETE NS/secrets/KEY-from", "DELETE NS/roles", "DELETE NS/rolebindings",
+			},
+			prepare: func(a *attempt) { a.add(a, a.key+"-from", a.oldValue) },
+			check: func(a *attempt) {
+				checkCopied(a)
+				left := a.find(a, secretResource, a.namespace, a.key+"-from") != nil
+				if left != (a.sent("DELETE NS/secrets/KEY-from") == 0) {
+					a.Errorf("the old one is left: %v", left)
+				}
+			},
+			again: func(a *attempt) {
+				switch copied, removed := a.sent("POST NS/secrets") > 0, a.sent("DELETE NS/secrets/KEY-from") > 0; {
+				case removed:
+					a.fails(a.command, "does not exist")
+				case copied:
+					a.fails(a.command, "exists already")
+					a.succeeds(a.command+" --overwrite", "moved to secret:KEY")
+				default:
+					a.succeeds(a.command, "moved to secret:KEY")
+				}
+				a.wantSecret(a.oldValue)
+				if a.find(a, secretResource, a.namespace, a.key+"-from") != nil {
+					a.Error("the old one is left")
+				}
+			},
+		},
+		{
+			name:     "secret adopt",
+			command:  "kubectl-apolo_secret adopt KEY",
+			requests: []string{"GET NS/secrets/KEY", "PATCH NS/secrets/KEY"},
+			prepare: func(a *attempt) {
+				a.create(secretResource, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "KEY"}, "data": {"password": "c2VjcmV0"}}`)
+			},
+			check: func(a *attempt) {
+				mark := a.find(a, secretResource, a.namespace, a.key).GetLabels()[secrets.LabelSecret]
+				if adopted := mark == secrets.LabelAdopted; adopted != (a.sent("PATCH NS/secrets/KEY") > 0) {
+					a.Errorf("its label is %q", mark)
+				}
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "secret/KEY ")
+				if got := a.run("kubectl-apolo_secret get KEY"); got.stdout != "secret" {
+					a.Errorf("it holds %s", got)
+				}
+			},
+		},
+		{
+			name:     "completion",
+			command:  "kubectl-apolo_secret __complete get bystand",
+			requests: []string{"GET NS/secrets"},
+			silent:   true,
+			check: func(a *attempt) {
+				if strings.Contains(a.ended.stdout, "rror") || a.proxy.fault.moment == never && !strings.Contains(a.ended.stdout, bystander) {
+					a.Errorf("completion: %s", a.ended)
+				}
+			},
+			again: func(*attempt) {}, // each TAB is a new one
+		},
 	})
+}
+
+// checkShown checks that standard output has the whole value or nothing.
+func checkShown(a *attempt) {
+	a.Helper()
+	switch {
+	case a.ended.code == 0 && a.ended.stdout != string(a.oldValue):
+		a.Errorf("%d bytes were shown, and not the value's", len(a.ended.stdout))
+	case a.ended.code != 0 && a.ended.stdout != "":
+		a.Errorf("it failed, and %d bytes were shown", len(a.ended.stdout))
+	}
+}
+
+func checkCopied(a *attempt) {
+	a.Helper()
+	if a.sent("POST NS/secrets") > 0 {
+		a.wantSecret(a.oldValue)
+	} else {
+		a.wantSecret(nil)
+	}
+}
+
+// shownOnlyIf checks that a list is not taken for whole where it is not.
+func shownOnlyIf(text string) func(*attempt) {
+	return func(a *attempt) {
+		a.Helper()
+		if a.ended.code == 0 && !strings.Contains(a.ended.stdout, a.text(text)) {
+			a.Errorf("it says that it worked: %s", a.ended)
+		}
+		if a.ended.code != 0 && a.ended.stdout != "" {
+			a.Errorf("it failed, and printed:\n%s", a.ended.stdout)
+		}
+	}
+}
+
+// shows runs a command again that changes nothing.
+func shows(text string) func(*attempt) {
+	return func(a *attempt) {
+		a.Helper()
+		a.succeeds(a.command, text)
+	}
 }
 
 // files are the names in the attempt's own folder.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
@@ -37,16 +39,23 @@ var (
 	reviewResource  = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}
 )
 
-// faultCase is one command that is struck before and after each of its requests. In its texts KEY
+// faultCase is one command that is struck at each of its requests. In its texts KEY
 // stands for a key of the attempt's own, NS for alice's namespace, OTHER for another one of hers,
-// UID for the first digits of the Secret's UID, SCRIPT for what a job runs, and @NEW and FILE for files.
+// UID for the first digits of the Secret's UID, SCRIPT for what a job runs, JOB and POD for one that all share,
+// and @NEW and FILE for files.
 type faultCase struct {
 	name     string
+	row      string   // of the table in docs/reliability.md; empty: name
 	command  string   // words; the first is the binary
-	requests []string // all that it sends when nothing is struck
+	requests []string // all that it sends when nothing is struck, streams apart
+	streams  []string // of those, one each is struck, too
 	prepare  func(*attempt)
 	check    func(*attempt) // what must hold right after the fault, and after none
 	again    func(*attempt) // runs it again, and checks that it ends well
+	// silent says that the command keeps to itself what went wrong, as completion does.
+	silent bool
+	// reports says that what went wrong is what was asked for: doctor has it on standard output.
+	reports bool
 }
 
 // bystander is a key that is shared with nobody.
@@ -55,14 +64,15 @@ const bystander = "bystander"
 // place is where attempts are made, at the same time.
 type place struct {
 	*cluster
-	admin              dynamic.Interface
-	namespace, other   string
-	kubeconfig         string
-	store              *secrets.Store
-	granter            *grants.Granter
-	newFile            string // with newValue
-	oldValue, newValue []byte
-	copiesMade         atomic.Int32 // for jobs
+	admin                dynamic.Interface
+	namespace, other     string
+	kubeconfig           string
+	store                *secrets.Store
+	granter              *grants.Granter
+	newFile              string // with newValue
+	oldValue, newValue   []byte
+	copiesMade           atomic.Int32 // for jobs
+	sharedJob, sharedPod string       // that all attempts look at
 }
 
 func newPlace(t *testing.T) *place {
@@ -121,7 +131,7 @@ type attempt struct {
 // text fills in what stands for something in the texts of a faultCase.
 func (a *attempt) text(s string) string {
 	return strings.NewReplacer("KEY", a.key, "NS", a.namespace, "OTHER", a.other,
-		"@NEW", "@"+a.newFile, "UID", a.uid, "SCRIPT", jobScript, "FILE", filepath.Join(a.folder, "file")).Replace(s)
+		"JOB", a.sharedJob, "POD", a.sharedPod, "@NEW", "@"+a.newFile, "UID", a.uid, "SCRIPT", jobScript, "FILE", filepath.Join(a.folder, "file")).Replace(s)
 }
 
 // run runs a command without a fault.
@@ -163,25 +173,35 @@ func isErrorLine(stderr string) bool {
 	return strings.HasPrefix(stderr, "error: ") && strings.Count(stderr, "\n") == 1
 }
 
-// testFaults strikes every command at every request. Whether the API server has answered a read makes
+// The moments that commands are struck at.
+var (
+	endings = []moment{killBefore, killAfter, cutBefore, cutAfter}
+	answers = []moment{late, slow, cutBody, half, busy, failing, away, conflict, stranger, webPage, emptyBody, badGateway}
+)
+
+// testFaults strikes commands at their requests. Whether the API server has answered a read makes
 // no difference to what it holds, so the moments after are for what writes.
-func testFaults(t *testing.T, p *place, cases []faultCase) {
+//
+// Commands are killed and cut off at every request. Of the other faults each strikes one request of a command, or
+// every one with -every-fault.
+func testFaults(t *testing.T, p *place, o *observed, moments []moment, cases []faultCase) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Run(string(never), func(t *testing.T) {
 				t.Parallel()
-				c.try(t, p, fmt.Sprintf("key-%d", i), fault{moment: never})
+				c.try(t, p, o, fmt.Sprintf("key-%d", i), fault{moment: never})
 			})
-			for n, request := range c.requests {
-				moments := []moment{killBefore, cutBefore}
-				if !reads(request) || n == len(c.requests)-1 {
-					moments = append(moments, killAfter, cutAfter)
+			for j, m := range moments {
+				targets := c.targets(m)
+				if !*everyFault && !slices.Contains(endings, m) && len(targets) > 0 {
+					one := (i + j) % len(targets)
+					targets = targets[one : one+1]
 				}
-				for _, m := range moments {
-					t.Run(fmt.Sprintf("%s request %d", m, n+1), func(t *testing.T) {
+				for _, target := range targets {
+					t.Run(fmt.Sprintf("%s request %d", m, target+1), func(t *testing.T) {
 						t.Parallel()
-						key := strings.ReplaceAll(fmt.Sprintf("key-%d-%d-%s", i, n+1, m), " ", "-")
-						c.try(t, p, key, fault{moment: m, nth: n + 1})
+						key := strings.ReplaceAll(fmt.Sprintf("key-%d-%d-%s", i, target+1, m), " ", "-")
+						c.try(t, p, o, key, fault{moment: m, nth: target + 1, slow: slowness()})
 					})
 				}
 			}
@@ -189,7 +209,28 @@ func testFaults(t *testing.T, p *place, cases []faultCase) {
 	}
 }
 
-func reads(request string) bool { return strings.HasPrefix(request, "GET ") }
+// targets are which requests a moment is for, from 0; streams stand behind the others.
+func (c *faultCase) targets(m moment) (all []int) {
+	for n, request := range c.requests {
+		if m.afterwards() && m != late && m != cutBody && m != half && reads(request) && n != len(c.requests)-1 {
+			continue
+		}
+		all = append(all, n)
+	}
+	for n, request := range c.streams {
+		switch exec := strings.HasSuffix(request, "/exec"); {
+		case m == half, exec && m.afterwards() && m != late, m == late && strings.HasSuffix(request, "follow=true"):
+			continue // these have no whole answer, or one that may begin at any time
+		}
+		all = append(all, len(c.requests)+n)
+	}
+	return all
+}
+
+// reads tells whether a request changes nothing; some questions are asked with POST.
+func reads(request string) bool {
+	return strings.HasPrefix(request, "GET ") || strings.HasPrefix(request, "POST selfsubject")
+}
 
 // attempt makes ready for one command.
 func (p *place) attempt(t *testing.T, key string, f fault) *attempt {
@@ -197,34 +238,112 @@ func (p *place) attempt(t *testing.T, key string, f fault) *attempt {
 	return &attempt{T: t, place: p, key: key, folder: t.TempDir(), proxy: newProxy(t, p.kubeconfig, f)}
 }
 
-func (c faultCase) try(t *testing.T, p *place, key string, f fault) {
+func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault) {
 	a := p.attempt(t, key, f)
 	a.command = c.command
 	if c.prepare != nil {
 		c.prepare(a)
 	}
-	a.ended = a.proxy.run(a.words(c.command)...)
+	words := a.words(c.command)
+	struck := "GET"
 	switch {
 	case f.moment == never:
+	case f.nth > len(c.requests):
+		struck = a.text(c.streams[f.nth-len(c.requests)-1])
+		a.proxy.fault.nth = 1
+		a.proxy.fault.match = func(request string) bool { return request == struck }
+	default:
+		struck = c.requests[f.nth-1]
+	}
+	switch {
+	case c.silent && f.moment != late:
+		a.proxy.env = []string{"APOLO_COMPLETION_TIMEOUT=1m"} // or it may end before its request
+	case f.moment == late && !c.silent:
+		words = slices.Insert(words, 1, "--request-timeout="+requestTimeout.String())
+	}
+	a.ended = a.proxy.run(words...)
+	a.Logf("code %d: %s", a.ended.code, strings.TrimSpace(a.ended.stderr))
+	o.add(c, f.moment, a.ended)
+	if f.moment == never {
 		a.wantRequests(c.requests)
+	}
+	a.wantClean()
+	switch {
+	case f.moment == never:
 		if a.ended.code != 0 || a.ended.stderr != "" {
 			a.Errorf("%s: %s", c.command, a.ended)
 		}
 	case !a.proxy.struck:
 		a.Fatalf("%s ended without request %d: %s", c.command, f.nth, a.ended)
+	case a.proxy.outwaited:
+		a.Errorf("%s waited for an answer for more than %s, with --request-timeout %s", c.command, tooLong, requestTimeout)
 	case f.moment.kills():
 		if a.ended.code != -1 {
 			a.Errorf("%s was not killed: %s", c.command, a.ended)
 		}
-	case a.ended.code != 0: // a client may send a read again
-		if a.ended.code != 1 || !isErrorLine(a.ended.stderr) {
-			a.Errorf("%s, with its connection cut: %s", c.command, a.ended)
+	case c.silent:
+		if a.ended.code != 0 || a.ended.stderr != "" {
+			a.Errorf("%s: %s", c.command, a.ended)
 		}
-	case !reads(c.requests[f.nth-1]):
+	case a.ended.code != 0: // a client may send a read again
+		if a.ended.code != 1 || !isErrorLine(a.ended.stderr) && !(c.reports && a.ended.stderr == "") {
+			a.Errorf("%s: %s", c.command, a.ended)
+		}
+	case f.moment.afterwards() && !reads(struck):
 		a.Errorf("%s says that it worked, and can't know: %s", c.command, a.ended)
 	}
 	c.check(a)
+	a.wantWhole()
 	c.again(a)
+}
+
+// wantClean checks that nothing of a secret is in what a command says of itself.
+func (a *attempt) wantClean() {
+	a.Helper()
+	for _, value := range [][]byte{a.oldValue, a.newValue} {
+		for _, part := range [][]byte{value[:24], value[len(value)/2:][:24]} {
+			for _, secret := range []string{string(part), base64.StdEncoding.EncodeToString(part)} {
+				if strings.Contains(a.ended.stderr, secret) {
+					a.Error("part of a value is on standard error")
+				}
+				if strings.Contains(a.ended.stdout, secret) && a.ended.stdout != string(value) {
+					a.Error("part of a value is on standard output")
+				}
+			}
+		}
+	}
+}
+
+// wantWhole looks for what nobody can have wanted: grants without a secret or half of one, copies without a job,
+// jobs that wait for a command that has ended.
+func (a *attempt) wantWhole() {
+	a.Helper()
+	stored := a.grants()
+	roles := map[string]bool{}
+	for _, role := range stored.roles {
+		roles[role.Name] = true
+	}
+	var secretUID types.UID
+	if secret := a.find(a, secretResource, a.namespace, a.key); secret != nil {
+		secretUID = secret.GetUID()
+	}
+	for _, binding := range stored.bindings {
+		switch owners := binding.OwnerReferences; {
+		case binding.Name == a.text(staleGrant):
+		case len(owners) != 1 || secretUID != "" && owners[0].UID != secretUID:
+			a.Errorf("the rolebinding %s is owned by %v", binding.Name, owners)
+		case len(binding.Subjects) > 0 && !roles[binding.Name] && a.sent("DELETE NS/roles") == 0:
+			a.Errorf("the rolebinding %s has no role", binding.Name)
+		}
+	}
+	job := a.find(a, jobResource, a.namespace, a.key)
+	if job == nil || a.ended.code == -1 {
+		return
+	}
+	_, preparing := job.GetAnnotations()["apolo.us/preparing"]
+	if preparing && !strings.Contains(a.ended.stderr, "left behind") {
+		a.Errorf("a job is left that waits to be prepared: %s", a.ended)
+	}
 }
 
 // wantRequests compares what was sent. A request more makes the command slower: it needs a reason.

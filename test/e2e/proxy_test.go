@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,16 +40,45 @@ const (
 	killAfter  moment = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer goes on
 	cutBefore  moment = "cut before"  // the same two moments, but only the connection ends
 	cutAfter   moment = "cut after"
+
+	// The API server gets the request, and of its answer comes
+	late    moment = "too late"  // nothing for as long as the command waits, up to tooLong
+	cutBody moment = "cut body"  // half, and then the connection ends
+	half    moment = "half body" // half, as if it were all
+
+	// The API server gets the request after slowness, or never, because something else answers.
+	slow       moment = "slow"
+	busy       moment = "429" // with Retry-After
+	failing    moment = "500"
+	away       moment = "503"
+	conflict   moment = "409"
+	stranger   moment = "401"
+	webPage    moment = "web page" // with 200
+	emptyBody  moment = "no body"  // with 200
+	badGateway moment = "502"      // and a web page
 )
 
 func (m moment) kills() bool  { return m == killBefore || m == killAfter }
 func (m moment) before() bool { return m == killBefore || m == cutBefore }
+
+// afterwards tells whether the API server has carried out the request that the moment strikes at, so that the
+// command can't know what became of it.
+func (m moment) afterwards() bool {
+	return slices.Contains([]moment{killAfter, cutAfter, late, cutBody, half}, m)
+}
+
+// tooLong is how long an answer is held back from a command that waits for requestTimeout at most.
+const (
+	tooLong        = 30 * time.Second
+	requestTimeout = time.Second
+)
 
 // fault is what a proxy does to one command.
 type fault struct {
 	moment moment
 	nth    int                       // of the requests that match; the first is 1
 	match  func(request string) bool // nil: all requests that are answered at once
+	slow   time.Duration             // for the moment slow
 }
 
 // proxy stands between one command and the API server. The command takes it for the server; the
@@ -57,6 +87,7 @@ type proxy struct {
 	t          testing.TB
 	kubeconfig string // for the command
 	fault      fault
+	env        []string // for the command
 	upstream   *httputil.ReverseProxy
 	handshakes atomic.Int32         // connections that the command has made
 	hold       func(request string) // nil, or returns once the request may go on
@@ -73,7 +104,8 @@ type proxy struct {
 	exited    chan struct{}
 	matched   int
 	struck    bool
-	cut       any // the connection that was ended
+	cut       any  // the connection that was ended
+	outwaited bool // the command waited for longer than an answer was held back
 	forwarded []string
 	streams   []string
 }
@@ -182,8 +214,20 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hit := p.meet(r, text, stream)
-	if hit && p.fault.moment.before() {
+	switch {
+	case !hit:
+	case p.fault.moment.before():
 		p.strike(r)
+	case p.fault.moment == slow:
+		hit = false
+		pause(r.Context(), p.fault.slow)
+	case p.replies(w, r):
+		return
+	}
+	if p.isRehearsal(r) {
+		query := r.URL.Query()
+		query.Set("dryRun", "All")
+		r.URL.RawQuery = query.Encode()
 	}
 	p.lock.Lock()
 	if stream {
@@ -193,13 +237,103 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.lock.Unlock()
 	switch {
-	case hit && stream:
+	case hit && stream && p.fault.moment != late:
 		w = &struckWriter{w, func() { p.strike(r) }}
+	case hit && r.Header.Get("Upgrade") != "":
+		p.holdBack(r) // what it leads to does not begin
 	case hit:
-		p.upstream.ServeHTTP(httptest.NewRecorder(), r) // all of the answer
+		answer := httptest.NewRecorder()
+		p.upstream.ServeHTTP(answer, r) // all of it
+		switch p.fault.moment {
+		case late:
+			p.holdBack(r)
+		case half:
+			passHalf(w, answer, answer.Body.Len()/2)
+			return
+		case cutBody:
+			passHalf(w, answer, answer.Body.Len())
+		}
 		p.strike(r)
 	}
 	p.upstream.ServeHTTP(w, r)
+}
+
+// isRehearsal tells whether a request would change what all tests share. The API server then only says what it
+// would do.
+func (p *proxy) isRehearsal(r *http.Request) bool {
+	return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/clusterrole")
+}
+
+// holdBack keeps an answer back until the command has given up, and doesn't return to its caller.
+func (p *proxy) holdBack(r *http.Request) {
+	if !pause(r.Context(), tooLong) {
+		p.lock.Lock()
+		p.outwaited = true
+		p.lock.Unlock()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// pause waits, and tells whether the context ended before.
+func pause(ctx context.Context, d time.Duration) (ended bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return false
+	case <-ctx.Done():
+		return true
+	}
+}
+
+// passHalf passes on the first half of an answer that is said to have so many bytes.
+func passHalf(w http.ResponseWriter, answer *httptest.ResponseRecorder, length int) {
+	body := answer.Body.Bytes()
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(length))
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body[:len(body)/2])
+	_ = http.NewResponseController(w).Flush() // the command may not want it any more
+}
+
+// replies answers in place of the API server, where that is the fault.
+func (p *proxy) replies(w http.ResponseWriter, r *http.Request) bool {
+	const page = "<html><body><h1>Welcome to the Airport Wi-Fi</h1></body></html>"
+	code, reason := 0, ""
+	switch p.fault.moment {
+	case busy:
+		w.Header().Set("Retry-After", "1")
+		code, reason = http.StatusTooManyRequests, "TooManyRequests"
+	case failing:
+		code, reason = http.StatusInternalServerError, "InternalError"
+	case away:
+		code, reason = http.StatusServiceUnavailable, "ServiceUnavailable"
+	case conflict:
+		code, reason = http.StatusConflict, "Conflict"
+		if r.Method == http.MethodPost {
+			reason = "AlreadyExists"
+		}
+	case stranger:
+		code, reason = http.StatusUnauthorized, "Unauthorized"
+	case webPage, badGateway:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if p.fault.moment == badGateway {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+		fmt.Fprint(w, page)
+		return true
+	case emptyBody:
+		w.Header().Set("Content-Type", "application/json")
+		return true
+	default:
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": %q, "code": %d, "message": "made up by the proxy of the tests"}`, reason, code)
+	return true
 }
 
 // meet counts a request and tells whether it is the one. One that waited for its turn while the
@@ -285,7 +419,7 @@ func (o outcome) String() string {
 func (p *proxy) run(command ...string) outcome {
 	p.t.Helper()
 	p.lock.Lock()
-	cmd, end := start(p.t, p.kubeconfig, command)
+	cmd, end := start(p.t, p.kubeconfig, command, p.env...)
 	p.command, p.exited = cmd, make(chan struct{})
 	p.lock.Unlock()
 	defer close(p.exited)
@@ -299,11 +433,12 @@ func runDirect(t testing.TB, kubeconfig string, command ...string) outcome {
 	return end()
 }
 
-func start(t testing.TB, kubeconfig string, command []string) (cmd *exec.Cmd, end func() outcome) {
+func start(t testing.TB, kubeconfig string, command []string, env ...string) (cmd *exec.Cmd, end func() outcome) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	cmd = exec.CommandContext(ctx, filepath.Join(binaries(t), command[0]), command[1:]...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+filepath.Dir(kubeconfig))
+	cmd.Env = append(cmd.Env, env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {

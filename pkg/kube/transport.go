@@ -1,0 +1,305 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+)
+
+// transport sends requests with client-go's own transport, and sees to what that leaves open: answers
+// that are no API server's or not whole, credentials that were renewed meanwhile, and what would hold a
+// command for ever.
+type transport struct {
+	config   *rest.Config
+	patience time.Duration // for the beginning of a stream, and for credentials; 0: for ever
+
+	lock sync.Mutex
+	base http.RoundTripper
+	used fileCredentials // that base has
+}
+
+// newTransport makes the transport of a connection. config.Timeout is the patience.
+func newTransport(config *rest.Config) (*transport, error) {
+	base, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, err
+	}
+	used, _ := readCredentials(config) // base has read them already
+	return &transport{config: config, patience: config.Timeout, base: base, used: used}, nil
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	t.lock.Lock()
+	base := t.base
+	t.lock.Unlock()
+	response, err := t.send(base, request)
+	if err == nil && response.StatusCode == http.StatusUnauthorized {
+		response, err = t.sendAgain(request, response)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return checked(request, response)
+}
+
+// sendAgain sends a request again that the API server has refused for its credentials, where there are
+// other ones now. It has carried out nothing, so that this is safe for every request. It returns the
+// refusal where there is nothing better.
+func (t *transport) sendAgain(request *http.Request, refusal *http.Response) (*http.Response, error) {
+	if request.Body != nil && request.GetBody == nil {
+		return refusal, nil
+	}
+	base, renewed := t.renew()
+	if !renewed {
+		return refusal, nil
+	}
+	again := request.Clone(request.Context())
+	if request.GetBody != nil {
+		body, err := request.GetBody()
+		if err != nil {
+			return refusal, nil
+		}
+		again.Body = body
+	}
+	refusal.Body.Close()
+	return t.send(base, again)
+}
+
+// renew looks for newer credentials than those that were refused. A plugin's were renewed by client-go
+// already, when it saw the refusal. Those in files it reads again only every few minutes.
+func (t *transport) renew() (base http.RoundTripper, renewed bool) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if t.config.ExecProvider != nil {
+		return t.base, true
+	}
+	now, err := readCredentials(t.config)
+	if err != nil || now.equal(t.used) {
+		return nil, false
+	}
+	config := rest.CopyConfig(t.config)
+	if config.CertFile != "" {
+		config.CertFile, config.CertData = "", now.certificate
+		config.KeyFile, config.KeyData = "", now.key
+	}
+	if config.BearerTokenFile != "" {
+		config.BearerTokenFile, config.BearerToken = "", string(bytes.TrimSpace(now.token))
+	}
+	if base, err = rest.TransportFor(config); err != nil {
+		return nil, false
+	}
+	t.base, t.used = base, now
+	return base, true
+}
+
+// fileCredentials are the credentials that a kubeconfig keeps in files of their own.
+type fileCredentials struct{ certificate, key, token []byte }
+
+func readCredentials(config *rest.Config) (read fileCredentials, err error) {
+	for _, file := range []struct {
+		path string
+		data *[]byte
+	}{{config.CertFile, &read.certificate}, {config.KeyFile, &read.key}, {config.BearerTokenFile, &read.token}} {
+		if file.path == "" {
+			continue
+		}
+		if *file.data, err = os.ReadFile(file.path); err != nil {
+			return read, err
+		}
+	}
+	return read, nil
+}
+
+func (c fileCredentials) equal(other fileCredentials) bool {
+	return bytes.Equal(c.certificate, other.certificate) && bytes.Equal(c.key, other.key) && bytes.Equal(c.token, other.token)
+}
+
+// send sends a request and waits for the head of the answer, but no longer than a request may take.
+func (t *transport) send(base http.RoundTripper, request *http.Request) (*http.Response, error) {
+	limited := t.patience > 0 && beginsAtOnce(request)
+	if !limited && t.config.ExecProvider == nil {
+		return base.RoundTrip(request.Clone(request.Context())) // it may add headers, which must not be there the next time
+	}
+	ctx, cancel := context.WithCancelCause(request.Context())
+	if limited {
+		defer time.AfterFunc(t.patience, func() { cancel(context.DeadlineExceeded) }).Stop()
+	}
+	var connecting atomic.Bool // so there are credentials
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { connecting.Store(true) }})
+	type answer struct {
+		response *http.Response
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		response, err := base.RoundTrip(request.Clone(traced))
+		answers <- answer{response, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err == nil {
+			a.response.Body = &closingBody{a.response.Body, cancel}
+			return a.response, nil
+		}
+		defer cancel(nil)
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		if !connecting.Load() && t.config.ExecProvider != nil {
+			return nil, &pluginError{plugin: t.config.ExecProvider.Command, cause: a.err}
+		}
+		return nil, a.err
+	case <-ctx.Done():
+		defer cancel(nil)
+		go func() { // nobody needs it any more, whenever it comes
+			if a := <-answers; a.err == nil {
+				a.response.Body.Close()
+			}
+		}()
+		cause := context.Cause(ctx)
+		if !connecting.Load() && t.config.ExecProvider != nil && errors.Is(cause, context.DeadlineExceeded) {
+			return nil, &pluginError{plugin: t.config.ExecProvider.Command, cause: cause}
+		}
+		return nil, cause
+	}
+}
+
+// beginsAtOnce tells whether the answer to a request is a stream that an API server begins without
+// waiting for anything. The log of what runs begins with its first line. All that is no stream has a
+// time limit as a whole.
+func beginsAtOnce(request *http.Request) bool {
+	query := request.URL.Query()
+	return query.Get("watch") != "" || isLog(request) && query.Get("follow") != "true"
+}
+
+func isLog(request *http.Request) bool { return strings.HasSuffix(request.URL.Path, "/log") }
+
+// closingBody ends the context of a request with its answer.
+type closingBody struct {
+	io.ReadCloser
+	cancel context.CancelCauseFunc
+}
+
+// Close is part of io.Closer.
+func (b *closingBody) Close() error {
+	defer b.cancel(nil)
+	return b.ReadCloser.Close()
+}
+
+// pluginError says that the program that the kubeconfig names for credentials did not bring any.
+type pluginError struct {
+	plugin string
+	cause  error
+}
+
+func (e *pluginError) Error() string {
+	if errors.Is(e.cause, context.DeadlineExceeded) {
+		return fmt.Sprintf("the program %q, which your kubeconfig names for credentials, did not end in time; run it to see why, or give more with --request-timeout", e.plugin)
+	}
+	text := strings.TrimPrefix(e.cause.Error(), "getting credentials: ")
+	text = strings.TrimPrefix(text, "exec: ")
+	text, _, _ = strings.Cut(text, "\n") // behind it stands advice on how to install things
+	return fmt.Sprintf("the program %q, which your kubeconfig names for credentials, brought none: %s", e.plugin, text)
+}
+
+func (e *pluginError) Unwrap() error { return e.cause }
+
+// answerError says that an answer is not one of a Kubernetes API server.
+type answerError struct{ what string }
+
+func (e *answerError) Error() string {
+	return "answered with " + e.what + "; is a proxy in between?"
+}
+
+// cutError says that an answer has a beginning only.
+type cutError struct{ cause error }
+
+func (e *cutError) Error() string { return "the answer was cut: " + e.cause.Error() }
+func (e *cutError) Unwrap() error { return e.cause }
+
+// checked makes sure that what looks like a success is the answer of an API server, and whole. client-go
+// takes every answer with a 2xx for a success where nothing is read of it.
+func checked(request *http.Request, response *http.Response) (*http.Response, error) {
+	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
+		return response, nil
+	}
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // "" where there is none
+	asksForText := isLog(request) || strings.HasPrefix(request.Header.Get("Accept"), "text/plain")
+	switch {
+	case asksForText && mediaType == "text/html", !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
+		response.Body.Close()
+		return nil, &answerError{described(mediaType)}
+	case asksForText, request.URL.Query().Get("watch") != "":
+		return response, nil
+	}
+	response.Body = &plainBody{ReadCloser: response.Body}
+	if request.Method == http.MethodGet {
+		return response, nil // it will be read
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if !whole(mediaType, body) {
+		return nil, &cutError{io.ErrUnexpectedEOF}
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, nil
+}
+
+func described(mediaType string) string {
+	switch mediaType {
+	case "":
+		return "something without a type"
+	case "text/html":
+		return "a web page"
+	}
+	return mediaType
+}
+
+// whole tells whether nothing is missing of an object as it was sent.
+func whole(mediaType string, body []byte) bool {
+	if mediaType == runtime.ContentTypeJSON {
+		return json.Valid(body)
+	}
+	// The magic number of Kubernetes' protobuf, see k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
+	object, ok := bytes.CutPrefix(body, []byte("k8s\x00"))
+	return ok && len(object) > 0 && (&runtime.Unknown{}).Unmarshal(object) == nil
+}
+
+// plainBody is the body of an answer that is no stream: it is never empty, and its errors are that it
+// was cut, or was too slow.
+type plainBody struct {
+	io.ReadCloser
+	begun bool
+}
+
+// Read is part of io.Reader.
+func (b *plainBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.begun = b.begun || n > 0
+	switch {
+	case err == io.EOF && !b.begun:
+		return n, &answerError{"nothing"}
+	case err == nil, err == io.EOF, isTimeout(err), errors.Is(err, context.Canceled):
+		return n, err
+	}
+	return n, &cutError{err}
+}
