@@ -41,6 +41,10 @@ test-e2e: build cluster-up ## run the tests that need a cluster, on the local on
 	@echo "== end-to-end tests on the local cluster"
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 40m -parallel 8 ./test/...
 
+.PHONY: reliability
+reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md
+	@eval "$$($(cluster) env)"; go test -count=1 -timeout 90m -parallel 24 -run '^TestFaults$$' ./test/e2e -every-fault
+
 .PHONY: test-console
 test-console: build cluster-up ## test the Console in a browser, on the local cluster; pictures are left in dist/console
 	@echo "== the Console in a browser"

@@ -82,7 +82,10 @@ func TestServer(t *testing.T) {
 		{"failing", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, []Check{{"server", Missing, "try again later"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { test.answer(w) }))
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				test.answer(w)
+			}))
 			defer server.Close()
 			config := filepath.Join(t.TempDir(), "config")
 			text := `{"apiVersion": "v1", "kind": "Config", "current-context": "c",

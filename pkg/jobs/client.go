@@ -293,6 +293,9 @@ func (r Ref) DeleteCommand() string {
 func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, error) {
 	for attempt := 1; ; attempt++ {
 		created, err := c.post(uncut, plan.job)
+		if errors.As(err, &unknownError{}) {
+			return nil, c.settle(uncut, plan, err)
+		}
 		if !apierrors.IsAlreadyExists(err) {
 			return created, err
 		}
@@ -328,9 +331,24 @@ func (c *Client) post(ctx context.Context, job *batchv1.Job, dryRun ...string) (
 	}
 	explained := c.explain(err, "create", jobsResource, "")
 	if unanswered(explained) && !neverSent(err) && len(dryRun) == 0 {
-		return nil, fmt.Errorf("%w; whether the job %s was created is unknown", explained, job.Name)
+		return nil, unknownError{explained}
 	}
 	return nil, explained
+}
+
+// unknownError says that the request to create a job got no answer, so that there may be one.
+type unknownError struct{ error }
+
+func (e unknownError) Unwrap() error { return e.error }
+
+// settle sees to it that a job that may have been created is not there. That can be done where nobody else can have
+// made one of its name.
+func (c *Client) settle(ctx context.Context, plan *Plan, err error) error {
+	if !plan.named && c.delete(ctx, plan.job.Namespace, plan.job.Name, metav1.Preconditions{}) == nil {
+		return fmt.Errorf("%w; the job was removed again", err)
+	}
+	return fmt.Errorf("%w; whether the job %s was created is unknown; if it was, remove it with: %s",
+		err, plan.job.Name, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
 }
 
 // copySecrets creates the copies, each owned by the job from its first moment on.

@@ -188,6 +188,8 @@ func (c *Client) explainStream(err error, to remote) error {
 		return c.kube.Explain(err, kube.Request{Verb: "create", Resource: to.resource(), Namespace: to.namespace, Name: to.pod})
 	case strings.Contains(text, "error stream"), strings.Contains(text, "next reader"), strings.Contains(text, "error dialing backend"):
 		return ErrCut
+	case strings.Contains(text, "empty server response"): // an answer that is no upgrade, and has no text
+		return c.kube.Explain(io.EOF, kube.Request{})
 	case strings.Contains(text, "unable to start container process: "):
 		return errors.New(startError(text))
 	case strings.HasPrefix(text, "error executing command in container: "), strings.HasPrefix(text, "Internal error occurred: "):

@@ -163,11 +163,13 @@ func describeConfigError(err error) error {
 func (c *Client) Host() string { return c.config.Host }
 
 // RESTConfig returns a copy of the connection's configuration for libraries that need one, for
-// streams: it has no time limit.
+// streams: it has no time limit but for their beginning.
 func (c *Client) RESTConfig() *rest.Config {
 	config := rest.CopyConfig(c.config)
 	config.Timeout = 0
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return newGuard(next, c.config, true) })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return newGuard(&handshake{next, c.config.Timeout}, c.config, true)
+	})
 	return config
 }
 

@@ -190,6 +190,40 @@ func beginsAtOnce(request *http.Request) bool {
 
 func isLog(request *http.Request) bool { return strings.HasSuffix(request.URL.Path, "/log") }
 
+// handshake lets a connection that is to become a stream begin in time, for libraries that bring transports of
+// their own.
+type handshake struct {
+	base     http.RoundTripper
+	patience time.Duration // 0: any
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (h *handshake) RoundTrip(request *http.Request) (*http.Response, error) {
+	if h.patience <= 0 {
+		return h.base.RoundTrip(request)
+	}
+	type answer struct {
+		response *http.Response
+		err      error
+	}
+	answers := make(chan answer, 1)
+	// Over SPDY, the end of the request's context does not end the wait for an answer.
+	go func() {
+		response, err := h.base.RoundTrip(request)
+		answers <- answer{response, err}
+	}()
+	late := time.NewTimer(h.patience)
+	defer late.Stop()
+	select {
+	case a := <-answers:
+		return a.response, a.err
+	case <-late.C:
+		return nil, context.DeadlineExceeded
+	case <-request.Context().Done():
+		return nil, context.Cause(request.Context())
+	}
+}
+
 // closingBody ends the context of a request with its answer.
 type closingBody struct {
 	io.ReadCloser
@@ -242,13 +276,13 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // "" where there is none
 	asksForText := isLog(request) || strings.HasPrefix(request.Header.Get("Accept"), "text/plain")
 	switch {
-	case asksForText && mediaType == "text/html", !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
+	case asksForText && mediaType != "text/plain", !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
 		response.Body.Close()
 		return nil, &answerError{described(mediaType)}
 	case asksForText, request.URL.Query().Get("watch") != "":
 		return response, nil
 	}
-	response.Body = &plainBody{ReadCloser: response.Body}
+	response.Body = &plainBody{ReadCloser: &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}}
 	if request.Method == http.MethodGet {
 		return response, nil // it will be read
 	}
@@ -298,7 +332,7 @@ func (b *plainBody) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF && !b.begun:
 		return n, &answerError{"nothing"}
-	case err == nil, err == io.EOF, isTimeout(err), errors.Is(err, context.Canceled):
+	case err == nil, err == io.EOF, isTimeout(err), errors.Is(err, context.Canceled), errors.As(err, new(*tooLarge)):
 		return n, err
 	}
 	return n, &cutError{err}

@@ -238,7 +238,7 @@ func faultsOfAcl(t *testing.T, o *observed) {
 		{
 			name:     "acl grant read, to one more",
 			command:  "kubectl-apolo_acl grant secret:KEY dave read",
-			requests: after("GET NS/roles/apolo:secret:KEY:read:UID", putRead),
+			requests: after(getRead, putRead),
 			prepare:  shareKey(grants.Read),
 			check: func(a *attempt) {
 				want := []string{"bob"}
@@ -270,7 +270,7 @@ func faultsOfAcl(t *testing.T, o *observed) {
 		{
 			name:     "acl ls --shared",
 			command:  "kubectl-apolo_acl ls --shared secret:KEY",
-			requests: after(),
+			requests: after(getRead),
 			prepare:  shareKey(grants.Read),
 			check:    shownOnlyIf("bob"),
 			again:    shows("bob"),

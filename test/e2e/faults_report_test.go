@@ -170,6 +170,7 @@ func TestFaults(t *testing.T) {
 			"secret": faultsOfSecret,
 			"acl":    faultsOfAcl,
 			"run":    faultsOfRun,
+			"job":    faultsOfJob,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

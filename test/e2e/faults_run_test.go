@@ -297,6 +297,114 @@ func faultsOfRun(t *testing.T, o *observed) {
 		})
 	})
 	watched.end(t, int(p.copiesMade.Load()))
+
+	// Without pods it takes less to look at what was made.
+	still := newRunPlace(t)
+	still.allowPods(t, 0)
+	testFaults(t, still, o, answers, []faultCase{
+		{
+			name: "run --detach",
+			command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
+				" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
+			requests: []string{"GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "POST NS/jobs"},
+			check:    checkJob(0),
+			again:    runAgainStill(0),
+		},
+		{
+			name: "run --detach, with another's secrets",
+			command: "kubectl-apolo_run --detach --name KEY --env X=secret:/OTHER/" + envSecret +
+				" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
+			requests: []string{
+				"GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
+				"POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
+			},
+			check: checkJob(2),
+			again: runAgainStill(2),
+		},
+	})
+	faultsOfRunAttached(t, newRunPlace(t), o)
+}
+
+// allowPods lets jobs of the namespace have so many pods that have not ended.
+func (p *place) allowPods(t *testing.T, count int) {
+	t.Helper()
+	p.cluster.kubectl(t, "admin", "-n", p.namespace, "create", "quota", "pods", fmt.Sprintf("--hard=pods=%d", count))
+}
+
+// runAgainStill is runAgain where no pod may start.
+func runAgainStill(copies int) func(*attempt) {
+	return func(a *attempt) {
+		if job := a.job(); job != nil && !ptr.Deref(job.Spec.Suspend, false) {
+			a.fails(a.command, "exists already")
+		} else {
+			a.succeeds(a.command, "KEY")
+		}
+		job := a.job()
+		if job == nil || ptr.Deref(job.Spec.Suspend, false) || len(a.copiesOf(job.UID)) != copies {
+			a.Errorf("it was run again, and there is %v", job)
+		}
+		a.succeeds("kubectl-apolo_job kill KEY", "deleted")
+	}
+}
+
+// faultsOfRunAttached strikes run while its job runs. Once the job exists, a fault is no reason to lose it, its exit
+// code, or a line of its log.
+func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
+	const job = " --quiet --name KEY --env X=secret:" + envSecret + " --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT-SLOWLY"
+	begin := []string{"GET NS/secrets/" + envSecret, "POST NS/jobs"}
+	follow := []string{"GET NS/pods", "GET NS/jobs", "GET NS/pods watch", "GET NS/jobs watch", "GET NS/pods/POD/log follow=*"}
+	var cases []faultCase
+	for name, c := range map[string]struct {
+		flags    string
+		requests []string
+	}{
+		"run":      {"", slices.Concat(begin, follow)},
+		"run --rm": {" --rm", slices.Concat(begin, follow, []string{"DELETE NS/jobs/KEY"})},
+		"run --share": {" --share bob", slices.Concat(begin, []string{
+			"POST NS/roles", "POST NS/rolebindings", "PATCH NS/jobs/KEY", "PATCH NS/roles/apolo:job:KEY:UID",
+		}, follow)},
+	} {
+		cases = append(cases, faultCase{
+			name: name, command: "kubectl-apolo_run" + c.flags + job, streams: c.requests, mayTell: name != "run",
+			check: func(a *attempt) {
+				if a.ended.code == 0 && a.ended.stdout != "both are here\n" {
+					a.Errorf("it says that it worked: %s", a.ended)
+				}
+			},
+			again: func(a *attempt) {
+				if job := a.job(); job != nil && !ptr.Deref(job.Spec.Suspend, false) {
+					a.fails(a.command, "exists already")
+					a.succeeds("kubectl-apolo_job kill KEY", "deleted")
+				}
+				if a.ended.code != 0 {
+					a.succeeds(a.command, "both are here")
+				}
+			},
+		})
+	}
+	testFaults(t, p, o, slices.Concat([]moment{cutBefore, cutAfter}, answers), cases)
+}
+
+// TestLostAnswerLeavesNoJob: where the name is one that only this call can have chosen, a job whose creation got no
+// answer is removed.
+func TestLostAnswerLeavesNoJob(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.allowPods(t, 0)
+	for _, m := range []moment{cutAfter, cutBody, half, late} {
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			tag := strings.ReplaceAll(string(m), " ", "-")
+			a := p.attempt(t, tag, fault{moment: m, nth: 1, match: func(request string) bool { return strings.HasPrefix(request, "POST ") }})
+			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--detach", "--tag", tag, "busybox:1", "--", "true")
+			if got.code != 1 || !isErrorLine(got.stderr) || !strings.HasSuffix(got.stderr, "; the job was removed again\n") || got.stdout != "" {
+				t.Error(got)
+			}
+			if left := p.list(t, jobResource, "tag.apolo.us/"+tag+"=true"); len(left) > 0 || a.sent("POST NS/jobs") != 1 {
+				t.Errorf("%d jobs are left, and the requests were %q", len(left), a.proxy.requests())
+			}
+		})
+	}
 }
 
 // TestFaultsWhileAJobRuns strikes at what run asks once the job exists. A cut connection is no reason

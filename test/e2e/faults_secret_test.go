@@ -282,8 +282,8 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			name:    "secret mv",
 			command: "kubectl-apolo_secret mv KEY-from KEY",
 			requests: []string{
-				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/roles", "GET NS/jobs",
-				"DELETE NS/secrets/KEY-from", "DELETE NS/roles", "DELETE NS/rolebindings",
+				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/jobs",
+				"DELETE NS/secrets/KEY-from", "DELETE NS/roles",
 			},
 			prepare: func(a *attempt) { a.add(a, a.key+"-from", a.oldValue) },
 			check: func(a *attempt) {

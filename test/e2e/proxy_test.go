@@ -70,7 +70,7 @@ func (m moment) afterwards() bool {
 // tooLong is how long an answer is held back from a command that waits for requestTimeout at most.
 const (
 	tooLong        = 30 * time.Second
-	requestTimeout = time.Second
+	requestTimeout = 3 * time.Second
 )
 
 // fault is what a proxy does to one command.
@@ -92,7 +92,7 @@ type proxy struct {
 	handshakes atomic.Int32         // connections that the command has made
 	hold       func(request string) // nil, or returns once the request may go on
 
-	// answer is nil, or answers in place of the server and tells whether it did.
+	// answer is nil, or answers in place of the server, where nothing is struck, and tells whether it did.
 	answer func(http.ResponseWriter, *http.Request) bool
 
 	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
@@ -192,6 +192,8 @@ func describeRequest(r *http.Request) (text string, stream bool) {
 	switch {
 	case r.URL.Query().Get("watch") != "":
 		return text + " watch", true
+	case r.Header.Get("Upgrade") != "":
+		return text, true
 	case strings.HasSuffix(path, "/log"):
 		return text + " follow=" + r.URL.Query().Get("follow"), true
 	case r.Header.Get("Upgrade") != "":
@@ -209,9 +211,6 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if p.hold != nil {
 		p.hold(text)
-	}
-	if p.answer != nil && p.answer(w, r) {
-		return
 	}
 	hit := p.meet(r, text, stream)
 	switch {
@@ -243,7 +242,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.holdBack(r) // what it leads to does not begin
 	case hit:
 		answer := httptest.NewRecorder()
-		p.upstream.ServeHTTP(answer, r) // all of it
+		p.serve(answer, r) // all of it
 		switch p.fault.moment {
 		case late:
 			p.holdBack(r)
@@ -255,7 +254,13 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		p.strike(r)
 	}
-	p.upstream.ServeHTTP(w, r)
+	p.serve(w, r)
+}
+
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
+	if p.answer == nil || !p.answer(w, r) {
+		p.upstream.ServeHTTP(w, r)
+	}
 }
 
 // isRehearsal tells whether a request would change what all tests share. The API server then only says what it

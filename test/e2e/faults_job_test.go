@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/ptr"
+)
+
+// newJobPlace has two jobs, "ended" and "running", and no room for the pod of a third.
+func newJobPlace(t *testing.T) *place {
+	t.Helper()
+	p := newPlace(t)
+	for _, command := range []string{
+		"kubectl-apolo_secret add password hunter2-secret",
+		"kubectl-apolo_run --quiet --name ended --env PASSWORD=secret:password busybox:1 -- echo it has ended",
+		"kubectl-apolo_run --quiet --detach --wait-start --name running busybox:1 -- sleep 3600",
+	} {
+		if got := runDirect(t, p.kubeconfig, strings.Fields(command)...); got.code != 0 {
+			t.Fatalf("%s: %s", command, got)
+		}
+	}
+	p.names = map[string]string{}
+	for name, job := range map[string]string{"POD1": "ended", "POD2": "running"} {
+		p.names[name] = p.cluster.kubectl(t, "admin", "-n", p.namespace, "get", "pods", "-l", "batch.kubernetes.io/job-name="+job, "-o", "jsonpath={.items[0].metadata.name}")
+	}
+	p.allowPods(t, 1)
+	return p
+}
+
+// makeJob prepares a job that does not start.
+func makeJob(a *attempt) {
+	a.Helper()
+	a.succeeds("kubectl-apolo_run --detach --name KEY --life-span 1h busybox:1 -- true", "KEY")
+	eventually(a, "the job was seen by its controller", func() bool { return a.job().Status.StartTime != nil })
+}
+
+func faultsOfJob(t *testing.T, o *observed) {
+	p := newJobPlace(t)
+	nothing := func(*attempt) {}
+	testFaults(t, p, o, slices.Concat(endings, answers), []faultCase{
+		{
+			name:     "job ls",
+			command:  "kubectl-apolo_job ls",
+			requests: []string{"GET NS/jobs", "GET NS/pods"},
+			check:    shownOnlyIf("running"),
+			again:    shows("running"),
+		},
+		{
+			name:     "job status",
+			command:  "kubectl-apolo_job status ended",
+			requests: []string{"GET NS/jobs/ended", "GET NS/pods", "GET NS/events", "GET NS/events"},
+			check:    shownOnlyIf("succeeded"),
+			again:    shows("succeeded"),
+		},
+		{
+			name:     "job logs",
+			command:  "kubectl-apolo_job logs ended",
+			requests: []string{"GET NS/jobs/ended", "GET NS/pods", "GET NS/secrets/password"},
+			streams:  []string{"GET NS/pods/POD1/log follow=false"},
+			check:    shownOnlyIf("it has ended\n"),
+			again:    shows("it has ended\n"),
+		},
+		{
+			name:     "job exec",
+			command:  "kubectl-apolo_job exec running -- echo hello",
+			requests: []string{"GET NS/jobs/running", "GET NS/pods"},
+			streams:  []string{"GET NS/pods/POD2/exec"},
+			check:    shownOnlyIf("hello"),
+			again:    shows("hello"),
+		},
+		{
+			name:     "job generate-run-command",
+			command:  "kubectl-apolo_job generate-run-command ended",
+			requests: []string{"GET NS/jobs/ended"},
+			check:    shownOnlyIf("--env PASSWORD=secret:password"),
+			again:    shows("--env PASSWORD=secret:password"),
+		},
+		{
+			name:     "job top",
+			command:  "kubectl-apolo_job top",
+			requests: []string{"GET NS/jobs", "GET NS/pods"},
+			prepare:  func(a *attempt) { a.proxy.answer = a.measure },
+			check:    shownOnlyIf("33Mi"),
+			again:    nothing, // without the proxy there is no metrics API
+		},
+		{
+			name:    "doctor",
+			command: "kubectl-apolo_doctor",
+			streams: []string{"GET /version", "POST selfsubjectreviews", "GET NS", "POST selfsubjectaccessreviews", "GET kube-system/pods", "GET /metrics"},
+			reports: true,
+			check: func(a *attempt) {
+				if a.ended.code == 0 && !strings.Contains(a.ended.stdout, "user") {
+					a.Errorf("it says that all is well: %s", a.ended)
+				}
+			},
+			again: shows("you may run jobs"),
+		},
+	})
+	own := newPlace(t) // each attempt has a job of its own here
+	own.allowPods(t, 0)
+	testFaults(t, own, o, slices.Concat(endings, answers), []faultCase{
+		{
+			name:     "job kill",
+			command:  "kubectl-apolo_job kill KEY",
+			requests: []string{"GET NS/jobs/KEY", "DELETE NS/jobs/KEY"},
+			prepare:  makeJob,
+			check: func(a *attempt) {
+				if left := a.job() != nil; left == (a.sent("DELETE NS/jobs/KEY") > 0) {
+					a.Errorf("the job is left: %v", left)
+				}
+			},
+			again: func(a *attempt) {
+				if a.sent("DELETE NS/jobs/KEY") > 0 {
+					a.fails(a.command, "there is no job")
+					a.succeeds(a.command+" --ignore-not-found", "")
+				} else {
+					a.succeeds(a.command, "deleted")
+				}
+			},
+		},
+		{
+			name:     "job bump-life-span",
+			command:  "kubectl-apolo_job bump-life-span KEY 1h",
+			requests: []string{"GET NS/jobs/KEY", "PATCH NS/jobs/KEY"},
+			prepare:  makeJob,
+			check: func(a *attempt) {
+				want := int64(3600)
+				if a.sent("PATCH NS/jobs/KEY") > 0 {
+					want = 7200
+				}
+				a.wantLifeSpan(want)
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "may run")
+				want := int64(7200)
+				if a.sent("PATCH NS/jobs/KEY") > 0 {
+					want = 10800
+				}
+				a.wantLifeSpan(want)
+				a.succeeds("kubectl-apolo_job kill KEY", "deleted")
+			},
+		},
+	})
+}
+
+func (a *attempt) wantLifeSpan(seconds int64) {
+	a.Helper()
+	var job *batchv1.Job
+	if job = a.job(); job == nil || ptr.Deref(job.Spec.ActiveDeadlineSeconds, 0) != seconds {
+		a.Errorf("its life span is not %d s: %v", seconds, job)
+	}
+}
+
+// measure answers for the metrics API, which the local cluster doesn't have.
+func (a *attempt) measure(w http.ResponseWriter, r *http.Request) bool {
+	if !strings.HasPrefix(r.URL.Path, "/apis/metrics.k8s.io/") {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	err := json.NewEncoder(w).Encode(map[string]any{
+		"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1",
+		"items": []any{map[string]any{
+			"metadata":   map[string]any{"name": a.names["POD2"]},
+			"containers": []any{map[string]any{"name": "job", "usage": map[string]any{"cpu": "12345678n", "memory": "34567Ki"}}},
+		}},
+	})
+	return err == nil
+}
