@@ -75,6 +75,9 @@ func NewClient(client *kube.Client) (*Client, error) {
 	return c, nil
 }
 
+// Now is the time by the API server's clock, as kube.Client.Now has it.
+func (c *Client) Now() time.Time { return c.kube.Now() }
+
 // ErrExists says that there is a job of the name already.
 var ErrExists = errors.New("exists already")
 

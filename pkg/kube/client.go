@@ -162,6 +162,10 @@ func describeConfigError(err error) error {
 // Host is the URL of the API server.
 func (c *Client) Host() string { return c.config.Host }
 
+// Now is the time by the API server's clock, as its last answer told it, to within a few seconds; before the first one,
+// by this machine's. What is compared with times that are in the cluster is to come from here.
+func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.transport.ahead.Load())) }
+
 // RESTConfig returns a copy of the connection's configuration for libraries that need one, for
 // streams: it has no time limit but for their beginning.
 func (c *Client) RESTConfig() *rest.Config {

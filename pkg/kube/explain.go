@@ -143,6 +143,9 @@ func (c *Client) certificateExpiry() (time.Time, bool) {
 // repeats the whole URL.
 func (c *Client) unreachable(err error) string {
 	where := fmt.Sprintf("cannot reach the cluster %q at %s: ", c.Cluster, c.Host())
+	if operation := (*net.OpError)(nil); errors.As(err, &operation) && (operation.Op == "proxyconnect" || strings.HasPrefix(operation.Op, "socks")) {
+		return where + "the proxy in between fails: " + operation.Err.Error() + "; see HTTPS_PROXY, and proxy-url in the kubeconfig"
+	}
 	var (
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError

@@ -75,6 +75,9 @@ func stream(client *Client) error {
 func zeros(sent *atomic.Int64, most int64) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/log") {
+			w.Header().Set("Content-Type", "text/plain")
+		}
 		block := []byte(strings.Repeat(" ", 1<<20))
 		for sent.Load() < most {
 			if _, err := w.Write(block); err != nil {

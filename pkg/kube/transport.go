@@ -28,9 +28,27 @@ type transport struct {
 	config   *rest.Config
 	patience time.Duration // for the beginning of a stream, and for credentials; 0: for ever
 
+	ahead atomic.Int64 // nanoseconds that the API server's clock is ahead of this machine's
+
 	lock sync.Mutex
 	base http.RoundTripper
 	used fileCredentials // that base has
+}
+
+// smallSkew is how far clocks must be apart to be told apart: the server says whole seconds, and an answer takes time.
+const smallSkew = 5 * time.Second
+
+// readClock notes how far the clocks of the API server and of this machine are apart.
+func (t *transport) readClock(answer http.Header, now time.Time) {
+	there, err := http.ParseTime(answer.Get("Date"))
+	if err != nil {
+		return
+	}
+	ahead := there.Sub(now)
+	if ahead.Abs() < smallSkew {
+		ahead = 0
+	}
+	t.ahead.Store(int64(ahead))
 }
 
 // newTransport makes the transport of a connection. config.Timeout is the patience.
@@ -55,6 +73,7 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.readClock(response.Header, time.Now())
 	return checked(request, response)
 }
 
@@ -141,6 +160,14 @@ func (t *transport) send(base http.RoundTripper, request *http.Request) (*http.R
 		defer time.AfterFunc(t.patience, func() { cancel(context.DeadlineExceeded) }).Stop()
 	}
 	var connecting atomic.Bool // so there are credentials
+	if t.patience > 0 && t.config.ExecProvider != nil {
+		// A little earlier than the request as a whole: net/http has an error of its own then.
+		defer time.AfterFunc(t.patience-t.patience/50, func() {
+			if !connecting.Load() {
+				cancel(context.DeadlineExceeded)
+			}
+		}).Stop()
+	}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { connecting.Store(true) }})
 	type answer struct {
 		response *http.Response

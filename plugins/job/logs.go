@@ -78,6 +78,9 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.earliest, err = parseSince(o.since, client.Now()); err != nil { // the log has the cluster's times
+		return err
+	}
 	out, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps)
 	if err != nil {
 		return err

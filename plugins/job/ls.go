@@ -205,10 +205,15 @@ func (o *lsOptions) run(ctx context.Context) error {
 	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags}
 	if o.watch {
 		o.GoesOn()
+		o.now = client.Now
 		return o.follow(ctx, client, options)
 	}
 	found, err := client.List(ctx, options)
 	if err != nil {
+		return err
+	}
+	o.now = client.Now // jobs have the cluster's times
+	if o.earliest, err = parseSince(o.since, o.now()); err != nil {
 		return err
 	}
 	found = o.choose(found)

@@ -65,6 +65,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.now = client.Now // a job has the cluster's times
 	if o.output.Format == "name" {
 		return o.Lines("job/" + job.Name)
 	}

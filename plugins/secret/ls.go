@@ -22,7 +22,6 @@ import (
 // lsOptions is one call of secret ls.
 type lsOptions struct {
 	*cmdline.Session
-	now func() time.Time
 
 	allNamespaces bool
 	fullURI       bool
@@ -30,7 +29,7 @@ type lsOptions struct {
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name")}
+	o := &lsOptions{Session: s, output: cmdline.NewOutput("wide", "name")}
 	return &cli.Command{
 		Name:    "ls",
 		Aliases: []string{"list"},
@@ -178,7 +177,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users use
 			if s.Owner != "" {
 				object += " (" + s.DataKey + ", of " + s.Owner + ")"
 			}
-			row = append(row, duration.HumanDuration(o.now().Sub(s.Created)), object, jobsOf(users, s))
+			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, jobsOf(users, s))
 		}
 		rows = append(rows, row)
 	}

@@ -83,7 +83,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 		{
 			name:     "job top",
 			command:  "kubectl-apolo_job top",
-			requests: []string{"GET NS/jobs", "GET NS/pods"},
+			requests: []string{"GET NS/jobs", "GET NS/pods", "GET NS/pods"},
 			prepare:  func(a *attempt) { a.proxy.answer = a.measure },
 			check:    shownOnlyIf("33Mi"),
 			again:    nothing, // without the proxy there is no metrics API

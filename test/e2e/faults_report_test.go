@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -98,25 +99,24 @@ func (o *observed) add(c faultCase, m moment, ended outcome) {
 	outcomes[columns[i].heading] = how
 }
 
-// table is what was observed.
-func (o *observed) table() string {
+// table is what was observed, with the rows of an older one for what was not.
+func (o *observed) table(older map[string]string) string {
 	var b strings.Builder
 	b.WriteString(tableIntro)
 	for _, column := range columns {
 		b.WriteString(" " + column.heading + " |")
 	}
 	b.WriteString("\n" + strings.Repeat("| --- ", len(columns)+2) + "|\n")
-	var names []string
-	for name := range o.rows {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		fmt.Fprintf(&b, "| %s | %s |", name, o.rows[name].requests)
+	lines := maps.Clone(older)
+	for name, row := range o.rows {
+		line := fmt.Sprintf("| %s | %s |", name, row.requests)
 		for _, column := range columns {
-			fmt.Fprintf(&b, " %s |", cmp.Or(o.rows[name].outcomes[column.heading], notStruck))
+			line += " " + cmp.Or(row.outcomes[column.heading], notStruck) + " |"
 		}
-		b.WriteString("\n")
+		lines[name] = line + "\n"
+	}
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		b.WriteString(lines[name])
 	}
 	return b.String()
 }
@@ -133,19 +133,21 @@ func (o *observed) report(t *testing.T) {
 	if !ok || !ended {
 		t.Fatalf("%s has no place for the table", reliabilityPage)
 	}
-	if *everyFault {
-		if err := os.WriteFile(reliabilityPage, []byte(before+tableBegins+o.table()+tableEnds+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	committed := map[string][]string{}
+	lines, committed := map[string]string{}, map[string][]string{}
 	for line := range strings.Lines(table) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
-		committed[cells[0]] = cells[1:]
+		if cells[0] != "command" && cells[0] != "---" {
+			lines[cells[0]], committed[cells[0]] = line, cells[1:]
+		}
+	}
+	if *everyFault {
+		if err := os.WriteFile(reliabilityPage, []byte(before+tableBegins+o.table(lines)+tableEnds+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
 	for name, row := range o.rows {
 		cells := committed[name]

@@ -31,7 +31,7 @@ func restart(t *testing.T, args ...string) {
 }
 
 // TestRunSurvivesRestarts counts 10,000 numbered lines while the API server is killed, is stopped in
-// good order, and the kubelet is restarted; and then looks at the exit code. Beside it job logs -f does
+// good order, etcd is killed, and the kubelet is restarted; and then looks at the exit code. Beside it job logs -f does
 // the same.
 func TestRunSurvivesRestarts(t *testing.T) {
 	c := openCluster(t)
@@ -88,7 +88,7 @@ func TestRunSurvivesRestarts(t *testing.T) {
 		follower <- string(text)
 	}()
 
-	for _, args := range [][]string{{"--kill", "apiserver"}, {"apiserver"}, {"kubelet"}} {
+	for _, args := range [][]string{{"--kill", "apiserver"}, {"apiserver"}, {"--kill", "etcd"}, {"kubelet"}} {
 		for goal := read + 300; read < goal; {
 			if !next() {
 				t.Fatalf("the log ended at line %d\n%s", read, stderr.String())
