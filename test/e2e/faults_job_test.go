@@ -69,7 +69,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 			name:     "job exec",
 			command:  "kubectl-apolo_job exec running -- echo hello",
 			requests: []string{"GET NS/jobs/running", "GET NS/pods"},
-			streams:  []string{"GET NS/pods/POD2/exec"},
+			streams:  []string{"GET NS/pods/POD2/exec websocket"},
 			check:    shownOnlyIf("hello"),
 			again:    shows("hello"),
 		},

@@ -282,7 +282,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			name:    "secret mv",
 			command: "kubectl-apolo_secret mv KEY-from KEY",
 			requests: []string{
-				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/jobs",
+				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/jobs", "GET NS/roles",
 				"DELETE NS/secrets/KEY-from", "DELETE NS/roles",
 			},
 			prepare: func(a *attempt) { a.add(a, a.key+"-from", a.oldValue) },

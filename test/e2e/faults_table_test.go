@@ -243,7 +243,7 @@ func (c *faultCase) targets(m moment) (all []int) {
 		all = append(all, n)
 	}
 	for n, request := range c.streams {
-		switch exec := strings.HasSuffix(request, "/exec"); {
+		switch exec := strings.HasSuffix(request, "/exec websocket"); {
 		case m == half, exec && m.afterwards() && m != late, m == late && strings.HasSuffix(request, "follow=*"):
 			continue // these have no whole answer, or one that may begin at any time
 		}

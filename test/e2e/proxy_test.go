@@ -192,8 +192,6 @@ func describeRequest(r *http.Request) (text string, stream bool) {
 	switch {
 	case r.URL.Query().Get("watch") != "":
 		return text + " watch", true
-	case r.Header.Get("Upgrade") != "":
-		return text, true
 	case strings.HasSuffix(path, "/log"):
 		return text + " follow=" + r.URL.Query().Get("follow"), true
 	case r.Header.Get("Upgrade") != "":
