@@ -62,7 +62,7 @@ func list(ctx context.Context, client *kube.Client, core *rest.RESTClient, names
 // gets is overwritten by the next.
 //
 // The types of Kubernetes would read all of every object, half of which is about who wrote which field when
-// (managedFields): a thousand then took 2 MB more memory (docs/decisions/0012).
+// (managedFields): a thousand then took 2 MB more memory (docs/decisions/0013).
 func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err error) {
 	encoded, ok := bytes.CutPrefix(body, protobufPrefix)
 	if !ok {
