@@ -16,6 +16,12 @@ platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 # Pinned: a new release of a linter must not break an old commit.
 staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+gosec       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
+# What is known today breaks no commit of yesterday: 'make audit VULNDB=golang.org/x/vulndb@latest' looks at the newest.
+VULNDB      ?= golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
+
+# The toolchain that go.mod names, with its security fixes, also where Debian's Go or an image keeps to its own.
+export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
 
@@ -28,7 +34,7 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint build test-unit web-test test-e2e test-console ## install what is missing and run every test, but for those of releases
+test: lint audit build test-unit web-test test-e2e test-console ## install what is missing and run every test, but for those of releases
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no cluster
@@ -154,9 +160,18 @@ lint: tools ## gofmt, vet, staticcheck, shellcheck and the rules of this reposit
 	@echo "== linters"
 	@test/lint.sh $(staticcheck)
 
-.PHONY: vulncheck
-vulncheck: ## look for known vulnerabilities (needs https://vuln.go.dev)
-	go run $(govulncheck) ./...
+.PHONY: audit
+audit: ## look for known vulnerabilities in what is linked, and for weaknesses in the code
+	@echo "== govulncheck and gosec"
+	@test/audit.sh $(govulncheck) $(VULNDB) $(gosec)
+
+.PHONY: licenses
+licenses: ## write docs/licenses.md, what of others is in the binaries
+	@go run ./plugins/internal/licenses docs/licenses.md
+
+.PHONY: license-texts
+license-texts: web ## write the texts of these licences, for releases
+	@go run ./plugins/internal/licenses -texts .cache/licenses/THIRD_PARTY_LICENSES.md
 
 .PHONY: tools
 tools: ## install the Debian packages that the tests need

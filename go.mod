@@ -2,6 +2,8 @@ module github.com/neuro-inc/kubectl-apolo
 
 go 1.26.0
 
+toolchain go1.26.11
+
 // Some npm packages bring Go files along.
 ignore node_modules
 
@@ -16,6 +18,7 @@ require (
 	github.com/distribution/reference v0.6.0
 	github.com/fatih/color v1.18.0
 	github.com/google/go-containerregistry v0.22.1
+	github.com/google/licensecheck v0.3.1
 	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
 	github.com/klauspost/compress v1.20.3
 	github.com/moby/term v0.5.2

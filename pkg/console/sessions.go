@@ -156,7 +156,7 @@ func (s *sessions) remove(key fingerprint) {
 // cookie makes the session's cookie; an empty id removes it. Browsers send cookies to all ports of a
 // host, so that the name has the port: two consoles at once don't log each other out.
 func cookie(name, id string, secure bool) http.Cookie {
-	made := http.Cookie{Name: name, Value: id, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode}
+	made := http.Cookie{Name: name, Value: id, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode} // #nosec G124 -- without TLS, on the loopback address, Secure would lose it
 	if id == "" {
 		made.MaxAge = -1
 	}

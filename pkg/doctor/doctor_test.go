@@ -117,3 +117,14 @@ func answerVersion(w http.ResponseWriter, number string, now time.Time) {
 	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 	_ = json.NewEncoder(w).Encode(map[string]string{"gitVersion": number})
 }
+
+func FuzzEncryptionSign(f *testing.F) {
+	f.Add(`apiserver_storage_transformation_operations_total{transformer_prefix="k8s:enc:aescbc:v1:key1:"} 1` + "\n")
+	f.Add("apiserver_encryption_config_controller_last_config_info{}")
+	f.Fuzz(func(t *testing.T, metrics string) {
+		sign, err := encryptionSign(strings.NewReader(metrics))
+		if err != nil || !strings.Contains(metrics, sign) {
+			t.Errorf("%q has the sign %q, %v", metrics, sign, err)
+		}
+	})
+}

@@ -587,3 +587,52 @@ func TestCopyLogTellsMessagesOfTheNode(t *testing.T) {
 		t.Errorf("out %q, notices %q", out.String(), notices)
 	}
 }
+
+// FuzzCopyLog gives any bytes for a log, in pieces of any size: nothing depends on the size, nothing is made up, and it
+// comes to an end.
+func FuzzCopyLog(f *testing.F) {
+	f.Add([]byte("2026-01-01T00:00:00.000000001Z a\n2026-01-01T00:00:00.000000002Z b\n"), 3)
+	f.Add([]byte("2026-01-01T00:00:02Z a\n2026-01-01T00:00:00Z steps back\nno time\n\n \n"), 1)
+	f.Add([]byte(nodeMessage+" for x\n2026-01-01T00:00:00Z"), 7)
+	f.Fuzz(func(t *testing.T, data []byte, size int) {
+		if len(data) > 1<<12 {
+			return
+		}
+		read := func(size int) (string, []string) {
+			var out strings.Builder
+			var notices []string
+			source := sourceFunc(func(part LogPart) (io.ReadCloser, error) {
+				return io.NopCloser(&pieces{data: data, size: size}), nil
+			})
+			ended := make(chan struct{})
+			close(ended)
+			if err := copyLog(context.Background(), source, ended, &out, func(text string) { notices = append(notices, text) }, LogOptions{}); err != nil {
+				t.Errorf("%q: %v", data, err)
+			}
+			return out.String(), notices
+		}
+		whole, notices := read(len(data) + 1)
+		again, noticesAgain := read(1 + size&63)
+		if whole != again || !slices.Equal(notices, noticesAgain) {
+			t.Errorf("%q is %q %q, and in pieces %q %q", data, whole, notices, again, noticesAgain)
+		}
+		if len(whole) > len(data) {
+			t.Errorf("%q became more: %q", data, whole)
+		}
+	})
+}
+
+// pieces reads so many bytes at once.
+type pieces struct {
+	data []byte
+	size int
+}
+
+func (p *pieces) Read(to []byte) (int, error) {
+	if len(p.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(to[:min(p.size, len(to))], p.data)
+	p.data = p.data[n:]
+	return n, nil
+}

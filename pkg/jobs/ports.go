@@ -73,7 +73,7 @@ func ListenPorts(pairs []PortPair) (*Ports, error) {
 			return nil, fmt.Errorf("port %d of this machine can't be opened: %w", p.Pairs[i].Local, plainListenError(err))
 		}
 		p.listeners = append(p.listeners, listeners)
-		p.Pairs[i].Local = uint16(listeners[0].Addr().(*net.TCPAddr).Port)
+		p.Pairs[i].Local = uint16(listeners[0].Addr().(*net.TCPAddr).Port) // #nosec G115 -- a port of TCP
 	}
 	return p, nil
 }

@@ -481,7 +481,7 @@ func seconds(d time.Duration) *int64 {
 
 func seconds32(d time.Duration) *int32 {
 	if s := seconds(d); s != nil {
-		return ptr.To(int32(min(*s, 1<<31-1)))
+		return ptr.To(int32(min(*s, 1<<31-1))) // #nosec G115 -- it is the minimum
 	}
 	return nil
 }

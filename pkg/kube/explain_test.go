@@ -10,8 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 )
@@ -64,4 +66,20 @@ func TestExplainKeepsTheEndOfTheContext(t *testing.T) {
 	if got := client.Explain(nil, Request{}); got != nil {
 		t.Errorf("nil became %v", got)
 	}
+}
+
+func FuzzExplain(f *testing.F) {
+	f.Add("no", "Forbidden", "secrets", int32(403))
+	f.Add(strings.Repeat("é", longestMessage), "", "", int32(500))
+	client := &Client{Cluster: "prod", config: &rest.Config{Host: "https://api.example.com"}}
+	f.Fuzz(func(t *testing.T, message, reason, kind string, code int32) {
+		status := &apierrors.StatusError{ErrStatus: metav1.Status{Message: message, Reason: metav1.StatusReason(reason), Code: code, Details: &metav1.StatusDetails{Kind: kind}}}
+		sentence := client.Explain(status, Request{Verb: "get", Resource: "secrets", Namespace: "n"}).Error()
+		if sentence == "" || len(sentence) > longestMessage+200 {
+			t.Errorf("%q", sentence)
+		}
+		if utf8.ValidString(message) && !utf8.ValidString(sentence) {
+			t.Errorf("a letter was cut in %q", sentence)
+		}
+	})
 }

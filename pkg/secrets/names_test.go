@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -52,6 +53,38 @@ func FuzzObjectName(f *testing.F) {
 		}
 		if name := ObjectName(key); len(validation.IsDNS1123Subdomain(name)) > 0 {
 			t.Errorf("ObjectName(%q) = %q, which Kubernetes refuses", key, name)
+		}
+	})
+}
+
+func TestKeyOf(t *testing.T) {
+	for name, test := range map[string]struct{ object, annotation, want string }{
+		"as it was stored":              {"key", "key", "key"},
+		"a key that is no name":         {ObjectName("MY_KEY"), "MY_KEY", "MY_KEY"},
+		"without an annotation":         {"key", "", "key"},
+		"pretending to be another":      {"key", "db-password", "key"},
+		"pretending to be a hashed one": {"key", "MY_KEY", "key"},
+		"with a line end":               {ObjectName("a\nb"), "a\nb", ObjectName("a\nb")},
+		"with an escape sequence":       {ObjectName("\x1b[31m"), "\x1b[31m", ObjectName("\x1b[31m")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := &metav1.ObjectMeta{Name: test.object, Annotations: map[string]string{AnnotationKey: test.annotation}}
+			if got := keyOf(object); got != test.want {
+				t.Errorf("keyOf = %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func FuzzKeyOf(f *testing.F) {
+	f.Add("key", "other")
+	f.Add("my-key-1", "MY_KEY")
+	f.Fuzz(func(t *testing.T, object, annotation string) {
+		for _, name := range []string{object, ObjectName(annotation)} {
+			key := keyOf(&metav1.ObjectMeta{Name: name, Annotations: map[string]string{AnnotationKey: annotation}})
+			if key != name && (Validate(key, nil) != nil || ObjectName(key) != name) {
+				t.Errorf("the Secret %q with the annotation %q passes for %q", name, annotation, key)
+			}
 		}
 	})
 }

@@ -79,7 +79,7 @@ func binaries(path string) map[string]string {
 				continue
 			}
 			full := filepath.Join(folder, file.Name())
-			if info, err := os.Stat(full); err == nil && !info.IsDir() && (runtime.GOOS == "windows" || info.Mode()&0o111 != 0) {
+			if info, err := os.Stat(full); err == nil && !info.IsDir() && (runtime.GOOS == "windows" || info.Mode()&0o111 != 0) { // #nosec G703 -- looks for our programs on PATH
 				found[name] = full
 			}
 		}

@@ -62,7 +62,7 @@ func (o *portForwardOptions) run(ctx context.Context) error {
 	if len(o.pairs) == 0 {
 		for _, port := range r.container().Ports {
 			if port.Name == jobs.HTTPPortName {
-				o.pairs = []jobs.PortPair{{Remote: uint16(port.ContainerPort)}}
+				o.pairs = []jobs.PortPair{{Remote: uint16(port.ContainerPort)}} // #nosec G115 -- the API server takes ports only
 			}
 		}
 		if len(o.pairs) == 0 {

@@ -52,7 +52,7 @@ func (o *options) completeAttached() (err error) {
 // openPorts opens the local ports before there is a job: where one is in use, nothing has happened.
 func (o *options) openPorts() (err error) {
 	pairs := o.pairs
-	browsed := uint16(o.spec.HTTPPort)
+	browsed := uint16(o.spec.HTTPPort) // #nosec G115 -- was checked to be a port
 	if o.browse && !slices.ContainsFunc(pairs, func(pair jobs.PortPair) bool { return pair.Remote == browsed }) {
 		pairs = append(pairs, jobs.PortPair{Remote: browsed})
 	}

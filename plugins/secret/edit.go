@@ -136,7 +136,7 @@ const patience = 5 * time.Second
 // runEditor waits for the editor. A Ctrl-C is the editor's alone, and what is to end this process ends the editor
 // first.
 func (o *editOptions) runEditor(editor []string, file string, arrived <-chan os.Signal) error {
-	command := exec.Command(editor[0], append(editor[1:], file)...)
+	command := exec.Command(editor[0], append(editor[1:], file)...) // #nosec G204 -- the user's own $EDITOR
 	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("cannot start the editor %s: %w", editor[0], err)
@@ -246,7 +246,7 @@ func newDraft(key string, value []byte) (d *draft, err error) {
 func (d *draft) path() string { return filepath.Join(d.folder, d.name) }
 
 func (d *draft) read() ([]byte, error) {
-	file, err := os.Open(d.path())
+	file, err := os.Open(d.path()) // #nosec G304 -- in a folder of our own
 	if err != nil {
 		return nil, fmt.Errorf("the editor has left no file: %w", withoutPath(err))
 	}
@@ -262,7 +262,7 @@ func (d *draft) wipe() {
 			return nil
 		}
 		overwriteFile(path)
-		_ = os.Remove(path) // nothing more can be done about what can't be removed
+		_ = os.Remove(path) // #nosec G122 -- nobody else can write to the folder; nothing more can be done about what can't be removed
 		return nil
 	})
 	if !d.keep {
@@ -271,7 +271,7 @@ func (d *draft) wipe() {
 }
 
 func overwriteFile(path string) {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) // #nosec G304 -- in a folder of our own
 	if err != nil {
 		return
 	}

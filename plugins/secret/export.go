@@ -288,7 +288,7 @@ func (o *exportOptions) writeFolder(found []exported) (err error) {
 
 // writeNew writes a file that must not be there, for its owner alone.
 func writeNew(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- where the user wants it, and new
 	if err != nil {
 		return err
 	}

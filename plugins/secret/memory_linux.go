@@ -13,7 +13,7 @@ func memoryFolder() (path string, inMemory bool) {
 		if path == "" || unix.Statfs(path, &system) != nil || unix.Access(path, unix.W_OK|unix.X_OK) != nil {
 			continue
 		}
-		if kind := uint32(system.Type); kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC {
+		if kind := uint32(system.Type); kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC { // #nosec G115 -- these numbers have 32 bits
 			return path, true
 		}
 	}

@@ -89,7 +89,7 @@ func readEnvFile(in io.Reader, path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		file, err := os.Open(path)
+		file, err := os.Open(path) // #nosec G304 -- the file that the user names
 		if err != nil {
 			return "", unreadable(path, err)
 		}

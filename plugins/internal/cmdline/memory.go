@@ -30,7 +30,7 @@ func withinMemory(limit uint64, errOut io.Writer, run func() int) int {
 		case <-ticker.C:
 			runtime.ReadMemStats(&stats)
 			if stats.Sys-stats.HeapReleased > limit {
-				fmt.Fprintf(errOut, "error: this takes more than %d MiB of memory: the API server answers with too much; is a proxy in between?\n", limit>>20)
+				fmt.Fprintf(errOut, "error: this takes more than %d MiB of memory: the API server answers with too much, or a file is too large\n", limit>>20)
 				return ExitFailed
 			}
 		}

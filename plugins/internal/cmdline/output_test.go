@@ -104,3 +104,14 @@ func FuzzColumns(f *testing.F) {
 		_, _ = printed(t, o.typed) // must not panic
 	})
 }
+
+func FuzzColumnsFile(f *testing.F) {
+	f.Add("A B\n.a {.b[0].c}\n")
+	f.Add("A\n\n.a")
+	f.Fuzz(func(t *testing.T, content string) {
+		c, err := newColumnsOfFile(content)
+		if err == nil && (len(c.headings) == 0 || len(c.headings) != len(c.paths)) {
+			t.Errorf("%q has %d headings and %d paths", content, len(c.headings), len(c.paths))
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestTableLooksLikeApolo(t *testing.T) {
@@ -68,4 +69,24 @@ func TestTableWithoutRows(t *testing.T) {
 	if want := "\n  KEY\n╶─────╴\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
+}
+
+// FuzzTable: a row is a line, whatever is in its cells, and nothing in them reaches the terminal as it is.
+func FuzzTable(f *testing.F) {
+	f.Add("a\nb", "\x1b[31m\r")
+	f.Add("\u202e", "wide 日本 \xff")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		var out bytes.Buffer
+		if err := Table(&out, []string{"A", "B"}, [][]string{{a, b}, {b, a}}); err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(out.String(), "\n"); lines != 5 {
+			t.Errorf("%d lines: %q", lines, out.String())
+		}
+		for _, r := range strings.ReplaceAll(out.String(), "\n", "") {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%U is shown as it is: %q", r, out.String())
+			}
+		}
+	})
 }

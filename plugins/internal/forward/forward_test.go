@@ -40,3 +40,13 @@ func TestBrowserCommand(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParsePairs(f *testing.F) {
+	f.Add("8080:80", ":81")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		pairs, err := ParsePairs([]string{a, b})
+		if err == nil && (pairs[0].Remote == 0 || pairs[1].Remote == 0 || pairs[0].Local != 0 && pairs[0].Local == pairs[1].Local) {
+			t.Errorf("%q and %q are %v", a, b, pairs)
+		}
+	})
+}

@@ -55,7 +55,7 @@ func write(docs, man string) error {
 	if (docs == "") == (man == "") {
 		return errors.New("name one folder: FOLDER for Markdown, or -man FOLDER")
 	}
-	if err := os.MkdirAll(docs+man, 0o755); err != nil {
+	if err := os.MkdirAll(docs+man, 0o755); err != nil { // #nosec G301 -- for everybody to read
 		return err
 	}
 	if man != "" {
@@ -72,7 +72,7 @@ func write(docs, man string) error {
 		if man != "" {
 			file, text = filepath.Join(man, "kubectl-apolo-"+p.name+".1"), manual(p.name, commands)
 		}
-		if err := os.WriteFile(file, text, 0o644); err != nil {
+		if err := os.WriteFile(file, text, 0o644); err != nil { // #nosec G306 -- for everybody to read
 			return err
 		}
 	}
@@ -180,8 +180,8 @@ func writeOverview(folder string) error {
 	fmt.Fprintf(&b, "%% KUBECTL-APOLO 1\n\n# NAME\n\nkubectl-apolo, apolo - %s\n\n# DESCRIPTION\n\n```\n%s\n```\n\n# SEE ALSO\n\nkubectl(1)", summary, strings.TrimSpace(rest))
 	writeSiblings(&b, "")
 	return errors.Join(
-		os.WriteFile(filepath.Join(folder, "kubectl-apolo.1"), md2man.Render(b.Bytes()), 0o644),
-		os.WriteFile(filepath.Join(folder, "apolo.1"), []byte(".so man1/kubectl-apolo.1\n"), 0o644))
+		os.WriteFile(filepath.Join(folder, "kubectl-apolo.1"), md2man.Render(b.Bytes()), 0o644),     // #nosec G306 -- for everybody to read
+		os.WriteFile(filepath.Join(folder, "apolo.1"), []byte(".so man1/kubectl-apolo.1\n"), 0o644)) // #nosec G306 -- for everybody to read
 }
 
 func lower(text string) string { return strings.ToLower(text[:1]) + text[1:] }
