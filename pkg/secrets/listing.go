@@ -194,10 +194,10 @@ func fields(message []byte, each func(number uint64, value []byte) error) error 
 			size = 4
 		case 2:
 			length, n := binary.Uvarint(message)
-			if n <= 0 || length > uint64(len(message)-n) {
+			if n <= 0 || length > uint64(len(message)-n) { // #nosec G115 -- n bytes of the message were read
 				return errMalformed
 			}
-			if err := each(tag>>3, message[n:n+int(length)]); err != nil {
+			if err := each(tag>>3, message[n:n+int(length)]); err != nil { // #nosec G115 -- no more than the message has
 				return err
 			}
 			size = uint64(n) + length
