@@ -205,7 +205,7 @@ krew uninstall apolo
 deb=$dist/kubectl-apolo_${version}_linux_amd64.deb
 rpm=$dist/kubectl-apolo_${version}_linux_amd64.rpm
 binaries=$(tar -tf "$(archive_of apolo)" | grep ^kubectl | sort)
-# What a package should bring: binaries, links for completion and Apolo's own name, manual pages, the licence.
+# What a package should bring: binaries, links for completion and Apolo's own name, manual pages, licences.
 wanted=$({
   sed -n 's|^kubectl-apolo|/usr/bin/&|p' <<<"$binaries"
   echo /usr/bin/apolo
@@ -213,6 +213,7 @@ wanted=$({
   sed -n 's|_|-|; s|^kubectl-apolo.*|/usr/share/man/man1/&.1.gz|p' <<<"$binaries"
   echo /usr/share/man/man1/apolo.1.gz
   echo /usr/share/doc/kubectl-apolo/copyright
+  echo /usr/share/doc/kubectl-apolo/THIRD_PARTY_LICENSES.md
 } | sort)
 
 # as_installed ROOT: the files below it are whole, and do what they should.

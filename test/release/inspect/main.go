@@ -201,7 +201,7 @@ func (i *inspection) checkArchive(name, bundle string, p platform, seen map[stri
 	if err != nil {
 		return err
 	}
-	want := []string{"LICENSE"}
+	want := []string{"LICENSE", "THIRD_PARTY_LICENSES.md"}
 	if bundle == "kubectl-apolo" {
 		want = append(want, "README.md")
 	}
