@@ -34,7 +34,7 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint audit build test-unit web-test test-e2e test-console ## install what is missing and run every test, but for those of releases
+test: lint build test-unit web-test test-e2e test-console audit ## install what is missing and run every test, but for those of releases
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no cluster
