@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
@@ -19,6 +20,11 @@ import (
 // partialObjectMetadataList is partialObjectMetadata for a list.
 const partialObjectMetadataList = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
 	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+// listKind is what the API server calls such a list.
+const listKind = "PartialObjectMetadataList"
+
+var errOtherKind = errors.New("not a list of metadata")
 
 // protobufPrefix is how the API server begins what it writes as protobuf (k8s.io/apimachinery/pkg/runtime/serializer/protobuf).
 var protobufPrefix = []byte("k8s\x00")
@@ -70,6 +76,9 @@ func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err
 		if err := json.Unmarshal(body, &list); err != nil {
 			return "", err
 		}
+		if list.Kind != listKind {
+			return "", errOtherKind
+		}
 		for i := range list.Items {
 			if !each(&list.Items[i].ObjectMeta) {
 				break
@@ -79,10 +88,18 @@ func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err
 	}
 	// The numbers are those of runtime.Unknown, PartialObjectMetadataList, PartialObjectMetadata and ObjectMeta in
 	// the generated.proto of k8s.io/apimachinery.
+	var kind runtime.TypeMeta
 	object := metav1.ObjectMeta{Labels: map[string]string{}, Annotations: map[string]string{}}
 	err = fields(encoded, func(number uint64, unknown []byte) error {
-		if number != 2 { // raw
+		switch number {
+		case 1: // typeMeta
+			return kind.Unmarshal(unknown)
+		case 2: // raw
+		default:
 			return nil
+		}
+		if kind.Kind != listKind {
+			return errOtherKind
 		}
 		return fields(unknown, func(number uint64, value []byte) error {
 			switch number {

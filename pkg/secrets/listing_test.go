@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ func sampleList() *metav1.PartialObjectMetadataList {
 		return metav1.PartialObjectMetadata{ObjectMeta: meta}
 	}
 	return &metav1.PartialObjectMetadataList{
+		TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: listKind},
 		ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: "next page"},
 		Items: []metav1.PartialObjectMetadata{
 			object(metav1.ObjectMeta{Name: ObjectName("Own"), Namespace: "team", UID: "1", ResourceVersion: "5", Generation: 3, CreationTimestamp: at, ManagedFields: managed,
@@ -36,7 +38,7 @@ func encodedList(t testing.TB, list *metav1.PartialObjectMetadataList) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unknown := runtime.Unknown{TypeMeta: runtime.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "PartialObjectMetadataList"}, Raw: raw}
+	unknown := runtime.Unknown{TypeMeta: runtime.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: listKind}, Raw: raw}
 	body, err := unknown.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +73,31 @@ func TestReadList(t *testing.T) {
 		calls := 0
 		if _, err := readList(body, func(*metav1.ObjectMeta) bool { calls++; return false }); err != nil || calls != 1 {
 			t.Errorf("%s: %v, %d calls after the first said that it is enough", name, err, calls)
+		}
+	}
+}
+
+// Another kind of object has other fields under the same numbers.
+func TestReadListOfAnotherKind(t *testing.T) {
+	raw, err := sampleList().Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := runtime.Unknown{TypeMeta: runtime.TypeMeta{APIVersion: "v1", Kind: "List"}, Raw: raw}
+	encoded, err := unknown.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string][]byte{
+		"protobuf": append(append([]byte{}, protobufPrefix...), encoded...),
+		"JSON":     []byte(`{"apiVersion": "v1", "kind": "List", "items": [{"metadata": {"name": "a"}}]}`),
+		"nothing":  []byte(`{}`),
+	} {
+		if _, err := readList(body, func(*metav1.ObjectMeta) bool {
+			t.Errorf("%s: an object was read", name)
+			return true
+		}); !errors.Is(err, errOtherKind) {
+			t.Errorf("%s: error: %v", name, err)
 		}
 	}
 }

@@ -131,25 +131,26 @@ func TestHostileServer(t *testing.T) {
 		memory  int64
 		handler http.HandlerFunc
 		lists   bool // only what lists can be attacked
+		waits   bool // the command waits for its time limit, and leaves the processor to others
 	}{
 		{"an answer without an end", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			flood(w, " ")
-		}, false},
+		}, false, false},
 		{"a string without an end", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"kind": "`)
 			flood(w, "x")
-		}, false},
+		}, false, false},
 		{"a compressed answer that is large", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Content-Encoding", "gzip")
 			compressed, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
 			flood(compressed, " ")
-		}, false},
-		{"millions of empty objects in JSON", extremeMemory, func(w http.ResponseWriter, r *http.Request) { items(w, false) }, false},
-		{"millions of empty objects in protobuf", extremeMemory, func(w http.ResponseWriter, r *http.Request) { items(w, true) }, false},
-		{"no answer", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, false},
+		}, false, false},
+		{"millions of empty objects in JSON", extremeMemory, func(w http.ResponseWriter, r *http.Request) { items(w, false) }, false, false},
+		{"millions of empty objects in protobuf", extremeMemory, func(w http.ResponseWriter, r *http.Request) { items(w, true) }, false, false},
+		{"no answer", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, false, true},
 		{"a byte now and then", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			ticker := time.NewTicker(20 * time.Millisecond)
@@ -163,39 +164,39 @@ func TestHostileServer(t *testing.T) {
 					return
 				}
 			}
-		}, false},
+		}, false, true},
 		{"nonsense as JSON", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, strings.Repeat("[", 1<<20))
-		}, false},
+		}, false, false},
 		{"nonsense as protobuf", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf")
 			_, _ = io.WriteString(w, "k8s\x00\x0a\xff\xff\xff\xff\x0f\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\x1b[31m")
-		}, false},
+		}, false, false},
 		{"a page for people", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<script>alert(1)</script>")
-		}, false},
+		}, false, false},
 		{"an error of 20 MB with escapes", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": longWords})
-		}, false},
+		}, false, false},
 		{"overloaded until the end of time", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "1000000000")
 			w.WriteHeader(http.StatusTooManyRequests)
-		}, false},
+		}, false, true},
 		{"sent on elsewhere", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
-		}, false},
+		}, false, false},
 		{"sent on in a circle", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
-		}, false},
+		}, false, false},
 		{"the same page again and again", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			kind := map[bool]string{true: "PartialObjectMetadataList", false: "List"}[strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList")]
 			_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": map[string]any{"continue": "again"}, "items": []any{}})
-		}, true},
+		}, true, false},
 	} {
 		for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 			t.Run(attack.name+", "+version, func(t *testing.T) {
@@ -209,8 +210,10 @@ func TestHostileServer(t *testing.T) {
 					}
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						slots <- struct{}{}
-						defer func() { <-slots }()
+						if !attack.waits {
+							slots <- struct{}{}
+							defer func() { <-slots }()
+						}
 						ended := runMeasured(t, kubeconfig, append(command, "--request-timeout", "1s")...)
 						checkRefusal(t, ended, attack.memory)
 					})
@@ -282,6 +285,7 @@ func fakeJob(logs, watch http.HandlerFunc) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case strings.HasSuffix(path, "/log"):
+			w.Header().Set("Content-Type", "text/plain")
 			logs(w, r)
 		case r.URL.Query().Get("watch") != "":
 			watch(w, r)
