@@ -214,7 +214,8 @@ func TestHostileServer(t *testing.T) {
 							slots <- struct{}{}
 							defer func() { <-slots }()
 						}
-						ended := runMeasured(t, kubeconfig, append(command, "--request-timeout", "1s")...)
+						bounded := append([]string{command[0], "--request-timeout", "1s"}, command[1:]...) // in front of any "--"
+						ended := runMeasured(t, kubeconfig, bounded...)
 						checkRefusal(t, ended, attack.memory)
 					})
 				}
