@@ -283,7 +283,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			command: "kubectl-apolo_secret mv KEY-from KEY",
 			requests: []string{
 				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/jobs", "GET NS/roles",
-				"DELETE NS/secrets/KEY-from", "DELETE NS/roles",
+				"DELETE NS/secrets/KEY-from",
 			},
 			prepare: func(a *attempt) { a.add(a, a.key+"-from", a.oldValue) },
 			check: func(a *attempt) {
