@@ -61,8 +61,22 @@ func newTransport(config *rest.Config) (*transport, error) {
 	return &transport{config: config, patience: config.Timeout, base: base, used: used}, nil
 }
 
-// RoundTrip is part of http.RoundTripper.
+// maxCuts is how often the same read is tried again because its answer broke off.
+const maxCuts = 2
+
+// RoundTrip is part of http.RoundTripper. client-go sends a read again whose connection ended before the answer
+// began; what broke off later is sent again here.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	for cuts := 0; ; cuts++ {
+		response, err := t.try(request)
+		if cuts == maxCuts || request.Method != http.MethodGet || !errors.As(err, new(*cutError)) {
+			return response, err
+		}
+	}
+}
+
+// try sends a request once, or a second time with newer credentials, and checks the answer.
+func (t *transport) try(request *http.Request) (*http.Response, error) {
 	t.lock.Lock()
 	base := t.base
 	t.lock.Unlock()
@@ -310,18 +324,18 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 		return response, nil
 	}
 	response.Body = &plainBody{ReadCloser: &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}}
-	if request.Method == http.MethodGet {
-		return response, nil // it will be read
-	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
+	var body bytes.Buffer
+	if known := response.ContentLength; known > 0 && known <= maxAnswer {
+		body.Grow(int(known) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(response.Body); err != nil {
 		return nil, err
 	}
-	if !whole(mediaType, body) {
+	if request.Method != http.MethodGet && !whole(mediaType, body.Bytes()) { // who gets something reads it
 		return nil, &cutError{io.ErrUnexpectedEOF}
 	}
-	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.Body = io.NopCloser(&body)
 	return response, nil
 }
 

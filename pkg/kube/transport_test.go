@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +54,45 @@ func TestWhatIsNoAnswer(t *testing.T) {
 			err := deleteMetadata(client)
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestWhatBreaksOff has a server break off the first answers in the middle. A read is sent again, up to a limit; what
+// changes something is not, since nobody knows whether it did.
+func TestWhatBreaksOff(t *testing.T) {
+	const object = `{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "s"}}`
+	for name, test := range map[string]struct {
+		send       func(*Client) error
+		broken     int32 // answers
+		wantAsked  int32
+		wantFailed bool
+	}{
+		"a read, once":        {getMetadata, 1, 2, false},
+		"a read, a few times": {getMetadata, maxCuts, maxCuts + 1, false},
+		"a read, for ever":    {getMetadata, 1000, maxCuts + 1, true},
+		"a deletion, once":    {deleteMetadata, 1, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			client, _ := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if asked.Add(1) > test.broken {
+					fmt.Fprint(w, object)
+					return
+				}
+				w.Header().Set("Content-Length", strconv.Itoa(len(object)))
+				fmt.Fprint(w, object[:40])
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}), "")
+			err := test.send(client)
+			if (err != nil) != test.wantFailed || err != nil && !strings.Contains(err.Error(), "the connection was cut; try again") {
+				t.Errorf("got %v", err)
+			}
+			if asked.Load() != test.wantAsked {
+				t.Errorf("asked %d times and not %d", asked.Load(), test.wantAsked)
 			}
 		})
 	}

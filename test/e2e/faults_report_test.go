@@ -38,6 +38,7 @@ type column struct {
 
 var columns = []column{
 	{"cut before", []moment{cutBefore}},
+	{"cut within", []moment{cutBody}},
 	{"cut after", []moment{cutAfter}},
 	{"10 s, within the limit", []moment{slow}},
 	{"beyond the limit", []moment{late}},
@@ -45,7 +46,7 @@ var columns = []column{
 	{"500, 503", []moment{failing, away}},
 	{"409", []moment{conflict}},
 	{"401", []moment{stranger}},
-	{"half an answer", []moment{cutBody, half}},
+	{"half an answer", []moment{half}},
 	{"web page, nothing", []moment{webPage, emptyBody, badGateway}},
 }
 

@@ -281,8 +281,15 @@ func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault)
 			known := a.known(request)
 			return known == struck || open && strings.HasPrefix(known, beginning)
 		}
-	default:
+	default: // which of those that go at the same time comes first is open
 		struck = c.requests[f.nth-1]
+		a.proxy.fault.nth = 0
+		for _, request := range c.requests[:f.nth] {
+			if request == struck {
+				a.proxy.fault.nth++
+			}
+		}
+		a.proxy.fault.match = func(request string) bool { return a.known(request) == struck }
 	}
 	switch {
 	case c.silent && f.moment != late:

@@ -4,7 +4,9 @@
 //   SECRETS        how many there are
 //   RESULT         the file to write the figures to, in milliseconds
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { type Browser, type BrowserContext, type CDPSession, expect, test } from "@playwright/test";
 
 const runs = 11;
@@ -36,22 +38,48 @@ async function worked(session: CDPSession): Promise<number> {
   return 1e3 * metrics.find(({ name }) => name === "TaskDuration")!.value;
 }
 
-/** When something was there, and how long the page worked for it; both in milliseconds. */
-async function when(context: BrowserContext, address: string, selector: string): Promise<{ time: number; work: number }> {
+/** How long a process has worked, with all its threads, in milliseconds of processor time. */
+function processTime(pid: number): number {
+  const threads = `/proc/${pid}/task`;
+  return readdirSync(threads).reduce((sum, thread) => sum + Number(readFileSync(`${threads}/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6, 0);
+}
+
+/** What a page took, in milliseconds. */
+interface Figure {
+  /** when what it waits for was painted, since the navigation began */
+  time: number;
+  /** how long its main thread worked for it */
+  page: number;
+  /** how long the Console's server worked for it */
+  server: number;
+}
+
+async function when(context: BrowserContext, address: string, selector: string, server: number): Promise<Figure> {
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
   await page.addInitScript(observe, { it: selector });
   const before = await worked(session);
+  const serverBefore = processTime(server);
   await page.goto(address, { waitUntil: "commit" });
   await page.waitForFunction(() => window.seen["it"] > 0);
   const work = (await worked(session)) - before;
+  const serverWork = processTime(server) - serverBefore;
   const time = await page.evaluate(() => window.seen["it"]!);
   await page.close();
-  return { time, work };
+  return { time, page: work, server: serverWork };
 }
 
-async function start(): Promise<{ link: string; stop: () => void }> {
+/** A server of a page that has nothing but a button, to see what the browser itself takes. */
+async function startBare(): Promise<{ address: string; stop: () => void }> {
+  const server = createServer((_, response) => {
+    response.setHeader("Content-Type", "text/html").end("<!doctype html><title>bare</title><button>here</button>");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, stop: () => server.close() };
+}
+
+async function start(): Promise<{ link: string; pid: number; stop: () => void }> {
   const process_ = spawn(process.env.CONSOLE!, ["--no-browser"], { stdio: ["ignore", "pipe", "inherit"] });
   const link = await new Promise<string>((resolve, reject) => {
     let printed = "";
@@ -63,7 +91,7 @@ async function start(): Promise<{ link: string; stop: () => void }> {
     process_.on("exit", (code) => reject(new Error(`the console ended with code ${code}`)));
   });
   process_.removeAllListeners("exit");
-  return { link, stop: () => process_.kill("SIGTERM") };
+  return { link, pid: process_.pid!, stop: () => process_.kill("SIGTERM") };
 }
 
 async function logIn(browser: Browser, link: string) {
@@ -77,19 +105,22 @@ async function logIn(browser: Browser, link: string) {
 }
 
 test("how quickly the Console is there", async ({ browser }) => {
-  const { link, stop } = await start();
+  const { link, pid, stop } = await start();
+  const bare = await startBare();
   try {
     const storageState = await logIn(browser, link);
     const address = new URL(link).origin;
-    const figures: Record<string, { time: number; work: number }[]> = { first: [], again: [], secrets: [] };
+    const figures: Record<string, Figure[]> = { bare: [], first: [], again: [], secrets: [] };
     const button = "[aria-label='RUN A JOB: Terminal']:not(:disabled)";
     for (let run = 0; run <= runs; run++) {
       const context = await browser.newContext({ storageState }); // with an empty cache
-      const first = await when(context, `${address}/dashboard`, button);
-      const again = await when(context, `${address}/dashboard`, button);
-      const secrets = await when(context, `${address}/secrets`, `[role=table][aria-rowcount='${Number(process.env.SECRETS) + 1}'] [role=row][aria-rowindex='5']`);
+      const empty = await when(context, bare.address, "button", pid);
+      const first = await when(context, `${address}/dashboard`, button, pid);
+      const again = await when(context, `${address}/dashboard`, button, pid);
+      const secrets = await when(context, `${address}/secrets`, `[role=table][aria-rowcount='${Number(process.env.SECRETS) + 1}'] [role=row][aria-rowindex='5']`, pid);
       await context.close();
       if (run > 0) {
+        figures.bare!.push(empty);
         figures.first!.push(first);
         figures.again!.push(again);
         figures.secrets!.push(secrets);
@@ -97,6 +128,7 @@ test("how quickly the Console is there", async ({ browser }) => {
     }
     writeFileSync(process.env.RESULT!, JSON.stringify(figures));
   } finally {
+    bare.stop();
     stop();
   }
 });
