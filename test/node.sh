@@ -15,14 +15,8 @@ if command -v npm >/dev/null; then
       exit 0
     fi
   done
-elif ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-  echo "error: please install Node.js 22 with npm (as root on Debian this is done for you)" >&2
-  exit 1
 else
-  echo "== installing npm" >&2
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -o DPkg::Lock::Timeout=300 -qq update >&2
-  apt-get -o DPkg::Lock::Timeout=300 -qq install -y --no-install-recommends npm >/dev/null
+  test/apt.sh npm
 fi
 echo "== installing Node.js $version into .cache/node" >&2
 npm install --no-fund --no-audit --loglevel error --no-save --prefix "$here" "node@$version" >&2

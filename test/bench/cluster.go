@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/test/internal/local"
 )
 
 // labelBench marks every object outside of our namespaces, and these; its value is the run.
@@ -51,10 +51,9 @@ func rbac(resource string) schema.GroupVersionResource {
 
 type object = map[string]any
 
-// cluster is what test/cluster says of itself in its cluster.json, and what the run keeps there.
+// cluster is the local cluster, and what the run keeps there.
 type cluster struct {
-	BinDir      string            `json:"binDir"`
-	Kubeconfigs map[string]string `json:"kubeconfigs"`
+	*local.Cluster
 
 	run      string // the names of all that is made begin with it
 	work     string // where kubeconfigs are written
@@ -63,18 +62,12 @@ type cluster struct {
 	proxies  map[account]*proxy
 }
 
-func openCluster(folder, work string) (*cluster, error) {
-	if folder == "" {
-		return nil, errors.New("APOLO_CLUSTER_DIR is not set: run 'make bench', or 'make cluster-up' and eval \"$(make -s cluster-env)\"")
-	}
-	data, err := os.ReadFile(filepath.Join(folder, "cluster.json"))
+func openCluster(work string) (*cluster, error) {
+	found, err := local.Open()
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{run: "bench-" + rand.String(5), work: work, proxies: map[account]*proxy{}}
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, err
-	}
+	c := &cluster{Cluster: found, run: "bench-" + rand.String(5), work: work, proxies: map[account]*proxy{}}
 	if c.client, err = kube.NewClient(&kube.Options{Kubeconfig: c.Kubeconfigs["admin"], UserAgent: "apolo-bench"}); err != nil {
 		return nil, err
 	}

@@ -25,7 +25,6 @@ import (
 type options struct {
 	bin        string // folder of the binaries to measure
 	out        string // file of the report
-	clusterDir string
 	only       string // one topic, or of one topic what matches an expression; no report is written then
 	quick      bool   // only see whether everything works; no report is written then
 	large      bool   // also with 10,000 secrets of 64 KiB
@@ -78,7 +77,7 @@ func (o *options) choose() {
 }
 
 func main() {
-	o := options{clusterDir: os.Getenv("APOLO_CLUSTER_DIR"), secrets: 1000, valueSize: 8 << 10, namespaces: 1000}
+	o := options{secrets: 1000, valueSize: 8 << 10, namespaces: 1000}
 	flag.StringVar(&o.bin, "bin", "bin", "`folder` of the binaries to measure")
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "`file` to write the report to")
 	flag.StringVar(&o.only, "only", "", "measure only this `topic` (secrets, first, inits, start, dispatcher, completion, sizes, run, job, console, acl, growth), or topic/expression for what matches of it, and write no report")
@@ -117,7 +116,7 @@ func run(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	defer os.RemoveAll(work)
-	c, err := openCluster(o.clusterDir, work)
+	c, err := openCluster(work)
 	if err != nil {
 		return err
 	}

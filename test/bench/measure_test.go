@@ -9,13 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/neuro-inc/kubectl-apolo/test/internal/local"
 )
 
 // testRunner has a launcher, and a folder as PATH.
 func testRunner(t *testing.T) *runner {
 	t.Helper()
 	work := t.TempDir()
-	r, err := newRunner(t.Context(), &options{bin: work, pairs: 3, slowPairs: 2}, &cluster{BinDir: work}, work)
+	r, err := newRunner(t.Context(), &options{bin: work, pairs: 3, slowPairs: 2}, &cluster{Cluster: &local.Cluster{BinDir: work}}, work)
 	if err != nil {
 		t.Fatal(err)
 	}

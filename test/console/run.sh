@@ -5,16 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 : "${APOLO_CLUSTER_DIR:?run 'make test-console'}"
 
-if ! command -v chromium >/dev/null; then
-  if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-    echo "error: please install chromium (as root on Debian this is done for you)" >&2
-    exit 1
-  fi
-  echo "== installing chromium"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get -o DPkg::Lock::Timeout=300 -qq update
-  apt-get -o DPkg::Lock::Timeout=300 -qq install -y --no-install-recommends chromium fonts-liberation >/dev/null
-fi
+command -v chromium >/dev/null || ../apt.sh chromium fonts-liberation
 node=$(../node.sh)
 export PATH="$node:$PATH"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-fund --no-audit --loglevel error

@@ -21,27 +21,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/neuro-inc/kubectl-apolo/test/internal/local"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
-// cluster is what test/cluster says of itself in its cluster.json.
-type cluster struct {
-	BinDir      string            `json:"binDir"`
-	Server      string            `json:"server"`
-	AuditLog    string            `json:"auditLog"`
-	Kubeconfigs map[string]string `json:"kubeconfigs"`
-	CA          struct {
-		CertFile string `json:"certFile"`
-		KeyFile  string `json:"keyFile"`
-	} `json:"ca"`
-	Etcd struct {
-		URL      string `json:"url"`
-		CAFile   string `json:"caFile"`
-		CertFile string `json:"certFile"`
-		KeyFile  string `json:"keyFile"`
-	} `json:"etcd"`
-}
+// cluster is the local cluster, with what the tests do to it.
+type cluster struct{ *local.Cluster }
 
 func (c *cluster) kubeconfig(user string) string { return c.Kubeconfigs[user] }
 
@@ -64,19 +51,11 @@ func (c *cluster) tryKubectl(user string, args ...string) (string, error) {
 
 func openCluster(t testing.TB) *cluster {
 	t.Helper()
-	folder := os.Getenv("APOLO_CLUSTER_DIR")
-	if folder == "" {
-		t.Fatal("APOLO_CLUSTER_DIR is not set: run 'make test', or 'make cluster-up' and eval \"$(make -s cluster-env)\"")
-	}
-	data, err := os.ReadFile(filepath.Join(folder, "cluster.json"))
+	c, err := local.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{}
-	if err := json.Unmarshal(data, c); err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return &cluster{c}
 }
 
 // namespace makes a namespace in which user is admin, removed when the test ends, and returns a
@@ -112,19 +91,12 @@ func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string)
 	return name, kubeconfig
 }
 
-// binaries is the folder of the binaries under test: what make build left, or APOLO_BIN.
+// binaries is the folder of the binaries under test.
 func binaries(t testing.TB) string {
 	t.Helper()
-	folder := os.Getenv("APOLO_BIN")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "bin")
-	}
-	folder, err := filepath.Abs(folder)
-	if err == nil {
-		_, err = os.Stat(filepath.Join(folder, "kubectl-apolo"))
-	}
+	folder, err := local.Binaries("../..")
 	if err != nil {
-		t.Fatalf("no binaries to test, run 'make build': %v", err)
+		t.Fatal(err)
 	}
 	return folder
 }

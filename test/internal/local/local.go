@@ -25,6 +25,16 @@ type Cluster struct {
 	Server            string            `json:"server"`
 	AuditLog          string            `json:"auditLog"`
 	Kubeconfigs       map[string]string `json:"kubeconfigs"`
+	CA                struct {
+		CertFile string `json:"certFile"`
+		KeyFile  string `json:"keyFile"`
+	} `json:"ca"`
+	Etcd struct {
+		URL      string `json:"url"`
+		CAFile   string `json:"caFile"`
+		CertFile string `json:"certFile"`
+		KeyFile  string `json:"keyFile"`
+	} `json:"etcd"`
 }
 
 // Open reads the cluster that APOLO_CLUSTER_DIR names.
