@@ -311,28 +311,29 @@ func (e *cutError) Unwrap() error { return e.cause }
 // checked makes sure that what looks like a success is the answer of an API server, and whole. client-go
 // takes every answer with a 2xx for a success where nothing is read of it.
 func checked(request *http.Request, response *http.Response) (*http.Response, error) {
-	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
-		return response, nil
-	}
+	success := response.StatusCode >= http.StatusOK && response.StatusCode < http.StatusMultipleChoices
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // "" where there is none
 	asksForText := isLog(request) || strings.HasPrefix(request.Header.Get("Accept"), "text/plain")
+	reads := request.Method == http.MethodGet
 	switch {
-	case asksForText && mediaType != "text/plain", !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
+	case success && asksForText && mediaType != "text/plain", success && !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
 		response.Body.Close()
 		return nil, &answerError{described(mediaType)}
-	case asksForText, request.URL.Query().Get("watch") != "":
+	case asksForText, request.URL.Query().Get("watch") != "", !success && !reads, response.StatusCode == http.StatusSwitchingProtocols:
 		return response, nil
 	}
-	response.Body = &plainBody{ReadCloser: &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}}
 	defer response.Body.Close()
 	var body bytes.Buffer
 	if known := response.ContentLength; known > 0 && known <= maxAnswer {
 		body.Grow(int(known) + bytes.MinRead)
 	}
-	if _, err := body.ReadFrom(response.Body); err != nil {
+	_, err := body.ReadFrom(&plainBody{&boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}})
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if request.Method != http.MethodGet && !whole(mediaType, body.Bytes()) { // who gets something reads it
+	case success && body.Len() == 0:
+		return nil, &answerError{"nothing"}
+	case !reads && !whole(mediaType, body.Bytes()): // of what is read, the reader sees to that
 		return nil, &cutError{io.ErrUnexpectedEOF}
 	}
 	response.Body = io.NopCloser(&body)
@@ -359,21 +360,14 @@ func whole(mediaType string, body []byte) bool {
 	return ok && len(object) > 0 && (&runtime.Unknown{}).Unmarshal(object) == nil
 }
 
-// plainBody is the body of an answer that is no stream: it is never empty, and its errors are that it
-// was cut, or was too slow.
-type plainBody struct {
-	io.ReadCloser
-	begun bool
-}
+// plainBody is the body of an answer that is no stream: it breaks off with a cutError, unless it was too slow or
+// nobody wants it any more.
+type plainBody struct{ io.Reader }
 
 // Read is part of io.Reader.
 func (b *plainBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.begun = b.begun || n > 0
-	switch {
-	case err == io.EOF && !b.begun:
-		return n, &answerError{"nothing"}
-	case err == nil, err == io.EOF, isTimeout(err), errors.Is(err, context.Canceled), errors.As(err, new(*tooLarge)):
+	n, err := b.Reader.Read(p)
+	if err == nil || err == io.EOF || isTimeout(err) || errors.Is(err, context.Canceled) || errors.As(err, new(*tooLarge)) {
 		return n, err
 	}
 	return n, &cutError{err}

@@ -65,14 +65,16 @@ func TestWhatBreaksOff(t *testing.T) {
 	const object = `{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {"name": "s"}}`
 	for name, test := range map[string]struct {
 		send       func(*Client) error
+		status     int   // of an answer that breaks off
 		broken     int32 // answers
 		wantAsked  int32
 		wantFailed bool
 	}{
-		"a read, once":        {getMetadata, 1, 2, false},
-		"a read, a few times": {getMetadata, maxCuts, maxCuts + 1, false},
-		"a read, for ever":    {getMetadata, 1000, maxCuts + 1, true},
-		"a deletion, once":    {deleteMetadata, 1, 1, true},
+		"a read, once":        {getMetadata, 200, 1, 2, false},
+		"a read, a few times": {getMetadata, 200, maxCuts, maxCuts + 1, false},
+		"a read, for ever":    {getMetadata, 200, 1000, maxCuts + 1, true},
+		"a refusal, once":     {getMetadata, 404, 1, 2, false},
+		"a deletion, once":    {deleteMetadata, 200, 1, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int32
@@ -83,6 +85,7 @@ func TestWhatBreaksOff(t *testing.T) {
 					return
 				}
 				w.Header().Set("Content-Length", strconv.Itoa(len(object)))
+				w.WriteHeader(test.status)
 				fmt.Fprint(w, object[:40])
 				_ = http.NewResponseController(w).Flush()
 				panic(http.ErrAbortHandler)

@@ -299,7 +299,7 @@ func outcome(ctx context.Context, changes []change, dryRun string) error {
 			failed = append(failed, c.err)
 		}
 	}
-	if len(failed) > 0 && dryRun == "" {
+	if len(failed) > 0 && len(changes) > 1 && dryRun == "" {
 		failed = append(failed, errors.New("not all was imported; do it again when that is mended: what is there already will be unchanged"))
 	}
 	return errors.Join(failed...)

@@ -70,8 +70,12 @@ func faultsOfJob(t *testing.T, o *observed) {
 			command:  "kubectl-apolo_job exec running -- echo hello",
 			requests: []string{"GET NS/jobs/running", "GET NS/pods"},
 			streams:  []string{"GET NS/pods/POD2/exec websocket"},
-			check:    shownOnlyIf("hello"),
-			again:    shows("hello"),
+			check: func(a *attempt) { // what a command prints is shown as it comes
+				if a.ended.code == 0 && a.ended.stdout != "hello\n" {
+					a.Errorf("it says that it worked: %s", a.ended)
+				}
+			},
+			again: shows("hello"),
 		},
 		{
 			name:     "job generate-run-command",
@@ -79,6 +83,13 @@ func faultsOfJob(t *testing.T, o *observed) {
 			requests: []string{"GET NS/jobs/ended"},
 			check:    shownOnlyIf("--env PASSWORD=secret:password"),
 			again:    shows("--env PASSWORD=secret:password"),
+		},
+		{
+			name:     "run --list-presets",
+			command:  "kubectl-apolo_run --list-presets",
+			requests: []string{"GET NS/configmaps/apolo-presets", "GET apolo/configmaps/apolo-presets"},
+			check:    shownOnlyIf("cpu-small"),
+			again:    shows("cpu-small"),
 		},
 		{
 			name:     "job top",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +48,12 @@ func (a *attempt) wantSecret(value []byte) {
 // addKey prepares a secret with the old value.
 func addKey(a *attempt) {
 	a.Helper()
-	a.add(a, a.key, a.oldValue)
+	a.addValue(a.oldValue)
+}
+
+func (a *attempt) addValue(value []byte) {
+	a.Helper()
+	a.add(a, a.key, value)
 	found, err := a.store.Lookup(a.Context(), a.key)
 	if err != nil {
 		a.Fatal(err)
@@ -107,6 +113,9 @@ func prepareStaleGrant(a *attempt) {
 		"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "`+staleGrant+`"},
 		"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "bob"}]}`)
 }
+
+// keptText is where edit says that it leaves what could not be stored.
+var keptText = regexp.MustCompile(`your text is kept: '.* @(/\S+) `)
 
 func faultsOfSecret(t *testing.T, o *observed) {
 	testFaults(t, newPlace(t), o, slices.Concat(endings, answers), []faultCase{
@@ -327,6 +336,74 @@ func faultsOfSecret(t *testing.T, o *observed) {
 				if got := a.run("kubectl-apolo_secret get KEY"); got.stdout != "secret" {
 					a.Errorf("it holds %s", got)
 				}
+			},
+		},
+		{
+			name:     "secret import",
+			command:  "kubectl-apolo_secret import --from-file KEY=NEW",
+			requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/secrets"},
+			check:    checkAdded,
+			again: func(a *attempt) {
+				if a.sent("POST NS/secrets") > 0 {
+					a.succeeds(a.command, "secret/KEY unchanged")
+				} else {
+					a.succeeds(a.command, "secret/KEY created")
+				}
+				a.wantSecret(a.newValue)
+			},
+		},
+		{
+			name:     "secret export",
+			command:  "kubectl-apolo_secret export KEY --to-dir FILE",
+			requests: []string{"GET NS/secrets/KEY"},
+			prepare:  addKey,
+			check: func(a *attempt) {
+				if exported := filepath.Join(a.folder, "file", a.key); a.ended.code == 0 {
+					wantFile(a, exported, a.oldValue)
+				} else if files := a.files(); len(files) > 0 {
+					a.Errorf("the files are %q", files)
+				}
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command+" --overwrite", "")
+				wantFile(a, filepath.Join(a.folder, "file", a.key), a.oldValue)
+			},
+		},
+		{
+			name:     "secret edit",
+			command:  "kubectl-apolo_secret edit KEY",
+			requests: []string{"GET NS/secrets/KEY", "PATCH NS/secrets/KEY"},
+			prepare: func(a *attempt) {
+				a.addValue([]byte("the old text"))
+				memory, err := os.MkdirTemp("/dev/shm", "apolo-test-")
+				if err != nil {
+					a.Fatal(err)
+				}
+				a.Cleanup(func() { os.RemoveAll(memory) })
+				a.proxy.env = []string{"KUBE_EDITOR=sed -i s/old/new/", "XDG_RUNTIME_DIR=" + memory}
+			},
+			check: func(a *attempt) {
+				if a.sent("PATCH NS/secrets/KEY") > 0 {
+					a.wantSecret([]byte("the new text"))
+				} else {
+					a.wantSecret([]byte("the old text"))
+				}
+				left, err := filepath.Glob(strings.TrimPrefix(a.proxy.env[1], "XDG_RUNTIME_DIR=") + "/*")
+				switch kept := keptText.FindStringSubmatch(a.ended.stderr); {
+				case err != nil:
+					a.Error(err)
+				case a.ended.code == -1: // killed, it could not remove anything
+				case kept != nil:
+					wantFile(a, kept[1], []byte("the new text"))
+				case len(left) > 0:
+					a.Errorf("it leaves %q: %s", left, a.ended)
+				case a.ended.code == 1 && strings.HasSuffix(a.Name(), "_2"): // the request that stores it
+					a.Errorf("what was typed is lost: %s", a.ended)
+				}
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "") // perhaps there is nothing to change any more
+				a.wantSecret([]byte("the new text"))
 			},
 		},
 		{

@@ -43,7 +43,7 @@ var (
 // faultCase is one command that is struck at each of its requests. In its texts KEY
 // stands for a key of the attempt's own, NS for alice's namespace, OTHER for another one of hers,
 // UID for the first digits of the Secret's UID, SCRIPT for what a job runs, SCRIPT-SLOWLY for the same with a pause, POD for the attempt's pod,
-// and @NEW and FILE for files; besides the place's own names.
+// and @NEW, =NEW and FILE for files; besides the place's own names.
 type faultCase struct {
 	name     string
 	row      string   // of the table in docs/reliability.md; empty: name
@@ -137,7 +137,7 @@ func (a *attempt) text(s string) string {
 		s = strings.ReplaceAll(s, name, value)
 	}
 	return strings.NewReplacer("KEY", a.key, "NS", a.namespace, "OTHER", a.other,
-		"@NEW", "@"+a.newFile, "UID", a.uid, "SCRIPT-SLOWLY", jobScript+" && sleep 1", "SCRIPT", jobScript, "FILE", filepath.Join(a.folder, "file")).Replace(s)
+		"@NEW", "@"+a.newFile, "=NEW", "="+a.newFile, "UID", a.uid, "SCRIPT-SLOWLY", jobScript+" && sleep 1", "SCRIPT", jobScript, "FILE", filepath.Join(a.folder, "file")).Replace(s)
 }
 
 // known is a request in the words of a faultCase.
@@ -162,7 +162,8 @@ func (a *attempt) known(request string) string {
 // run runs a command without a fault.
 func (a *attempt) run(command string) outcome {
 	a.Helper()
-	return runDirect(a, a.kubeconfig, a.words(command)...)
+	_, end := start(a, a.kubeconfig, a.words(command), a.proxy.env...)
+	return end()
 }
 
 func (a *attempt) words(command string) []string {
@@ -293,7 +294,7 @@ func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault)
 	}
 	switch {
 	case c.silent && f.moment != late:
-		a.proxy.env = []string{"APOLO_COMPLETION_TIMEOUT=1m"} // or it may end before its request
+		a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT=1m") // or it may end before its request
 	case f.moment == late && !c.silent:
 		words = slices.Insert(words, 1, "--request-timeout="+requestTimeout.String())
 	}
