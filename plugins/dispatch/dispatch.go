@@ -249,6 +249,10 @@ func Help(typed string, names []string) string {
 	}
 	if slices.Contains(names, jobPlugin) {
 		b.WriteString("\nShort forms:\n")
+		width := 0
+		for _, short := range shortForms() {
+			width = max(width, len(short.name))
+		}
 		for _, short := range shortForms() {
 			fmt.Fprintf(&b, "  %-*s  %s %s\n", width, short.name, jobPlugin, short.verb)
 		}

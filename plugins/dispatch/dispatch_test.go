@@ -80,7 +80,7 @@ func TestShortFormsAreVerbsOfJob(t *testing.T) {
 	if c := run(beside, "", "apolo", "help", "logs"); !slices.Equal(c.args, []string{"apolo job", "logs", "--help"}) {
 		t.Errorf("help of a short form was asked as %q", c.args)
 	}
-	if c := run(beside, "", "apolo"); !strings.Contains(c.out, "\n  ps   job ls\n") {
+	if c := run(beside, "", "apolo"); !strings.Contains(c.out, "\n  ps            job ls\n") {
 		t.Errorf("the help lacks the short forms:\n%s", c.out)
 	}
 	if c := run(beside, "", "apolo", "log"); !strings.Contains(c.err, `did you mean "logs"?`) {
