@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 
 read -ra all <<<"$(printf '%s\n' test/cluster/binaries/kubernetes-* | sed 's/.*-//' | sort -V | tr '\n' ' ')"
 read -ra versions <<<"${COMPAT:-${all[*]}}"
+# These are about answers that no version of Kubernetes gives, and take a third of the time.
+untouched='^Test(Faults|LostAnswerLeavesNoJob|FaultsWhileAJobRuns|HostileServer|HostileStreams)$'
 work=$(mktemp -d)
 cluster=$work/cluster
 go -C test/cluster build -o "$cluster" .
@@ -26,7 +28,7 @@ for version in "${versions[@]}"; do
   node=$(sh -c "$environment; KUBECONFIG=$APOLO_CLUSTER_DIR/kubeconfig/admin kubectl get nodes -o jsonpath='{.items[0].status.nodeInfo.kubeletVersion}'")
   echo "== API server $server, kubelet $node"
   status=passed
-  if ! (eval "$environment"; go test -count=1 -timeout 60m -parallel 8 -v "$@" ./test/e2e/... >"$work/log" 2>&1); then
+  if ! (eval "$environment"; go test -count=1 -timeout 60m -parallel 8 -v -skip "$untouched" "$@" ./test/e2e/... >"$work/log" 2>&1); then
     status=FAILED
     failed+=("$version")
     grep -v -E '^ *(=== |--- PASS)' "$work/log" >&2 || true
