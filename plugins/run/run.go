@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -118,6 +119,9 @@ func (o *options) complete(args []string) (err error) {
 	}
 	if o.spec, err = o.flags.Spec(args, runflags.Caller{Lookup: o.lookup, Stdin: o.In}); err != nil {
 		return err
+	}
+	if strings.HasPrefix(o.spec.Description, "-") && !strings.Contains(o.spec.Description, " ") { // a -d meant as docker's
+		return cmdline.Usagef("-d is --description, and %q is hardly one; to let the job run by itself, use --detach", o.spec.Description)
 	}
 	if err := o.share.complete(); err != nil {
 		return err
