@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -457,7 +458,7 @@ func TestServersClock(t *testing.T) {
 	}
 }
 
-// TestDiskIsFull has secret get -f write to a file system that is too small.
+// TestDiskIsFull has commands write to a file system that is too small.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -489,6 +490,30 @@ func TestDiskIsFull(t *testing.T) {
 		entries, err := os.ReadDir(folder)
 		if err != nil || len(entries) > 1 {
 			t.Errorf("there are %v (%v)", entries, err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p.add(t, "text", bytes.Repeat([]byte("all work and no play "), 5000)) // 105 kB
+	for _, command := range [][]string{
+		{"kubectl-apolo_secret", "export", "small", "text", "--to-dir", filepath.Join(folder, "exported")},
+		{"kubectl-apolo_secret", "export", "small", "text", "--to-env-file", path},
+		{"kubectl-apolo_secret", "edit", "text"},
+	} {
+		_, end := start(t, p.kubeconfig, command, "XDG_RUNTIME_DIR="+folder, "KUBE_EDITOR=false")
+		got := end()
+		if got.code != 1 || !isErrorLine(got.stderr) || !strings.Contains(got.stderr, "no space left on device") || got.stdout != "" {
+			t.Errorf("%v: %s", command, got)
+		}
+		err := filepath.WalkDir(folder, func(left string, entry os.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				t.Errorf("%v leaves %s", command, left)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }
