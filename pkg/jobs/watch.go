@@ -76,25 +76,34 @@ func (c *Client) observe(ctx context.Context, o objects, each func(change)) erro
 	}
 }
 
-// observeOnce returns nil where the watch ended as watches do.
-func (c *Client) observeOnce(ctx context.Context, o objects, each func(change)) error {
+// list returns all objects there are, and the version of the list.
+func (c *Client) list(ctx context.Context, o objects) (all []runtime.Object, version string, err error) {
 	list := o.newList()
-	options := o.options
-	err := o.unary.Get().Namespace(o.namespace).Resource(o.resource).
-		VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+	err = o.unary.Get().Namespace(o.namespace).Resource(o.resource).
+		VersionedParams(&o.options, metav1.ParameterCodec).Do(ctx).Into(list)
 	if err != nil {
-		return c.explain(err, "list", o.resource, "")
+		return nil, "", c.explain(err, "list", o.resource, "")
 	}
 	items, err := meta.ExtractList(list)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	each(change{resource: o.resource, all: append([]runtime.Object{}, items...)})
 	accessor, err := meta.ListAccessor(list)
+	if err != nil {
+		return nil, "", err
+	}
+	return append([]runtime.Object{}, items...), accessor.GetResourceVersion(), nil
+}
+
+// observeOnce returns nil where the watch ended as watches do.
+func (c *Client) observeOnce(ctx context.Context, o objects, each func(change)) error {
+	all, version, err := c.list(ctx, o)
 	if err != nil {
 		return err
 	}
-	options.ResourceVersion = accessor.GetResourceVersion()
+	each(change{resource: o.resource, all: all})
+	options := o.options
+	options.ResourceVersion = version
 	options.Watch = true
 	options.AllowWatchBookmarks = true
 	for {
@@ -268,6 +277,12 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 			continue // that would be half of the story
 		}
 		state := w.seen.describe()
+		if state.Phase.Final() && w.podsAreBehind() {
+			if err := w.catchUp(ctx); err != nil {
+				return State{}, err
+			}
+			state = w.seen.describe()
+		}
 		if state != last && w.observer.State != nil {
 			w.observer.State(state)
 		}
@@ -281,6 +296,40 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 		if isSlow && !state.Started {
 			w.askWhy(ctx)
 		}
+	}
+}
+
+// podsAreBehind tells whether the job has pods that have ended of which that was not seen yet: the two watches don't
+// wait for one another.
+func (w *jobWatch) podsAreBehind() bool {
+	if w.seen.jobGone || w.seen.job == nil {
+		return false
+	}
+	var ended int32
+	for _, pod := range w.seen.pods {
+		if hasEnded(pod) {
+			ended++
+		}
+	}
+	return ended < w.seen.job.Status.Succeeded+w.seen.job.Status.Failed
+}
+
+// catchUp lists the pods of a job that has ended, so that none of their logs is left out.
+func (w *jobWatch) catchUp(ctx context.Context) error {
+	backoff := watchBackoff()
+	for started := time.Now(); ; {
+		all, _, err := w.client.list(ctx, w.client.podObjects(w.job))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			w.apply(change{resource: podsResource, all: all})
+			return nil
+		case (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && time.Since(started) > refusalPatience:
+			return err
+		}
+		w.apply(change{trouble: err})
+		pause(ctx, backoff.Step(), nil)
 	}
 }
 

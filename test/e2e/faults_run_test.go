@@ -407,6 +407,25 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 	}
 }
 
+// TestPodsAreToldLate has the API server tell that the job has ended before it tells anything of its pod.
+func TestPodsAreToldLate(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	a := p.attempt(t, "late", fault{moment: never})
+	watches := 0
+	a.proxy.hold = func(request string) {
+		if !strings.HasSuffix(request, "/pods watch") {
+			return
+		}
+		watches++
+		eventually(t, "run asks for the pods again", func() bool { return a.sent("GET NS/pods") > 1 })
+	}
+	got := a.proxy.run("kubectl-apolo_run", "--quiet", "--name", "late", "busybox:1", "--", "sh", "-c", "echo all of it; exit 7")
+	if got.code != 7 || got.stdout != "all of it\n" || watches != 1 {
+		t.Errorf("with %d watches: %s", watches, got)
+	}
+}
+
 // TestFaultsWhileAJobRuns strikes at what run asks once the job exists. A cut connection is no reason
 // to lose the job, its exit code, or a line of its log.
 func TestFaultsWhileAJobRuns(t *testing.T) {
