@@ -72,9 +72,11 @@ func topics(r *runner) []topic {
 				"have no pods; for the same table kubectl asks for the jobs alone.", r.sizes.logBytes/1_000_000, r.sizes.fastBytes/1_000_000, slices.Max(r.sizes.jobs)),
 		}, {
 			name: "console", title: "The Console", table: r.consoleTopic,
-			text: fmt.Sprintf("In headless Chromium, by the page's own clock: from the navigation until what it is for was painted, the server's answers "+
-				"included. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets. "+
-				"Work is processor time of the page's main thread, which does not grow when other programs work too.", r.sizes.console),
+			text: fmt.Sprintf("In headless Chromium. The cache is empty at first; the dashboard is usable when RUN A JOB can be clicked. There are %d secrets. "+
+				"Work is processor time: of the page's main thread, and of the Console's server with all its threads. The targets are for the two "+
+				"together. By the page's own clock, from the navigation until what it is for was painted, it is longer: that has Chromium in it, "+
+				"which starts a process for the page and draws it without a graphics card here, and the API server. A bare page, of a server that "+
+				"does nothing else, tells how long the browser alone takes.", r.sizes.console),
 		}, {
 			name: "acl", title: "Sharing", columns: usual, compare: r.aclTopic,
 			text: fmt.Sprintf("`acl ls` finds what bob may use in %d namespaces with a grant to him in each; he may list namespaces. With kubectl he asks "+
