@@ -67,7 +67,7 @@ func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string)
 	t.Cleanup(func() { c.kubectl(t, "admin", "delete", "namespace", name, "--wait=false") })
 	c.kubectl(t, "admin", "create", "rolebinding", user+"-admin", "-n", name, "--clusterrole=admin", "--user="+user)
 	// The API server learns of the binding, and of the namespace's service account, in a moment.
-	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
 		_, err := c.tryKubectl(user, "-n", name, "get", "serviceaccount", "default")
 		return err == nil, nil
 	})
