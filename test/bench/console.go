@@ -12,7 +12,7 @@ import (
 
 // consoleTopic has test/console/bench measure in a browser.
 func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err error) {
-	header = row{"until", "by the clock", "work of the page", "work of the Console's server", "work of both", "target for it", ""}
+	header = row{"until", "by the clock", "work of the page", "work of the Console's server", "work of both, or growth", "target for that", ""}
 	if !r.has("kubectl-apolo_console") {
 		return header, nil, nil
 	}
@@ -30,7 +30,7 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 	result := filepath.Join(r.home, "console.json")
 	command := exec.CommandContext(ctx, filepath.Join("test", "console", "run.sh"), "--config", "bench")
 	command.Env = append(os.Environ(), "CONSOLE="+r.product("kubectl-apolo_console"), "KUBECONFIG="+kubeconfig,
-		fmt.Sprintf("SECRETS=%d", r.sizes.console), "RESULT="+result)
+		fmt.Sprintf("SECRETS=%d", r.sizes.console), fmt.Sprintf("REFRESHES=%d", r.sizes.refreshes), "RESULT="+result)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil {
@@ -41,7 +41,11 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 		return header, nil, err
 	}
 	type figure struct{ Time, Page, Server float64 } // in milliseconds
-	var measured struct{ Bare, First, Again, Secrets []figure }
+	type growth struct{ Before, After float64 }      // in bytes
+	var measured struct {
+		Bare, First, Again, Secrets []figure
+		Memory                      struct{ Page, Server growth }
+	}
 	if err := json.Unmarshal(data, &measured); err != nil {
 		return header, nil, err
 	}
@@ -72,5 +76,22 @@ func (r *runner) consoleTopic(ctx context.Context) (header row, rows []row, err 
 		rows = append(rows, row{one.what, formatSpread(spreadOf(times), formatTime), formatSpread(spreadOf(page), formatTime),
 			formatSpread(spreadOf(server), formatTime), formatSpread(spreadOf(own), formatTime), limit, verdict})
 	}
+	for _, one := range []struct {
+		what string
+		growth
+	}{
+		{"memory of the page, without garbage", measured.Memory.Page},
+		{"memory of the Console's server, at most", measured.Memory.Server},
+	} {
+		grown, verdict := one.After/one.Before, notReachedText
+		if (target{itself, constant}).reached(grown) {
+			verdict = reachedText
+		}
+		rows = append(rows, row{fmt.Sprintf("%s, over %d refreshes of that list: %s at first, %s at the end", one.what, r.sizes.refreshes, formatBytes(one.Before), formatBytes(one.After)),
+			"", "", "", formatRatio(grown), "≤ " + formatRatio(constant), verdict})
+	}
 	return header, rows, nil
 }
+
+// constant is how much memory may grow that is to stay the same.
+const constant = 1.1

@@ -42,6 +42,7 @@ type sizes struct {
 	namespaces []int // one of them options.namespaces
 	jobs       []int // the last is what job ls is compared with
 	console    int   // secrets that the Console lists
+	refreshes  int   // of its list
 	logBytes   int
 	fastBytes  int // of a log that does not come from a cluster
 }
@@ -57,6 +58,7 @@ func (o *options) choose() {
 		namespaces: []int{1, 100, 1000, 5000},
 		jobs:       []int{1, 50, 200},
 		console:    5000,
+		refreshes:  1000,
 		logBytes:   50_000_000,
 		fastBytes:  200_000_000,
 	}
@@ -70,6 +72,7 @@ func (o *options) choose() {
 			namespaces: []int{1, 20},
 			jobs:       []int{1, 5},
 			console:    50,
+			refreshes:  10,
 			logBytes:   1_000_000,
 			fastBytes:  1_000_000,
 		}

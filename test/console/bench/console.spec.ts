@@ -79,6 +79,49 @@ async function startBare(): Promise<{ address: string; stop: () => void }> {
   return { address: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, stop: () => server.close() };
 }
 
+const refreshes = Number(process.env.REFRESHES);
+
+/** What the page and the server need over many refreshes of the list, in bytes, after the first tenth and after all. */
+interface Memory {
+  /** the heap of the page, without what is garbage */
+  page: { before: number; after: number };
+  /** the largest resident set of the server, in the half before and in the half after */
+  server: { before: number; after: number };
+}
+
+function residentSet(pid: number): number {
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+}
+
+/** Has the page ask for its list again and again, as it does when somebody comes back to it. */
+async function memoryOf(context: BrowserContext, address: string, server: number): Promise<Memory> {
+  const page = await context.newPage();
+  await page.clock.install();
+  await page.goto(address);
+  await page.locator("[role=row][aria-rowindex='5']").waitFor();
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable");
+  const heap = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "JSHeapUsedSize")!.value;
+  };
+  const begun = refreshes / 10;
+  const memory = { page: { before: 0, after: 0 }, server: { before: 0, after: 0 } };
+  for (let refresh = 1; refresh <= begun + refreshes; refresh++) {
+    const answered = page.waitForResponse((response) => response.url().includes("/api/v1/secrets?"));
+    await page.clock.fastForward("00:10"); // or what there is would be new enough
+    await page.evaluate(() => window.dispatchEvent(new Event("visibilitychange")));
+    await (await answered).finished();
+    if (refresh === begun) memory.page.before = await heap();
+    const half = refresh <= begun + refreshes / 2 ? "before" : "after";
+    if (refresh > begun) memory.server[half] = Math.max(memory.server[half], residentSet(server));
+  }
+  memory.page.after = await heap();
+  await context.close();
+  return memory;
+}
+
 async function start(): Promise<{ link: string; pid: number; stop: () => void }> {
   const process_ = spawn(process.env.CONSOLE!, ["--no-browser"], { stdio: ["ignore", "pipe", "inherit"] });
   const link = await new Promise<string>((resolve, reject) => {
@@ -126,7 +169,8 @@ test("how quickly the Console is there", async ({ browser }) => {
         figures.secrets!.push(secrets);
       }
     }
-    writeFileSync(process.env.RESULT!, JSON.stringify(figures));
+    const memory = await memoryOf(await browser.newContext({ storageState }), `${address}/secrets`, pid);
+    writeFileSync(process.env.RESULT!, JSON.stringify({ ...figures, memory }));
   } finally {
     bare.stop();
     stop();

@@ -1,3 +1,3 @@
 import config from "../playwright.config.ts";
 
-export default { ...config, testDir: ".", testIgnore: [], outputDir: "../../../dist/console/results", timeout: 180_000, retries: 0, reporter: [["dot"]] };
+export default { ...config, testDir: ".", testIgnore: [], outputDir: "../../../dist/console/results", timeout: 900_000, retries: 0, reporter: [["dot"]] };
