@@ -36,7 +36,7 @@ var ErrNotGranted = errors.New("has no grant")
 
 // manyWriters is patient enough for dozens of processes that change one RoleBinding at once: each
 // round lets at least one of them through.
-var manyWriters = wait.Backoff{Steps: 200, Duration: 5 * time.Millisecond, Factor: 1.2, Jitter: 1, Cap: 300 * time.Millisecond}
+var manyWriters = wait.Backoff{Steps: 200, Duration: 5 * time.Millisecond, Factor: 1.02, Jitter: 1} // a Cap would end the attempts when it is reached
 
 // Granter shares the secrets of one namespace. It is safe for use by several goroutines.
 type Granter struct {

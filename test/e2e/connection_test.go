@@ -96,8 +96,15 @@ func worksThrough(t *testing.T, kubeconfig, name string, env ...string) {
 		{"kubectl-apolo_job exec " + name + "-on -- echo from inside", "from inside\n"},
 		{"kubectl-apolo_job kill " + name + " " + name + "-on", "deleted"},
 	} {
-		_, end := start(t, kubeconfig, strings.Fields(command.words), env...)
-		if got := end(); got.code != 0 || !strings.Contains(got.stdout, command.says) || got.stderr != "" {
+		run := func() outcome {
+			_, end := start(t, kubeconfig, strings.Fields(command.words), env...)
+			return end()
+		}
+		got := run()
+		if got == (outcome{}) && strings.Contains(command.words, " exec ") {
+			got = run() // the API server lost what the kubelet said: kubernetes#73056
+		}
+		if got.code != 0 || !strings.Contains(got.stdout, command.says) || got.stderr != "" {
 			t.Errorf("%s: want %q, got %s", command.words, command.says, got)
 		}
 	}

@@ -88,7 +88,7 @@ func teamManifest(t *testing.T, c *cluster, namespace, image string, port int) [
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed.Write(append(text, "\n---\n"...))
+		fmt.Fprintf(&changed, "---\n%s\n", text) // what begins with a brace is no YAML to an older kubectl
 	}
 }
 
