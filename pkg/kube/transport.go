@@ -314,9 +314,13 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 	success := response.StatusCode >= http.StatusOK && response.StatusCode < http.StatusMultipleChoices
 	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")) // "" where there is none
 	asksForText := isLog(request) || strings.HasPrefix(request.Header.Get("Accept"), "text/plain")
+	fits := slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType)
+	if asksForText {
+		fits = mediaType == "text/plain"
+	}
 	reads := request.Method == http.MethodGet
 	switch {
-	case success && asksForText && mediaType != "text/plain", success && !asksForText && !slices.Contains([]string{runtime.ContentTypeJSON, runtime.ContentTypeProtobuf}, mediaType):
+	case success && !fits:
 		response.Body.Close()
 		return nil, &answerError{described(mediaType)}
 	case asksForText, request.URL.Query().Get("watch") != "", !success && !reads, response.StatusCode == http.StatusSwitchingProtocols:
@@ -327,10 +331,12 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 	if known := response.ContentLength; known > 0 && known <= maxAnswer {
 		body.Grow(int(known) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(&plainBody{&boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}})
+	_, err := body.ReadFrom(&boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer})
 	switch {
-	case err != nil:
+	case isTimeout(err), errors.Is(err, context.Canceled), errors.As(err, new(*tooLarge)):
 		return nil, err
+	case err != nil:
+		return nil, &cutError{err}
 	case success && body.Len() == 0:
 		return nil, &answerError{"nothing"}
 	case !reads && !whole(mediaType, body.Bytes()): // of what is read, the reader sees to that
@@ -358,17 +364,4 @@ func whole(mediaType string, body []byte) bool {
 	// The magic number of Kubernetes' protobuf, see k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
 	object, ok := bytes.CutPrefix(body, []byte("k8s\x00"))
 	return ok && len(object) > 0 && (&runtime.Unknown{}).Unmarshal(object) == nil
-}
-
-// plainBody is the body of an answer that is no stream: it breaks off with a cutError, unless it was too slow or
-// nobody wants it any more.
-type plainBody struct{ io.Reader }
-
-// Read is part of io.Reader.
-func (b *plainBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err == nil || err == io.EOF || isTimeout(err) || errors.Is(err, context.Canceled) || errors.As(err, new(*tooLarge)) {
-		return n, err
-	}
-	return n, &cutError{err}
 }

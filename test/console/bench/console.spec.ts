@@ -2,7 +2,8 @@
 //   CONSOLE        the binary
 //   KUBECONFIG     of a user with a namespace full of secrets
 //   SECRETS        how many there are
-//   RESULT         the file to write the figures to, in milliseconds
+//   REFRESHES      how often its list is asked for again, to see what memory does
+//   RESULT         the file to write the figures to, in milliseconds and bytes
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -54,6 +55,7 @@ interface Figure {
   server: number;
 }
 
+/** Opens a page and waits for what the selector finds. */
 async function when(context: BrowserContext, address: string, selector: string, server: number): Promise<Figure> {
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
