@@ -60,12 +60,7 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print URIs only, a line each"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -40,12 +40,7 @@ Examples:
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -45,12 +45,7 @@ Examples:
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets in a log, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but what the job prints"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -29,13 +29,8 @@ func newBump(s *cmdline.Session) *cli.Command {
 
 Examples:
   ` + s.Typed + ` bump-life-span training-1 1d2h`,
-		Flags: []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -45,12 +45,7 @@ Examples:
 			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal: fail if there is none", Destination: &o.tty, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "give it no terminal", Destination: &o.noTTY, DisableDefaultText: true},
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}, o
 }
 

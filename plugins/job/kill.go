@@ -42,30 +42,19 @@ Examples:
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 
-func (o *killOptions) complete(args []string) error {
+func (o *killOptions) complete(args []string) (err error) {
 	switch {
 	case len(args) == 0 && len(o.tags) == 0:
 		return cmdline.Usagef("kill needs at least one JOB, or --tag")
 	case len(args) > 0 && len(o.tags) > 0:
 		return cmdline.Usagef("kill takes JOBs or --tag, not both")
 	}
-	for _, arg := range args {
-		target, err := parse(arg)
-		if err != nil {
-			return err
-		}
-		o.targets = append(o.targets, target)
-	}
-	return nil
+	o.targets, err = cmdline.ParseAll(args, parse)
+	return err
 }
 
 // run removes all it can; one job that is missing must not keep the others.

@@ -53,12 +53,7 @@ Examples:
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but the log"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -33,13 +33,8 @@ free port, and PORT alone the same on both sides. Without any, it is a free port
 Examples:
   ` + s.Typed + ` port-forward training
   ` + s.Typed + ` port-forward training 8888:8888 0:6006`,
-		Flags: []cli.Flag{s.QuietFlag("print nothing when it works")},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Flags:  []cli.Flag{s.QuietFlag("print nothing when it works")},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

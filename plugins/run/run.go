@@ -90,12 +90,7 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print nothing but the job's log, or its name with --detach"),
 		}),
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 	return app, o
 }

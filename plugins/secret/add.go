@@ -43,18 +43,12 @@ Examples:
   ` + s.Typed + ` add gcp-key @~/gcp.json
   pass show db | ` + s.Typed + ` add db-password - --overwrite`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
-				Destination: &o.overwrite, DisableDefaultText: true},
+			overwriteFlag(&o.overwrite, "replace the value of a key that exists; who may use it stays as it is"),
 			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

@@ -83,6 +83,11 @@ func (o *adoptOptions) run(ctx context.Context) error {
 	return printStored(o.Session, o.output, adopted, "secret/%s %s (data key %s, of %s)%s", adopted.Key, what, adopted.DataKey, adopted.Owner, dryRunWords(o.dryRun))
 }
 
+// overwriteFlag is --overwrite.
+func overwriteFlag(destination *bool, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: "overwrite", Usage: usage, Destination: destination, DisableDefaultText: true}
+}
+
 // dryRunFlag is --dry-run.
 func dryRunFlag(destination *string) cli.Flag {
 	return &cli.StringFlag{Name: "dry-run", Usage: "store nothing: `client` only shows what would be done, server has it checked", Destination: destination}

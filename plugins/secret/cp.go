@@ -60,8 +60,7 @@ Examples:
 
 func (o *cpOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "overwrite", Usage: "replace the value of a key that exists; who may use it stays as it is",
-			Destination: &o.overwrite, DisableDefaultText: true},
+		overwriteFlag(&o.overwrite, "replace the value of a key that exists; who may use it stays as it is"),
 		o.output.Flag(),
 		o.QuietFlag("print nothing when it worked"),
 	}

@@ -61,16 +61,11 @@ Examples:
 			&cli.StringFlag{Name: "to-dir", Usage: "write a file for each key into `FOLDER`, which is made if need be", Destination: &o.toDir, TakesFile: true},
 			&cli.StringFlag{Name: "to-env-file", Usage: "write a KEY=VALUE a line to `FILE`; - is standard output", Destination: &o.toEnvFile, TakesFile: true},
 			&cli.StringFlag{Name: "to-secret", Usage: "print the manifest of one Kubernetes Secret called `NAME`, with all keys", Destination: &o.toSecret},
-			&cli.BoolFlag{Name: "overwrite", Usage: "replace files that exist", Destination: &o.overwrite, DisableDefaultText: true},
+			overwriteFlag(&o.overwrite, "replace files that exist"),
 			o.output.Flag(),
 			s.QuietFlag("print nothing but what is exported"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

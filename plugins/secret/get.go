@@ -41,12 +41,7 @@ Examples:
 				Destination: &o.file, TakesFile: true},
 			s.QuietFlag("print nothing but the value"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 

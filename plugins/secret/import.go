@@ -77,34 +77,24 @@ Examples:
 			list("from-apolo", "the secrets of a `PROJECT` of the Apolo platform, as ORG/PROJECT or secret://CLUSTER/ORG/PROJECT", &o.fromApolo),
 			list("key", "only this `KEY` of what was found", &o.keys),
 			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` to put before each key", Destination: &o.prefix},
-			&cli.BoolFlag{Name: "overwrite", Usage: "replace the values of keys that exist; who may use them stays as it is",
-				Destination: &o.overwrite, DisableDefaultText: true},
+			overwriteFlag(&o.overwrite, "replace the values of keys that exist; who may use them stays as it is"),
 			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 
-func (o *importOptions) complete(args []string) error {
+func (o *importOptions) complete(args []string) (err error) {
 	if len(args) > 0 {
 		return cmdline.Usagef("import takes no arguments: say where from with --from-secret, --from-env-file, --from-dir, --from-file or --from-apolo")
 	}
 	if len(o.fromSecrets)+len(o.fromEnvFiles)+len(o.fromDirs)+len(o.fromFiles)+len(o.fromApolo) == 0 {
 		return cmdline.Usagef("import needs --from-secret, --from-env-file, --from-dir, --from-file or --from-apolo")
 	}
-	for _, arg := range o.fromSecrets {
-		where, err := parseObject(arg)
-		if err != nil {
-			return err
-		}
-		o.objects = append(o.objects, where)
+	if o.objects, err = cmdline.ParseAll(o.fromSecrets, parseObject); err != nil {
+		return err
 	}
 	for _, arg := range o.fromApolo {
 		cluster, project, err := parseProject(arg)

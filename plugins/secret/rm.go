@@ -45,27 +45,16 @@ Examples:
 				Destination: &o.ifUnused, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c.Args().Slice()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
 
-func (o *rmOptions) complete(args []string) error {
+func (o *rmOptions) complete(args []string) (err error) {
 	if len(args) == 0 {
 		return cmdline.Usagef("rm needs at least one KEY")
 	}
-	for _, arg := range args {
-		target, err := parse(arg)
-		if err != nil {
-			return err
-		}
-		o.targets = append(o.targets, target)
-	}
-	return nil
+	o.targets, err = cmdline.ParseAll(args, parse)
+	return err
 }
 
 // run removes all it can; one key that is missing must not keep the others.

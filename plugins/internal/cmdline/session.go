@@ -155,6 +155,30 @@ func names(commands []*cli.Command) []string {
 
 func usageError(_ *cli.Context, err error, _ bool) error { return Usagef("%s", err) }
 
+// Steps is what a command does: complete reads its arguments and looks for what is wrong with them, then run does the
+// work.
+func Steps(complete func(args []string) error, run func(context.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if err := complete(c.Args().Slice()); err != nil {
+			return err
+		}
+		return run(c.Context)
+	}
+}
+
+// ParseAll reads arguments that are all of one kind.
+func ParseAll[T any](args []string, parse func(string) (T, error)) ([]T, error) {
+	var all []T
+	for _, arg := range args {
+		parsed, err := parse(arg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parsed)
+	}
+	return all, nil
+}
+
 // begin applies the flags that concern the whole call.
 func (s *Session) begin() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
