@@ -274,41 +274,27 @@ func faultsOfRun(t *testing.T, o *observed) {
 	p := newRunPlace(t)
 	watched := p.watchCopies(t)
 	t.Run("faults", func(t *testing.T) {
-		testFaults(t, p, o, endings, []faultCase{
-			{
-				name: "run --detach",
-				command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
-					" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
-				requests: []string{"GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "POST NS/jobs"},
-				check:    checkJob(0),
-				again:    runAgain(0),
-			},
-			{
-				name: "run --detach, with another's secrets",
-				command: "kubectl-apolo_run --detach --name KEY --env X=secret:/OTHER/" + envSecret +
-					" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
-				requests: []string{
-					"GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
-					"POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
-				},
-				check: checkJob(2),
-				again: runAgain(2),
-			},
-		})
+		testFaults(t, p, o, endings, detachedRuns(runAgain))
 	})
 	watched.end(t, int(p.copiesMade.Load()))
 
 	// Without pods it takes less to look at what was made.
 	still := newRunPlace(t)
 	still.allowPods(t, 0)
-	testFaults(t, still, o, answers, []faultCase{
+	testFaults(t, still, o, answers, detachedRuns(runAgainStill))
+	faultsOfRunAttached(t, newRunPlace(t), o)
+}
+
+// detachedRuns are run --detach with secrets of the namespace, and with another's, of which it makes copies.
+func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
+	return []faultCase{
 		{
 			name: "run --detach",
 			command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
 				" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 			requests: []string{"GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "POST NS/jobs"},
 			check:    checkJob(0),
-			again:    runAgainStill(0),
+			again:    again(0),
 		},
 		{
 			name: "run --detach, with another's secrets",
@@ -319,10 +305,9 @@ func faultsOfRun(t *testing.T, o *observed) {
 				"POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
 			},
 			check: checkJob(2),
-			again: runAgainStill(2),
+			again: again(2),
 		},
-	})
-	faultsOfRunAttached(t, newRunPlace(t), o)
+	}
 }
 
 // allowPods lets jobs of the namespace have so many pods that have not ended.

@@ -4,18 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"time"
@@ -40,39 +32,16 @@ func writeKubeconfig(path, cluster, server string, ca []byte, user map[string]an
 
 // expiredCertificate writes a kubeconfig whose client certificate ended an hour ago.
 func (c *cluster) expiredCertificate(path string) error {
-	authority, err := tls.LoadX509KeyPair(c.CA.CertFile, c.CA.KeyFile)
+	certificate, key, err := c.clientCertificate(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
 	if err != nil {
 		return err
-	}
-	issuer, err := x509.ParseCertificate(authority.Certificate[0])
-	if err != nil {
-		return err
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"},
-		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, issuer, key.Public(), authority.PrivateKey)
-	if err != nil {
-		return err
-	}
-	private, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return err
-	}
-	encode := func(kind string, der []byte) string {
-		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	ca, err := os.ReadFile(c.CA.CertFile)
 	if err != nil {
 		return err
 	}
 	return writeKubeconfig(path, "default", c.Server, ca, map[string]any{
-		"client-certificate-data": encode("CERTIFICATE", certificate), "client-key-data": encode("EC PRIVATE KEY", private)})
+		"client-certificate-data": base64.StdEncoding.EncodeToString(certificate), "client-key-data": base64.StdEncoding.EncodeToString(key)})
 }
 
 // silentServer listens, accepts and never answers, until stop is called.

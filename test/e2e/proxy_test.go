@@ -116,6 +116,16 @@ type connectionKey struct{}
 // newProxy starts a proxy for the user of a kubeconfig, until the test ends.
 func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 	t.Helper()
+	p := &proxy{t: t, fault: f}
+	p.upstream, p.kubeconfig = stand(t, kubeconfig, p, func() { p.handshakes.Add(1) })
+	return p
+}
+
+// stand lets a handler stand between commands and the API server, until the test ends. It returns what forwards to the
+// API server as the user of a kubeconfig, and a kubeconfig for the commands. Each new connection is told to connected,
+// and is in the context of its requests.
+func stand(t testing.TB, kubeconfig string, handler http.Handler, connected func()) (upstream *httputil.ReverseProxy, proxied string) {
+	t.Helper()
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -139,17 +149,17 @@ func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 		t.Fatal(err)
 	}
 	silent := log.New(io.Discard, "", 0) // of connections that end early, as they are meant to
-	p := &proxy{t: t, fault: f, upstream: &httputil.ReverseProxy{
+	upstream = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: byUpgrade{transport, upgrades},
 		ErrorLog:  silent,
-	}}
+	}
 
-	server := httptest.NewUnstartedServer(p)
+	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = true
 	server.Config.ErrorLog = silent
 	server.Config.ConnContext = func(ctx context.Context, connection net.Conn) context.Context {
-		p.handshakes.Add(1)
+		connected()
 		return context.WithValue(ctx, connectionKey{}, connection)
 	}
 	server.StartTLS()
@@ -164,11 +174,11 @@ func newProxy(t testing.TB, kubeconfig string, f fault) *proxy {
 		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
 	}
 	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{config.Contexts[config.CurrentContext].AuthInfo: {}}
-	p.kubeconfig = filepath.Join(t.TempDir(), "proxied")
-	if err := clientcmd.WriteToFile(*config, p.kubeconfig); err != nil {
+	proxied = filepath.Join(t.TempDir(), "proxied")
+	if err := clientcmd.WriteToFile(*config, proxied); err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return upstream, proxied
 }
 
 // byUpgrade sends requests for another protocol another way.

@@ -2,18 +2,13 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,14 +16,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// streamProxy stands between commands and the API server, and lets streams be cut and WebSockets be
-// refused. It speaks HTTP/1.1, as all streams do.
+// streamProxy stands between commands and the API server, and lets streams be cut and WebSockets be refused.
 type streamProxy struct {
 	kubeconfig string
 	upstream   *httputil.ReverseProxy
@@ -41,48 +31,9 @@ type streamProxy struct {
 
 func newStreamProxy(t *testing.T, kubeconfig string) *streamProxy {
 	t.Helper()
-	config, err := clientcmd.LoadFromFile(kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := url.Parse(direct.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct.TLSClientConfig.NextProtos = []string{"http/1.1"}
-	transport, err := rest.TransportFor(direct)
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent := log.New(io.Discard, "", 0)
-	p := &streamProxy{upstream: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport, FlushInterval: -1, ErrorLog: silent,
-	}}
-	server := httptest.NewUnstartedServer(p)
-	server.Config.ErrorLog = silent
-	server.Config.ConnContext = func(ctx context.Context, connection net.Conn) context.Context {
-		return context.WithValue(ctx, connectionKey{}, connection)
-	}
-	server.StartTLS()
-	t.Cleanup(func() {
-		p.cut()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	name := config.Contexts[config.CurrentContext].Cluster
-	config.Clusters[name] = &clientcmdapi.Cluster{
-		Server:                   server.URL,
-		CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
-	}
-	config.AuthInfos = map[string]*clientcmdapi.AuthInfo{config.Contexts[config.CurrentContext].AuthInfo: {}}
-	p.kubeconfig = filepath.Join(t.TempDir(), "proxied")
-	if err := clientcmd.WriteToFile(*config, p.kubeconfig); err != nil {
-		t.Fatal(err)
-	}
+	p := &streamProxy{}
+	p.upstream, p.kubeconfig = stand(t, kubeconfig, p, func() {})
+	t.Cleanup(p.cut)
 	return p
 }
 
