@@ -45,7 +45,8 @@ func topics(r *runner) []topic {
 				"([0001](decisions/0001-no-clientset.md)); garbage is left alone up to 10 MB, which most commands never make " +
 				"(collecting it at 2 MB took up to half of the CPU of a short command); requests that begin together wait for one " +
 				"connection, where each made a handshake of its own before. What is left is half the kernel's, which maps the " +
-				"pages of the binary and of the heap as they are touched.",
+				"pages of the binary and of the heap as they are touched; and what `run` and `job` take more, that of the library " +
+				"that reads names of images ([0015](decisions/0015-image-names.md)).",
 		}, {
 			name: "inits", title: "Before main", table: r.inits,
 			text: "What the packages that are linked into a binary take to make themselves ready, as the Go runtime tells it (GODEBUG=inittrace=1).",
