@@ -64,6 +64,10 @@ screenshots: build cluster-up ## make the README's pictures of the Console
 fuzz: ## fuzz every parser, FUZZTIME each (default: 30s)
 	@test/fuzz.sh $${FUZZTIME:-30s}
 
+.PHONY: fuzz-long
+fuzz-long: ## fuzz every parser for ten minutes, FUZZJOBS (default: 2) at once; keep what is found, and write docs/fuzzing.md
+	@FUZZJOBS=$${FUZZJOBS:-2} test/fuzz.sh 10m docs/fuzzing.md
+
 .PHONY: bench
 bench: build cluster-up ## measure against kubectl, and write docs/benchmarks.md
 	@eval "$$($(cluster) env)"; go run ./test/bench -bin bin -out docs/benchmarks.md

@@ -295,7 +295,7 @@ type hostileWorld struct {
 	server *httptest.Server
 	logged *lockedBuffer
 	page   credentials
-	logIn  func() credentials
+	logIn  func(tester) credentials
 }
 
 type lockedBuffer struct {
@@ -322,13 +322,13 @@ func newHostileWorld(t testing.TB, cluster http.HandlerFunc) *hostileWorld {
 	w := &hostileWorld{logged: &lockedBuffer{}}
 	if cluster == nil {
 		s, server := local(t)
-		w.server, w.logIn = server, func() credentials { return logIn(t, server, s.Ticket(), w.again) }
+		w.server, w.logIn = server, func(t tester) credentials { return logIn(t, server, s.Ticket(), w.again) }
 	} else {
 		_, server := forSmallCluster(t, cluster)
-		w.server, w.logIn = server, func() credentials { return logIn(t, server, "alices", w.again) }
+		w.server, w.logIn = server, func(t tester) credentials { return logIn(t, server, "alices", w.again) }
 	}
 	w.server.Config.ErrorLog = log.New(w.logged, "", 0)
-	w.page = w.logIn()
+	w.page = w.logIn(t)
 	return w
 }
 
@@ -362,7 +362,7 @@ func (w *hostileWorld) try(t *rapid.T, client *http.Client, o operation, request
 		t.Fatalf("%s: %v; logged: %.3000s", shown, err, w.logged)
 	}
 	if o.path == "/logout" || o.path == "/login" || response.StatusCode == http.StatusUnauthorized {
-		w.page = w.logIn()
+		w.page = w.logIn(t)
 	}
 	switch response.StatusCode {
 	case http.StatusInternalServerError, http.StatusNotImplemented:

@@ -63,7 +63,15 @@ func serve(t testing.TB, s *Server) (*Server, *httptest.Server) {
 }
 
 // ask makes a request as the page would, changed by with.
-func ask(t testing.TB, server *httptest.Server, method, path, body string, with func(*http.Request)) (*http.Response, string) {
+// tester is what a test, a fuzz target and a property test have in common.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func ask(t tester, server *httptest.Server, method, path, body string, with func(*http.Request)) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -97,7 +105,7 @@ func (c credentials) on(r *http.Request) {
 	r.Header.Set(pageKeyHeader, c.pageKey)
 }
 
-func logIn(t testing.TB, server *httptest.Server, token string, with func(*http.Request)) credentials {
+func logIn(t tester, server *httptest.Server, token string, with func(*http.Request)) credentials {
 	t.Helper()
 	response, body := ask(t, server, http.MethodPost, "/api/v1/login", `{"token":"`+token+`"}`, with)
 	var answer LoggedIn

@@ -13,7 +13,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/envfile"
@@ -171,19 +170,15 @@ func (o *exportOptions) find(ctx context.Context) ([]uri.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
+	found, err := store.list(ctx, o.Session)
+	if err != nil {
+		return nil, err
+	}
 	var all []uri.Secret
-	collect := func(found secrets.Secret) error {
-		all = append(all, uri.Secret{Key: found.Key})
-		return nil
+	for _, secret := range found {
+		all = append(all, uri.Secret{Key: secret.Key})
 	}
-	err = store.List(ctx, collect)
-	if apierrors.IsForbidden(err) {
-		if store.ListNamed(ctx, collect) != nil || len(all) == 0 {
-			return nil, err
-		}
-		err = nil
-	}
-	return all, err
+	return all, nil
 }
 
 // read gets the values, all of them or none.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -109,31 +108,19 @@ func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan u
 }
 
 func (o *lsOptions) list(ctx context.Context, client *kube.Client) ([]secrets.Secret, error) {
-	found := []secrets.Secret{}
-	collect := func(s secrets.Secret) error {
-		found = append(found, s)
-		return nil
-	}
 	if o.allNamespaces {
-		return found, secrets.ListAll(ctx, client, collect)
+		found := []secrets.Secret{}
+		err := secrets.ListAll(ctx, client, func(s secrets.Secret) error {
+			found = append(found, s)
+			return nil
+		})
+		return found, err
 	}
 	store, err := secrets.NewStore(client, uri.Secret{})
 	if err != nil {
 		return nil, err
 	}
-	err = store.List(ctx, collect)
-	// An account that may read only certain names of its own namespace, such as a CI job's, gets
-	// these. In another's namespace such names are shared secrets, which acl ls shows.
-	if apierrors.IsForbidden(err) && client.Namespace == client.ContextNamespace {
-		if namedErr := store.ListNamed(ctx, collect); namedErr != nil {
-			return nil, namedErr
-		}
-		if len(found) > 0 {
-			o.Hint("you may not list secrets in namespace %q; these are the ones that you may read by name", client.Namespace)
-			return found, nil
-		}
-	}
-	return found, err
+	return (&place{store, client}).list(ctx, o.Session)
 }
 
 // label is how the user would write the secret on a command line.

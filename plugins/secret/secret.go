@@ -2,7 +2,10 @@
 package secret
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
@@ -66,3 +69,25 @@ func open(s *cmdline.Session, where uri.Secret) (*place, error) {
 
 // used notes where a secret was, so that acl ls looks there from now on.
 func (p *place) used() { namespaces.Remember(p.client, p.Namespace()) }
+
+// list finds the secrets of the namespace. An account that may not list them gets what it may read by name, if it is
+// at home there: elsewhere such names are secrets that were shared with it, which acl ls shows (docs/decisions/0003).
+func (p *place) list(ctx context.Context, s *cmdline.Session) ([]secrets.Secret, error) {
+	found := []secrets.Secret{}
+	collect := func(secret secrets.Secret) error {
+		found = append(found, secret)
+		return nil
+	}
+	err := p.List(ctx, collect)
+	if !apierrors.IsForbidden(err) || p.client.Namespace != p.client.ContextNamespace {
+		return found, err
+	}
+	if namedErr := p.ListNamed(ctx, collect); namedErr != nil {
+		return nil, namedErr
+	}
+	if len(found) == 0 {
+		return nil, err
+	}
+	s.Hint("you may not list secrets in namespace %q; these are the ones that you may read by name", p.client.Namespace)
+	return found, nil
+}

@@ -257,6 +257,7 @@ func (s *sources) data(data map[string][]byte, from string) {
 // check finds what is wrong with the entries, all of it, before anything is done with them.
 func (s *sources) check(prefix string) error {
 	from := map[string]string{}
+	complete := len(s.problems) == 0 // otherwise a key may be where nothing could be read
 	for i, e := range s.entries {
 		if err := secrets.Validate(prefix+e.key, e.value); err != nil {
 			s.problem("%s: %w", e.from, err)
@@ -268,7 +269,7 @@ func (s *sources) check(prefix string) error {
 		s.entries[i].key = prefix + e.key
 	}
 	for _, key := range s.chosen {
-		if _, ok := from[key]; !ok {
+		if _, ok := from[key]; !ok && complete {
 			s.problem("the key %q of --key was not found", key)
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -121,10 +123,14 @@ type leftover struct {
 	binding
 }
 
-// job is one that has not ended.
+// job is one that runs, or one that has ended well and was kept.
 type job struct {
+	uri    string // of the secret that it uses, as the job names it
 	uses   string // the key of its own namespace that it uses, or empty
 	copies bool   // it has a copy of another namespace's secret
+	value  string // what it was given and has printed
+	life   time.Duration
+	ended  bool
 }
 
 // space is a namespace.
@@ -132,6 +138,17 @@ type space struct {
 	secrets map[string]*secret // by the name of the Kubernetes Secret
 	left    []leftover
 	jobs    map[string]job
+}
+
+// count is how many jobs have ended, or not.
+func (s *space) count(ended bool) int {
+	n := 0
+	for _, j := range s.jobs {
+		if j.ended == ended {
+			n++
+		}
+	}
+	return n
 }
 
 // model is what the cluster holds, as far as the commands are concerned.
@@ -171,6 +188,8 @@ type answer struct {
 	code  int
 	out   string     // the whole of standard output; not looked at where table is set
 	table [][]string // its rows, without headings; in whatever order here, and printed in the order of their cells
+	// matches is a regular expression for the whole of standard output, in place of out.
+	matches string
 	// unordered tells that the rows may be printed in another order.
 	unordered bool
 	// errs are the lines of standard error. Each has to contain all the phrases of its own.
@@ -240,6 +259,72 @@ func (m *model) add(a actor, at ref, value string, overwrite bool) (what string,
 	return "created", nil
 }
 
+// store is import of one value, from wherever it comes.
+func (m *model) store(a actor, at ref, value string, overwrite bool) answer {
+	found := m.spaces[at.space].secrets[at.object()]
+	what := "created"
+	switch {
+	case !m.may(a, at, read) && overwrite:
+		return failure(1, forbidden("patch", "secrets")...)
+	case !m.may(a, at, read):
+		return failure(1, forbidden("create", "secrets")...)
+	case found == nil:
+		found = &secret{mark: "true", key: at.key, bindings: map[level]*binding{}}
+		m.spaces[at.space].secrets[at.object()] = found
+	case found.mark == "":
+		return nothingImported("taken by a Kubernetes Secret that Apolo did not make")
+	case found.mark == "adopted":
+		return nothingImported("is adopted: its value belongs to " + toolName)
+	case found.value() == value:
+		return done("secret/%s unchanged (%s)", at.key, size(value))
+	case !overwrite:
+		return nothingImported("exists already with another value; --overwrite replaces it")
+	case !m.may(a, at, write):
+		return failure(1, forbidden("patch", "secrets")...)
+	default:
+		what = "replaced"
+	}
+	found.data = map[string]string{at.key: value}
+	return done("secret/%s %s (%s)", at.key, what, size(value))
+}
+
+func nothingImported(phrases ...string) answer {
+	f := failure(1, phrases...)
+	f.errs = append(f.errs, []string{"error: nothing was imported"})
+	return f
+}
+
+// size is how long a value is, in the words of a result.
+func size(value string) string {
+	if len(value) == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", len(value))
+}
+
+// run is a job that can be made, or the answer that run ends with.
+func (m *model) run(s *step) (job, *answer) {
+	found, failed := m.lookup(s.actor, s.at)
+	if failed != nil {
+		return job{}, failed
+	}
+	j := job{value: found.value(), life: jobs.DefaultLifeSpan, uri: "secret:" + s.at.key, uses: s.at.key}
+	if s.at.space != s.actor {
+		j.uri, j.uses, j.copies = "secret:/{"+string(s.at.space)+"}/"+s.at.key, "", true
+	}
+	return j, nil
+}
+
+// find is the job of a step, or the answer that a command about it ends with.
+func (m *model) find(s *step) (job, *answer) {
+	j, ok := m.spaces[s.actor].jobs[s.name]
+	if !ok {
+		f := failure(1, "there is no job")
+		return j, &f
+	}
+	return j, nil
+}
+
 // vanish takes a secret away without its grants, as the garbage collector then finds them.
 func (m *model) vanish(at ref) {
 	in := m.spaces[at.space]
@@ -276,7 +361,7 @@ func (m *model) remove(a actor, at ref) {
 func (m *model) users(at ref) []string {
 	var names []string
 	for name, j := range m.spaces[at.space].jobs {
-		if j.uses == at.key {
+		if j.uses == at.key && !j.ended {
 			names = append(names, name)
 		}
 	}
@@ -466,6 +551,10 @@ func (want answer) differs(code int, stdout, stderr string, names func(string) s
 		same := func(a, b string) bool { return a == b || b == anything }
 		if !slices.EqualFunc(rows, wanted, func(a, b []string) bool { return slices.EqualFunc(a, b, same) }) {
 			return fmt.Sprintf("it printed the rows %q, want %q", rows, wanted)
+		}
+	} else if want.matches != "" {
+		if !regexp.MustCompile("^" + want.matches + "$").MatchString(stdout) {
+			return fmt.Sprintf("it printed %q, want %s", stdout, want.matches)
 		}
 	} else if out := names(want.out); stdout != out {
 		return fmt.Sprintf("it printed %q, want %q", stdout, out)

@@ -47,7 +47,13 @@ type metadata struct {
 // compare says in what a namespace is not what the model has; empty for nothing. It learns the UIDs of new secrets.
 func (w *walk) compare(in actor) (difference string, err error) {
 	space := w.model.spaces[in]
-	var jobs listing[struct{ Metadata metadata }]
+	var jobs listing[struct {
+		Metadata metadata
+		Status   struct {
+			Ready      int
+			Conditions []struct{ Type, Status string }
+		}
+	}]
 	if err := w.admin.Do(w.ctx, http.MethodGet, w.path(in, "jobs"), nil, &jobs); err != nil {
 		return "", err
 	}
@@ -59,6 +65,13 @@ func (w *walk) compare(in actor) (difference string, err error) {
 			return "there is the job " + job.Metadata.Name, nil
 		}
 		copies = copies || known.copies
+		complete := false
+		for _, c := range job.Status.Conditions {
+			complete = complete || c.Type == "Complete" && c.Status == "True"
+		}
+		if !known.ended && job.Status.Ready != 1 || known.ended != complete {
+			return fmt.Sprintf("the job %s has ended: %v, want %v; ready: %d", job.Metadata.Name, complete, known.ended, job.Status.Ready), nil
+		}
 	}
 	for name := range space.jobs {
 		if !running[name] {

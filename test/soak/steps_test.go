@@ -1,15 +1,19 @@
 package soak
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kballard/go-shellquote"
 	"pgregory.net/rapid"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 )
 
 // form is how a secret is written in a command.
@@ -73,6 +77,7 @@ type step struct {
 	to     ref    // of cp and mv, and the second KEY of rm
 	typed  string // a value as it is typed
 	value  string // and what it stands for
+	text   string // what an editor leaves
 	to2    grantee
 	level  level
 	data   string // a data key
@@ -92,6 +97,8 @@ type verb struct {
 	draw  func(*rapid.T, *step)
 	// args are the command's words. {alice} in them stands for the name of alice's namespace.
 	args func(*step) []string
+	// editor tells that the command starts an editor, which leaves the step's text.
+	editor bool
 	// expect says what has to be answered, and changes the model as the command changes the cluster.
 	expect func(*model, *step) answer
 	// reads tells that nothing changes.
@@ -174,6 +181,11 @@ func drawValue(t *rapid.T, s *step) {
 	if s.typed = s.value; strings.HasPrefix(s.value, "@") {
 		s.typed = `\` + s.value
 	}
+	s.text = s.value
+	if found := s.model.spaces[s.at.space].secrets[s.at.object()]; found != nil && one(t, "as it is", false, false, true) {
+		s.text = found.value()
+	}
+	s.text += one(t, "end", "", "\n")
 }
 
 func drawTwo(t *rapid.T, s *step) {
@@ -257,11 +269,7 @@ func verbs() []*verb {
 					return *failed
 				}
 				m.use(s.actor, s.at)
-				bytes := fmt.Sprintf("%d bytes", len(s.value))
-				if len(s.value) == 1 {
-					bytes = "1 byte"
-				}
-				return done("secret/%s %s (%s)", s.at.key, what, bytes)
+				return done("secret/%s %s (%s)", s.at.key, what, size(s.value))
 			}},
 		{name: "get", weight: 14, reads: true, draw: drawSecret,
 			args: func(s *step) []string { return words("secret", "get", s.at.arg(), s.at.flags()) },
@@ -366,65 +374,165 @@ func verbs() []*verb {
 				}
 				return answer{table: rows}
 			}},
-		{name: "run", weight: 2, draw: drawJob,
+		{name: "import --from-file", weight: 5, draw: both(drawNew, drawValue), editor: true,
 			args: func(s *step) []string {
-				return words("run", "-q", "--no-mask", "--rm", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", `printf %s "$X"`)
+				return words("secret", "import", "--from-file", s.at.key+"="+textFile, "-n", "{"+string(s.at.space)+"}", when(s.flag, "--overwrite"))
+			},
+			expect: func(m *model, s *step) answer { return m.store(s.actor, s.at, s.text, s.flag) }},
+		{name: "import --from-secret", weight: 6, draw: func(t *rapid.T, s *step) {
+			drawTwo(t, s)
+			s.data = one(t, "data key", "password", "user")
+			if found := s.model.spaces[s.at.space].secrets[s.at.object()]; found != nil && found.mark == "true" && one(t, "its own", true, true, false) {
+				s.data = found.key
+			}
+		},
+			args: func(s *step) []string {
+				return words("secret", "import", "--from-secret", "secret:/{"+string(s.at.space)+"}/"+s.at.object(), "--key", s.data,
+					"-n", "{"+string(s.to.space)+"}", when(s.flag, "--overwrite"))
+			},
+			expect: expectImport},
+		{name: "export", weight: 6, reads: true, draw: drawExport,
+			args: func(s *step) []string {
+				return words("secret", "export", when(s.at.key != "", s.at.arg()), when(s.to.key != "", s.to.arg()), s.at.flags(), "-o", "jsonpath="+manifests)
+			},
+			expect: expectExport},
+		{name: "export --to-env-file", weight: 4, reads: true, draw: drawExport,
+			args: func(s *step) []string {
+				return words("secret", "export", when(s.at.key != "", s.at.arg()), when(s.to.key != "", s.to.arg()), s.at.flags(), "--to-env-file", "-")
+			},
+			expect: expectExportVariables},
+		{name: "edit", weight: 6, editor: true, draw: both(drawSecret, drawValue),
+			args:   func(s *step) []string { return words("secret", "edit", s.at.arg(), s.at.flags()) },
+			expect: expectEdit},
+		{name: "run", weight: 6, draw: both(drawJob, drawFlag),
+			unless: func(m *model, s *step) bool { return s.flag && m.spaces[s.actor].count(true) >= mostJobs },
+			args: func(s *step) []string {
+				return words("run", "-q", "--no-mask", when(!s.flag, "--rm"), "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show)
 			},
 			expect: func(m *model, s *step) answer {
-				found, failed := m.lookup(s.actor, s.at)
+				j, failed := m.run(s)
 				if failed != nil {
 					return *failed
 				}
-				return answer{out: found.value()}
+				if j.ended = true; s.flag {
+					m.spaces[s.actor].jobs[s.name] = j
+				}
+				return answer{out: j.value}
 			}},
-		{name: "run --detach", weight: 2, draw: drawJob,
-			unless: func(m *model, s *step) bool { return len(m.spaces[s.actor].jobs) >= mostJobs },
+		{name: "run --detach", weight: 6, draw: drawJob,
+			unless: func(m *model, s *step) bool { return m.spaces[s.actor].count(false) >= mostJobs },
 			args: func(s *step) []string {
-				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", `trap "exit 0" TERM; sleep 600 & wait`)
+				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
 			},
 			expect: func(m *model, s *step) answer {
-				if _, failed := m.lookup(s.actor, s.at); failed != nil {
+				j, failed := m.run(s)
+				if failed != nil {
 					return *failed
-				}
-				j := job{uses: s.at.key}
-				if s.at.space != s.actor {
-					j = job{copies: true}
 				}
 				m.spaces[s.actor].jobs[s.name] = j
 				return answer{out: s.name + "\n"}
 			}},
-		{name: "kill", weight: 3, draw: func(t *rapid.T, s *step) {
-			drawJob(t, s)
-			s.which = one(t, "which", 0, 0, 1)
-			for _, a := range people() {
-				if len(s.model.spaces[a].jobs) > 0 && one(t, "whose", true, false) {
-					s.actor = a
-				}
-			}
-		},
-			unless: func(m *model, s *step) bool {
-				s.name = "no-such-job"
-				if names := slices.Sorted(maps.Keys(m.spaces[s.actor].jobs)); s.which < len(names) {
-					s.name = names[s.which]
-				}
-				return false
-			},
+		{name: "kill", weight: 3, draw: drawKnownJob, unless: nameJob,
 			args: func(s *step) []string { return words("job", "kill", s.name) },
 			expect: func(m *model, s *step) answer {
-				if _, ok := m.spaces[s.actor].jobs[s.name]; !ok {
-					return failure(1, "there is no job")
+				if _, failed := m.find(s); failed != nil {
+					return *failed
 				}
 				delete(m.spaces[s.actor].jobs, s.name)
 				return done("job/%s deleted", s.name)
 			}},
-		{name: "ps", weight: 2, reads: true, draw: drawJob,
-			args: func(*step) []string { return words("job", "ls", "--format", "name") },
+		{name: "ps", weight: 2, reads: true, draw: both(drawJob, drawFlag),
+			args: func(s *step) []string { return words("job", "ls", "--format", "name,status", when(s.flag, "--all")) },
 			expect: func(m *model, s *step) answer {
 				rows := [][]string{}
-				for name := range m.spaces[s.actor].jobs {
-					rows = append(rows, []string{name})
+				for name, j := range m.spaces[s.actor].jobs {
+					switch {
+					case !j.ended:
+						rows = append(rows, []string{name, "running"})
+					case s.flag:
+						rows = append(rows, []string{name, "succeeded"})
+					}
 				}
 				return answer{table: rows, unordered: true}
+			}},
+		{name: "logs", weight: 4, reads: true, draw: drawKnownJob, unless: func(m *model, s *step) bool {
+			none := nameJob(m, s)
+			j, known := m.spaces[s.actor].jobs[s.name]
+			return none || known && !j.ended // when a node has a line in its log, nothing says
+		},
+			args: func(s *step) []string { return words("job", "logs", "-q", "--no-mask", s.name) },
+			expect: func(m *model, s *step) answer {
+				j, failed := m.find(s)
+				if failed != nil {
+					return *failed
+				}
+				return answer{out: j.value}
+			}},
+		{name: "status", weight: 4, reads: true, draw: drawKnownJob, unless: nameJob,
+			args: func(s *step) []string {
+				return words("job", "status", s.name, "-o", "jsonpath={.status.ready},{.status.succeeded}")
+			},
+			expect: func(m *model, s *step) answer {
+				switch j, failed := m.find(s); {
+				case failed != nil:
+					return *failed
+				case j.ended:
+					return answer{out: "0,1"}
+				}
+				return answer{out: "1,"}
+			}},
+		{name: "exec", weight: 4, reads: true, draw: drawKnownJob, unless: nameJob,
+			args: func(s *step) []string { return words("job", "exec", s.name, "--", "sh", "-c", count) },
+			expect: func(m *model, s *step) answer {
+				switch j, failed := m.find(s); {
+				case failed != nil:
+					return *failed
+				case j.ended:
+					return failure(1, "job "+s.name+" has ended")
+				default:
+					return done("%d", len(j.value))
+				}
+			}},
+		{name: "bump-life-span", weight: 4, draw: drawKnownJob, unless: nameJob,
+			args: func(s *step) []string { return words("job", "bump-life-span", s.name, "1h") },
+			expect: func(m *model, s *step) answer {
+				j, failed := m.find(s)
+				switch {
+				case failed != nil:
+					return *failed
+				case j.ended:
+					return failure(1, "job "+s.name+" has ended (succeeded)")
+				}
+				j.life += time.Hour
+				m.spaces[s.actor].jobs[s.name] = j
+				return answer{matches: fmt.Sprintf(`job/%s may run %s, until 20[-0-9]+T[:0-9]+Z\n`, s.name, jobs.FormatDuration(j.life))}
+			}},
+		{name: "generate-run-command", weight: 4, reads: true, draw: drawKnownJob, unless: nameJob,
+			args: func(s *step) []string { return words("job", "generate-run-command", s.name) },
+			expect: func(m *model, s *step) answer {
+				j, failed := m.find(s)
+				if failed != nil {
+					return *failed
+				}
+				script := show
+				if !j.ended {
+					script += "; " + stay
+				}
+				life := ""
+				if j.life != jobs.DefaultLifeSpan {
+					life = "--life-span " + jobs.FormatDuration(j.life) + " "
+				}
+				return done("kubectl apolo run --name %s %s--env X=%s busybox:1 -- sh -c '%s'", s.name, life, j.uri, script)
+			}},
+		{name: "doctor", weight: 2, reads: true, draw: drawSecret,
+			args: func(s *step) []string {
+				return words("doctor", "--for", "add", "-n", "{"+string(s.at.space)+"}", "-o", `jsonpath={.checks[?(@.name=="add")].status}`)
+			},
+			expect: func(_ *model, s *step) answer {
+				if !s.actor.owns(s.at.space) {
+					return answer{code: 1, out: "missing"}
+				}
+				return answer{out: "ok"}
 			}},
 		{name: "kubectl delete", weight: 5, shell: true, draw: both(drawOwn, drawFlag),
 			args: func(s *step) []string {
@@ -482,8 +590,61 @@ func verbs() []*verb {
 	}
 }
 
-// mostJobs is how many jobs an actor lets run at once.
+// mostJobs is how many jobs an actor lets run at once, and how many of those that have ended he keeps.
 const mostJobs = 2
+
+// noJob stands for a job that there is not.
+const noJob = -1
+
+// What jobs do: show prints the secret, stay waits to be killed, and count runs beside it.
+const (
+	show  = `printf %s "$X"`
+	stay  = `trap "exit 0" TERM; sleep 600 & wait`
+	count = `printf %s "$X" | wc -c`
+)
+
+// manifests is of an exported list each name with its data.
+const manifests = `{range .items[*]}{.metadata.name}={.data}{"\n"}{end}`
+
+// textFile stands in the words of a command for a file with the step's text.
+const textFile = "{file}"
+
+// drawKnownJob draws somebody who has jobs, if there is such, and which of them.
+func drawKnownJob(t *rapid.T, s *step) {
+	drawJob(t, s)
+	s.which = one(t, "which", 0, 1, 2, 3, 0, 1, noJob)
+	for _, a := range people() {
+		if len(s.model.spaces[a].jobs) > 0 && one(t, "whose", true, true, false) {
+			s.actor = a
+		}
+	}
+}
+
+// nameJob gives the step the name of its job as things are, or now and then one that no job has. It tells whether there
+// is none to be named.
+func nameJob(m *model, s *step) bool {
+	if s.which == noJob {
+		s.name = "no-such-job"
+		return false
+	}
+	names := slices.Sorted(maps.Keys(m.spaces[s.actor].jobs))
+	if len(names) == 0 {
+		return true
+	}
+	s.name = names[s.which%len(names)]
+	return false
+}
+
+// drawExport draws one key, two, or all of a namespace.
+func drawExport(t *rapid.T, s *step) {
+	drawTwo(t, s)
+	switch one(t, "how many", 1, 2, 3) {
+	case 1:
+		s.to = ref{}
+	case 3:
+		s.at, s.to = ref{space: s.at.space, form: formNamespace}, ref{}
+	}
+}
 
 func drawJob(t *rapid.T, s *step) {
 	s.name = "job-" + s.number
@@ -581,6 +742,124 @@ func expectRm(m *model, s *step) answer {
 	}
 	want.errs = append(want.errs, errs.errs...)
 	return want
+}
+
+// expectImport is import of one data key of a Kubernetes Secret.
+func expectImport(m *model, s *step) answer {
+	source := s.at
+	source.form = formSpace
+	found := m.spaces[source.space].secrets[source.object()]
+	switch {
+	case !m.may(s.actor, source, read):
+		return nothingImported(forbidden("get", "secrets")...)
+	case found == nil:
+		return nothingImported("does not exist in namespace")
+	}
+	m.use(s.actor, source)
+	value, ok := found.data[s.data]
+	if !ok {
+		return nothingImported("the key " + strconv.Quote(s.data) + " of --key was not found")
+	}
+	return m.store(s.actor, ref{space: s.to.space, key: s.data, form: formNamespace}, value, s.flag)
+}
+
+// exported are the secrets that export is about, sorted by key, or the answer that it ends with.
+func exported(m *model, s *step) (found []*secret, failed *answer) {
+	if s.at.key != "" && s.at.key == s.to.key {
+		f := failure(2, "would both be "+strconv.Quote(s.at.key))
+		return nil, &f
+	}
+	if s.at.key == "" {
+		listed := expectLs(m, &step{actor: s.actor, at: s.at})
+		if listed.table == nil {
+			return nil, &listed
+		}
+		for _, row := range listed.table {
+			found = append(found, m.spaces[s.at.space].secrets[objectOf(row[0])])
+		}
+		if len(found) == 0 {
+			f := failure(1, "there are no secrets to export")
+			return nil, &f
+		}
+		return found, nil
+	}
+	all := answer{code: 1}
+	for _, at := range []ref{s.at, s.to} {
+		if at.key == "" {
+			continue
+		}
+		one, problem := m.lookup(s.actor, at)
+		if problem != nil {
+			all.errs = append(all.errs, problem.errs...)
+		}
+		found = append(found, one)
+	}
+	if len(all.errs) > 0 {
+		return nil, &all
+	}
+	for _, at := range []ref{s.at, s.to} {
+		if at.key != "" {
+			m.use(s.actor, at)
+		}
+	}
+	slices.SortFunc(found, func(a, b *secret) int { return strings.Compare(a.key, b.key) })
+	return found, nil
+}
+
+func expectExport(m *model, s *step) answer {
+	found, failed := exported(m, s)
+	if failed != nil {
+		return *failed
+	}
+	var want answer
+	for _, each := range found {
+		want.out += fmt.Sprintf("%s={%q:%q}\n", objectOf(each.key), each.key, base64.StdEncoding.EncodeToString([]byte(each.value())))
+	}
+	return want
+}
+
+func expectExportVariables(m *model, s *step) answer {
+	found, failed := exported(m, s)
+	if failed != nil {
+		return *failed
+	}
+	var want, refused answer
+	for _, each := range found {
+		if want.out += each.key + "=" + each.value() + "\n"; strings.Contains(each.value(), "\n") {
+			refused.errs = append(refused.errs, []string{"error: ", each.key + " can't be in a file of variables", "the value has several lines"})
+		}
+	}
+	if len(refused.errs) > 0 {
+		refused.code = 1
+		refused.errs = append(refused.errs, []string{"error: ", "nothing was written"})
+		return refused
+	}
+	return want
+}
+
+func expectEdit(m *model, s *step) answer {
+	found, failed := m.lookup(s.actor, s.at)
+	switch {
+	case failed != nil:
+		return *failed
+	case found.mark == "adopted":
+		return failure(1, "is adopted: its value belongs to "+toolName)
+	}
+	m.use(s.actor, s.at)
+	text, ended := strings.CutSuffix(s.text, "\n")
+	if ended && strings.HasSuffix(found.value(), "\n") {
+		text = s.text
+	}
+	switch {
+	case text == found.value():
+		return done("Edit cancelled, no changes made.")
+	case text == "":
+		return done("Edit cancelled, the saved file was empty.")
+	case !m.may(s.actor, s.at, write):
+		return failure(1, append(forbidden("patch", "secrets"), "your text is kept")...)
+	}
+	found.data = map[string]string{s.at.key: text}
+	return done("secret/%s edited (%s)", s.at.key, size(text))
 }
 
 // expectRead is the first step of cp and mv.
@@ -730,12 +1009,16 @@ func (s *step) lines() []string {
 	for _, arg := range s.verb.args(s) {
 		command = append(command, quote(arg))
 	}
-	return []string{strings.Join(command, " ")}
+	lines := []string{strings.Join(command, " ")}
+	if s.verb.editor {
+		lines = slices.Insert(lines, 0, "printf %s "+shellquote.Join(s.text)+` >"$work/text"`)
+	}
+	return lines
 }
 
 // quote is an argument in a shell, where the names of namespaces are variables.
 func quote(arg string) string {
-	named := variables(arg)
+	named := strings.ReplaceAll(variables(arg), textFile, "$work/text")
 	if named == arg {
 		return shellquote.Join(arg)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +49,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": "1", "rapid.steps": steps, "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{
+		"rapid.checks": "1", "rapid.steps": steps, "rapid.nofailfile": "true", "test.parallel": strconv.Itoa(walkers),
+	} {
 		if !given[name] {
 			if err := flag.Set(name, value); err != nil {
 				panic(err)
@@ -365,6 +368,9 @@ func (p *place) shorten(ctx context.Context, steps []*step, difference error) st
 			}
 		}
 	}
+	if _, err := p.replay(ctx, steps); err != nil { // once more, because jobs got their names in the last one
+		difference = err
+	}
 	return p.report(steps, difference.Error())
 }
 
@@ -391,20 +397,32 @@ func (w *walk) run(s *step) (code int, stdout, stderr string) {
 	if s.verb.shell {
 		program = filepath.Join(w.cluster.BinDir, "kubectl")
 	}
+	file := filepath.Join(w.work, "text")
+	if s.verb.editor {
+		if err := os.WriteFile(file, []byte(s.text), 0o600); err != nil {
+			return -1, "", "error: " + err.Error()
+		}
+	}
 	var args []string
 	for _, arg := range s.verb.args(s) {
-		args = append(args, w.named(arg))
+		args = append(args, strings.ReplaceAll(w.named(arg), textFile, file))
 	}
 	command := exec.CommandContext(w.ctx, program, args...)
-	command.Env = []string{"HOME=" + filepath.Join(w.home, string(s.actor)), "KUBECONFIG=" + w.kubeconfig(s.actor), "PATH=/usr/bin:/bin"}
+	command.Env = []string{"HOME=" + filepath.Join(w.home, string(s.actor)), "KUBECONFIG=" + w.kubeconfig(s.actor), "PATH=/usr/bin:/bin", "EDITOR=cp " + file}
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	err := command.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return -1, "", "error: " + err.Error()
 	}
+	if kept := keptText.FindStringSubmatch(errOut.String()); kept != nil {
+		_ = os.RemoveAll(kept[1]) // is in the way of nothing
+	}
 	return command.ProcessState.ExitCode(), out.String(), errOut.String()
 }
+
+// keptText is the folder that edit names where it could not store a text.
+var keptText = regexp.MustCompile(`'rm -r (/\S*/apolo-edit-\S+)'`)
 
 // preamble makes a place like that of a walk, in a shell with the local cluster's environment.
 const preamble = `#!/usr/bin/env bash
@@ -413,7 +431,7 @@ work=$(mktemp -d)
 admin() { KUBECONFIG=$APOLO_CLUSTER_DIR/kubeconfig/admin kubectl "$@"; }
 as() { # USER COMMAND...
   local user=$1; shift; echo "$user\$ $*"
-  HOME=$work/home-$user KUBECONFIG=$work/$user "$@"; echo "# exit code $?"
+  HOME=$work/home-$user KUBECONFIG=$work/$user EDITOR="cp $work/text" "$@"; echo "# exit code $?"
   sleep 1 # until the API server knows of new grants
 }
 for user in alice bob carol; do
@@ -433,7 +451,7 @@ func (w *walk) values() error {
 	var group errgroup.Group
 	for _, a := range actors() {
 		for _, space := range people() {
-			for _, key := range keys() {
+			for _, key := range append(keys(), "password", "user") {
 				at := ref{space: space, key: key}
 				found := w.model.spaces[space].secrets[at.object()]
 				want := http.StatusOK
