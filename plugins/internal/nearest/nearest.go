@@ -2,9 +2,33 @@
 // alone, because the dispatcher does.
 package nearest
 
-// To returns the candidate that name was most likely meant to be, or "" where none is near:
-// at most two letters typed wrongly, left out, added or swapped; one in a name of three or four letters.
+import "slices"
+
+// alike are words that other tools have for what ours call otherwise, kubectl above all.
+var alike = [][]string{
+	{"rm", "delete", "del", "remove", "unset"},
+	{"kill", "stop", "cancel", "delete", "remove"},
+	{"add", "create", "new", "set", "put"},
+	{"get", "show", "read", "cat", "view"},
+	{"status", "describe", "show", "inspect"},
+	{"edit", "update", "change"},
+	{"cp", "copy"},
+	{"mv", "move", "rename"},
+	{"grant", "allow", "give", "add"},
+	{"revoke", "deny", "remove", "rm", "delete"},
+	{"secret", "sec"},
+	{"job", "pod", "pods"},
+}
+
+// To returns the candidate that name was most likely meant to be, or "" where none is near: one that
+// other tools call so, or at most two letters typed wrongly, left out, added or swapped; one in a name of three or four
+// letters.
 func To(name string, candidates []string) string {
+	for _, words := range alike {
+		if slices.Contains(words, name) && slices.Contains(candidates, words[0]) {
+			return words[0]
+		}
+	}
 	best, bestDistance := "", min(3, (len(name)+1)/2)
 	for _, candidate := range candidates {
 		if d := distance(name, candidate); d < bestDistance {

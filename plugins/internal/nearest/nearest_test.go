@@ -14,3 +14,22 @@ func TestTo(t *testing.T) {
 		}
 	}
 }
+
+func TestToWhatOtherToolsSay(t *testing.T) {
+	secret := []string{"add", "get", "ls", "list", "rm", "cp", "mv", "edit"}
+	job := []string{"ls", "list", "ps", "status", "kill", "rm", "logs"}
+	acl := []string{"grant", "revoke", "ls", "list"}
+	for _, test := range []struct {
+		typed      string
+		candidates []string
+		want       string
+	}{
+		{"delete", secret, "rm"}, {"delete", job, "rm"}, {"remove", acl, "revoke"}, {"stop", job, "kill"},
+		{"create", secret, "add"}, {"add", acl, "grant"}, {"show", secret, "get"}, {"describe", job, "status"},
+		{"rename", secret, "mv"}, {"copy", job, ""}, {"addd", secret, "add"},
+	} {
+		if got := To(test.typed, test.candidates); got != test.want {
+			t.Errorf("To(%q, %q) = %q, want %q", test.typed, test.candidates, got, test.want)
+		}
+	}
+}
