@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -114,7 +115,9 @@ func TestParseQuantity(t *testing.T) {
 			t.Errorf("ParseQuantity(%q) = %s, %v", in, got.String(), err)
 		}
 	}
-	for in, want := range map[string]string{"": "is not an amount", "1GB": "is not an amount", "0": "more than nothing", "-1": "more than nothing"} {
+	for in, want := range map[string]string{"": "is not an amount", "1GB": "is not an amount", "0": "more than nothing", "-1": "more than nothing",
+		"1000000000000000000000": "more than any machine has", "1e21": "more than any machine has", "9000E": "more than any machine has",
+		"1E128000800": "too long", "1000000000000000000000E-128000": "too long", strings.Repeat("1", 65): "too long"} {
 		if _, err := ParseQuantity(in); !matches(err, want) {
 			t.Errorf("ParseQuantity(%q): %v", in, err)
 		}

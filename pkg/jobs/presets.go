@@ -83,19 +83,28 @@ func BuiltinPresets() Presets {
 // howItWent is what the YAML library says of its own doing before it says what is wrong.
 const howItWent = "error unmarshaling JSON: while decoding JSON: "
 
+// amount is a quantity in a preset, where it may be written as a number too.
+type amount struct{ resource.Quantity }
+
+// UnmarshalJSON is part of json.Unmarshaler.
+func (a *amount) UnmarshalJSON(text []byte) (err error) {
+	a.Quantity, err = readQuantity(strings.Trim(string(text), `"`))
+	return err
+}
+
 // ParsePreset reads one preset: YAML with any of cpu, memory, gpu, gpuResource, nodeSelector,
 // tolerations (each as ParseToleration reads it), priority and description. It returns an error
 // for other fields, and for what a Spec would refuse.
 func ParsePreset(name, text string) (Preset, error) {
 	var written struct {
-		Description  string             `json:"description"`
-		CPU          *resource.Quantity `json:"cpu"`
-		Memory       *resource.Quantity `json:"memory"`
-		GPU          *int64             `json:"gpu"`
-		GPUResource  string             `json:"gpuResource"`
-		NodeSelector map[string]string  `json:"nodeSelector"`
-		Tolerations  []string           `json:"tolerations"`
-		Priority     string             `json:"priority"`
+		Description  string            `json:"description"`
+		CPU          *amount           `json:"cpu"`
+		Memory       *amount           `json:"memory"`
+		GPU          *int64            `json:"gpu"`
+		GPUResource  string            `json:"gpuResource"`
+		NodeSelector map[string]string `json:"nodeSelector"`
+		Tolerations  []string          `json:"tolerations"`
+		Priority     string            `json:"priority"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), &written); err != nil {
 		return Preset{}, fmt.Errorf("preset %q: %s", name, strings.TrimPrefix(strings.TrimPrefix(err.Error(), howItWent), "json: "))
@@ -103,7 +112,7 @@ func ParsePreset(name, text string) (Preset, error) {
 	preset := Preset{
 		Name: name, Description: written.Description, NodeSelector: written.NodeSelector, Priority: written.Priority,
 		Resources: Resources{
-			CPU: ptr.Deref(written.CPU, resource.Quantity{}), Memory: ptr.Deref(written.Memory, resource.Quantity{}),
+			CPU: ptr.Deref(written.CPU, amount{}).Quantity, Memory: ptr.Deref(written.Memory, amount{}).Quantity,
 			GPU: written.GPU, GPUResource: written.GPUResource,
 		},
 	}

@@ -43,16 +43,17 @@ func TestParsePreset(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for text, want := range map[string]string{
-		"cpus: 4":           `unknown field "cpus"`,
-		"cpu: many":         "quantities must match",
-		"cpu: -1":           "an amount of -1 is negative",
-		"memory: 512m":      "less than 1Mi",
-		"gpu: -1":           "less than none",
-		"tolerations: [a:]": "no effect",
-		"nodeSelector: [a]": "cannot unmarshal",
-		"cpu: 1\ncpu: 2":    "already set",
-		"priority: A B":     `priority class "A B"`,
-		"{":                 `preset "p": `,
+		"cpus: 4":             `unknown field "cpus"`,
+		"cpu: many":           "is not an amount",
+		"memory: 1E128000800": "too long for an amount",
+		"cpu: -1":             "an amount of -1 is negative",
+		"memory: 512m":        "less than 1Mi",
+		"gpu: -1":             "less than none",
+		"tolerations: [a:]":   "no effect",
+		"nodeSelector: [a]":   "cannot unmarshal",
+		"cpu: 1\ncpu: 2":      "already set",
+		"priority: A B":       `priority class "A B"`,
+		"{":                   `preset "p": `,
 	} {
 		if _, err := ParsePreset("p", text); !matches(err, want) || !strings.HasPrefix(err.Error(), `preset "p": `) {
 			t.Errorf("%q: %v; want %q", text, err, want)

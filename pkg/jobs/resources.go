@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,14 +71,34 @@ func (r *Resources) gpuResource() string {
 }
 
 // ParseQuantity reads an amount of CPU or memory as Kubernetes writes it: 500m, 2, 512Mi, 16G. It
-// returns an error for nothing at all too.
+// returns an error for nothing at all too, and for more than an int64 can count.
 func ParseQuantity(s string) (resource.Quantity, error) {
+	quantity, err := readQuantity(s)
+	if err == nil && quantity.Sign() <= 0 {
+		return resource.Quantity{}, fmt.Errorf("%q must be more than nothing", s)
+	}
+	return quantity, err
+}
+
+// How long an amount may be, and its exponent, in characters: k8s.io/apimachinery makes a number with all digits of
+// 1E128000800, or tries to.
+const (
+	longestQuantity = 64
+	longestExponent = 3 // of which one is a sign
+)
+
+// readQuantity is ParseQuantity for any amount, also less than nothing.
+func readQuantity(s string) (resource.Quantity, error) {
+	exponent := strings.LastIndexAny(s, "eE")
+	if len(s) > longestQuantity || exponent >= 0 && len(s)-exponent-1 > longestExponent {
+		return resource.Quantity{}, fmt.Errorf("%.*q is too long for an amount", longestQuantity, s)
+	}
 	quantity, err := resource.ParseQuantity(s)
 	if err != nil {
 		return resource.Quantity{}, fmt.Errorf("%q is not an amount: write 500m or 2 for CPUs, 512Mi or 16G for memory", s)
 	}
-	if quantity.Sign() <= 0 {
-		return resource.Quantity{}, fmt.Errorf("%q must be more than nothing", s)
+	if quantity.CmpInt64(math.MaxInt64) > 0 { // would be written as another amount
+		return resource.Quantity{}, fmt.Errorf("%q is more than any machine has", s)
 	}
 	return quantity, nil
 }
