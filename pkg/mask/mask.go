@@ -30,7 +30,8 @@ type Options struct {
 	// of memory for each byte that a value has in the worst case.
 	Values [][]byte
 	// Timestamps says that each line begins with a word and a space that are not of the text, so that a
-	// value of several lines is found around them.
+	// value of several lines is found around them. Where they end as a value begins, such as with a space, the rest of the
+	// value behind them is taken for all of it, and hidden too.
 	Timestamps bool
 }
 
