@@ -293,9 +293,11 @@ func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault)
 		a.proxy.fault.match = func(request string) bool { return a.known(request) == struck }
 	}
 	switch {
-	case c.silent && f.moment != late:
+	case c.silent && f.moment == late:
+		a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT="+requestTimeout.String())
+	case c.silent:
 		a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT=1m") // or it may end before its request
-	case f.moment == late && !c.silent:
+	case f.moment == late:
 		words = slices.Insert(words, 1, "--request-timeout="+requestTimeout.String())
 	}
 	a.ended = a.proxy.run(words...)

@@ -236,6 +236,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		query.Set("dryRun", "All")
 		r.URL.RawQuery = query.Encode()
 	}
+	sent := r
+	if hit && !stream {
+		sent = whole(r)
+	}
 	p.lock.Lock()
 	if stream {
 		p.streams = append(p.streams, text)
@@ -250,7 +254,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.holdBack(r) // what it leads to does not begin
 	case hit:
 		answer := httptest.NewRecorder()
-		p.serve(answer, r) // all of it
+		p.serve(answer, sent) // all of it
 		switch p.fault.moment {
 		case late:
 			p.holdBack(r)
@@ -263,6 +267,18 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.strike(r)
 	}
 	p.serve(w, r)
+}
+
+// whole is a request that the API server carries out, whatever becomes of the command meanwhile. It doesn't return to its
+// caller where the command did not send all of it.
+func whole(r *http.Request) *http.Request {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r = r.WithContext(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r
 }
 
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
