@@ -184,8 +184,7 @@ func (c *Client) ReadValues(ctx context.Context, job *batchv1.Job) (values [][]b
 	var group sync.WaitGroup
 	for i, place := range places {
 		group.Go(func() {
-			secret := &corev1.Secret{}
-			err := c.core.Get().Namespace(job.Namespace).Resource(secretsResource).Name(place.object).Do(ctx).Into(secret)
+			secret, err := ask[corev1.Secret](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(secretsResource).Name(place.object))
 			if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
 				problems[i] = c.explain(err, "get", secretsResource, place.object)
 			}
@@ -317,14 +316,11 @@ func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, e
 }
 
 func (c *Client) post(ctx context.Context, job *batchv1.Job, dryRun ...string) (*batchv1.Job, error) {
-	created := &batchv1.Job{}
-	err := c.batch.Post().
+	created, err := ask[batchv1.Job](ctx, c, c.batch.Post().
 		Namespace(job.Namespace).
 		Resource(jobsResource).
 		VersionedParams(&metav1.CreateOptions{DryRun: dryRun}, metav1.ParameterCodec).
-		Body(job).
-		Do(ctx).
-		Into(created)
+		Body(job))
 	if err == nil {
 		created.TypeMeta = job.TypeMeta
 		return created, nil

@@ -38,8 +38,7 @@ func RefOf(job *batchv1.Job) Ref {
 // Get reads a job of the client's namespace. It is an error where there is none, and where the Job was
 // made by another tool.
 func (c *Client) Get(ctx context.Context, name string) (*batchv1.Job, error) {
-	job := &batchv1.Job{}
-	err := c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).Name(name).Do(ctx).Into(job)
+	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).Name(name))
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, &NotFoundError{Namespace: c.kube.Namespace, Name: name}
@@ -95,8 +94,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 	)
 	group.Go(func() {
 		jobsErr = pages(metav1.ListOptions{LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
-			list := &batchv1.JobList{}
-			err := c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec).Do(ctx).Into(list)
+			list, err := ask[batchv1.JobList](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				jobs = append(jobs, &list.Items[i])
 			}
@@ -105,8 +103,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 	})
 	group.Go(func() {
 		podsErr = pages(metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: livingPods}, func(page *metav1.ListOptions) (string, error) {
-			list := &corev1.PodList{}
-			err := c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec).Do(ctx).Into(list)
+			list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				pods = append(pods, &list.Items[i])
 			}
@@ -148,10 +145,9 @@ func (c *Client) justEnded(ctx context.Context, namespace string, jobs []*batchv
 	if len(unclear) == 0 {
 		return nil, nil
 	}
-	list := &corev1.PodList{}
-	err := c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&metav1.ListOptions{
+	list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&metav1.ListOptions{
 		LabelSelector: batchv1.ControllerUidLabel + " in (" + strings.Join(unclear[:min(len(unclear), mostJustEnded)], ",") + ")",
-	}, metav1.ParameterCodec).Do(ctx).Into(list)
+	}, metav1.ParameterCodec))
 	var pods []*corev1.Pod
 	for i := range list.Items {
 		pods = append(pods, &list.Items[i])
@@ -312,9 +308,8 @@ func stringList(text string) []string {
 // PodsOf reads the pods of a job, one an attempt, the oldest first. Who may not list pods gets those
 // that a shared job names.
 func (c *Client) PodsOf(ctx context.Context, job *batchv1.Job) ([]*corev1.Pod, error) {
-	list := &corev1.PodList{}
 	options := c.podObjects(RefOf(job)).options
-	err := c.core.Get().Namespace(job.Namespace).Resource(podsResource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+	list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).VersionedParams(&options, metav1.ParameterCodec))
 	names := stringList(job.Annotations[AnnotationPods])
 	var pods []*corev1.Pod
 	switch {
@@ -341,8 +336,7 @@ func (c *Client) podsNamed(ctx context.Context, job *batchv1.Job, names []string
 	var group sync.WaitGroup
 	for i, name := range names {
 		group.Go(func() {
-			pod := &corev1.Pod{}
-			err := c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(name).Do(ctx).Into(pod)
+			pod, err := ask[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(name))
 			switch {
 			case apierrors.IsNotFound(err):
 			case err != nil:
@@ -369,8 +363,7 @@ func (c *Client) Events(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 	for i, uid := range about {
 		group.Go(func() {
 			options := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(uid)).String()}
-			list := &corev1.EventList{}
-			err := c.core.Get().Namespace(job.Namespace).Resource(eventsResource).VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+			list, err := ask[corev1.EventList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(eventsResource).VersionedParams(&options, metav1.ParameterCodec))
 			problems[i] = c.explain(err, "list", eventsResource, "")
 			for j := range list.Items {
 				found[i] = append(found[i], &list.Items[j])

@@ -18,9 +18,8 @@ func (w *jobWatch) poll(ctx context.Context, watchErr error) (State, error) {
 	var last State
 	seen := false
 	for {
-		job := &batchv1.Job{}
 		var pods []*corev1.Pod
-		err := w.client.batch.Get().Namespace(w.job.Namespace).Resource(jobsResource).Name(w.job.Name).Do(ctx).Into(job)
+		job, err := ask[batchv1.Job](ctx, w.client, w.client.batch.Get().Namespace(w.job.Namespace).Resource(jobsResource).Name(w.job.Name))
 		switch {
 		case ctx.Err() != nil:
 			return State{}, ctx.Err()

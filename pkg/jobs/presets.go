@@ -261,14 +261,11 @@ func readPresets(from *corev1.ConfigMap) Presets {
 
 // configMap returns nil where there is none that the user may read.
 func (c *Client) configMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
-	found := &corev1.ConfigMap{}
-	err := c.core.Get().
+	found, err := ask[corev1.ConfigMap](ctx, c, c.core.Get().
 		Namespace(namespace).
 		Resource(configMapsResource).
 		Name(name).
-		VersionedParams(&metav1.GetOptions{}, metav1.ParameterCodec).
-		Do(ctx).
-		Into(found)
+		VersionedParams(&metav1.GetOptions{}, metav1.ParameterCodec))
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		return nil, nil

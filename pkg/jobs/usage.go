@@ -28,6 +28,17 @@ type Usage struct {
 	Resources corev1.ResourceList
 }
 
+// podMetrics is what is used of a PodMetricsList.
+type podMetrics struct {
+	Items []struct {
+		Metadata   metav1.ObjectMeta
+		Containers []struct {
+			Name  string
+			Usage corev1.ResourceList
+		}
+	}
+}
+
 // Usages reads what the pods of the namespace's jobs use. Pods that have just started are not there:
 // their first measurement takes up to a minute. It returns ErrNoMetrics where nothing is measured.
 func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
@@ -51,16 +62,14 @@ func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
 	if err != nil {
 		return nil, c.explain(err, "list", "pods.metrics.k8s.io", "")
 	}
-	var list struct {
-		Items []struct {
-			Metadata   metav1.ObjectMeta
-			Containers []struct {
-				Name  string
-				Usage corev1.ResourceList
-			}
-		}
+	list, err := patiently(ctx, c.kube.RequestTimeout(), func() (list podMetrics, err error) {
+		err = json.Unmarshal(body, &list)
+		return list, err
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if err := json.Unmarshal(body, &list); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("the metrics API answers with what can't be read: %w", err)
 	}
 	usages := make([]Usage, 0, len(list.Items))

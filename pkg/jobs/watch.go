@@ -78,9 +78,8 @@ func (c *Client) observe(ctx context.Context, o objects, each func(change)) erro
 
 // list returns all objects there are, and the version of the list.
 func (c *Client) list(ctx context.Context, o objects) (all []runtime.Object, version string, err error) {
-	list := o.newList()
-	err = o.unary.Get().Namespace(o.namespace).Resource(o.resource).
-		VersionedParams(&o.options, metav1.ParameterCodec).Do(ctx).Into(list)
+	list, err := c.decode(ctx, o.unary.Get().Namespace(o.namespace).Resource(o.resource).
+		VersionedParams(&o.options, metav1.ParameterCodec), o.newList)
 	if err != nil {
 		return nil, "", c.explain(err, "list", o.resource, "")
 	}

@@ -166,6 +166,9 @@ func (c *Client) Host() string { return c.config.Host }
 // by this machine's. What is compared with times that are in the cluster is to come from here.
 func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.transport.ahead.Load())) }
 
+// RequestTimeout is how long a request may take, with all that is tried again; 0: for ever.
+func (c *Client) RequestTimeout() time.Duration { return c.config.Timeout }
+
 // RESTConfig returns a copy of the connection's configuration for libraries that need one, for
 // streams: it has no time limit but for their beginning.
 func (c *Client) RESTConfig() *rest.Config {

@@ -23,14 +23,15 @@ type PlatformProject struct {
 const noOrg = "no-org"
 
 // ParsePlatformProject reads ORG/PROJECT, or PROJECT for one without an organization. It returns an error
-// for what can't be the name of an object in Kubernetes.
+// for what can't be the names of an object and its namespace in Kubernetes.
 func ParsePlatformProject(text string) (PlatformProject, error) {
 	org, project, ok := strings.Cut(text, "/")
 	if !ok {
 		org, project = "", text
 	}
 	parsed := PlatformProject{Org: org, Project: project}
-	if ok && org == "" || project == "" || len(validation.IsDNS1123Subdomain(parsed.Object())) > 0 {
+	if ok && org == "" || project == "" || len(validation.IsDNS1123Subdomain(parsed.Object())) > 0 ||
+		len(validation.IsDNS1123Label(parsed.Namespace())) > 0 { // the platform's rule makes some names too long for Kubernetes
 		return PlatformProject{}, fmt.Errorf("%q is not a project of the Apolo platform: it must be ORG/PROJECT, or PROJECT for one without an organization", text)
 	}
 	return parsed, nil

@@ -30,7 +30,7 @@ func TestPlatformProject(t *testing.T) {
 			t.Errorf("%q: %q in %q, %v; want %q in %q", text, got.Object(), got.Namespace(), err, want.object, want.namespace)
 		}
 	}
-	for _, text := range []string{"", "/", "acme/", "/research", "Acme/research", "acme/research team", "a/../b", "acme/re%2fsearch"} {
+	for _, text := range []string{"", "/", "acme/", "/research", "Acme/research", "acme/research team", "a/../b", "acme/re%2fsearch", "o/" + strings.Repeat("p", 50)} {
 		if got, err := ParsePlatformProject(text); err == nil {
 			t.Errorf("%q is %+v", text, got)
 		}
@@ -45,7 +45,7 @@ func FuzzPlatformProject(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if namespace := project.Namespace(); len(namespace) > 63 || strings.Contains(namespace, "/") {
+		if namespace := project.Namespace(); len(validation.IsDNS1123Label(namespace)) > 0 {
 			t.Errorf("%q is kept in the namespace %q", text, namespace)
 		}
 		if len(validation.IsDNS1123Subdomain(project.Object())) > 0 {

@@ -217,6 +217,15 @@ func TestHostileServer(t *testing.T) {
 			kind := map[bool]string{true: "PartialObjectMetadataList", false: "List"}[strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList")]
 			_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": map[string]any{"continue": "again"}, "items": []any{}})
 		}, true, false},
+		{"an amount that takes for ever to read", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/jobs") {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"apiVersion": "batch/v1", "kind": "JobList", "items": [{"metadata": {"name": "job", "labels": {"apolo.us/job": "true"}},
+				"spec": {"template": {"spec": {"containers": [{"name": "job", "resources": {"limits": {"memory": "1000000000000000000000E2147483647"}}}]}}}}]}`)
+		}, true, false},
 	} {
 		for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 			t.Run(attack.name+", "+version, func(t *testing.T) {
