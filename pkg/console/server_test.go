@@ -62,7 +62,6 @@ func serve(t testing.TB, s *Server) (*Server, *httptest.Server) {
 	return s, server
 }
 
-// ask makes a request as the page would, changed by with.
 // tester is what a test, a fuzz target and a property test have in common.
 type tester interface {
 	Helper()
@@ -71,6 +70,7 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
+// ask makes a request as the page would, changed by with.
 func ask(t tester, server *httptest.Server, method, path, body string, with func(*http.Request)) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))

@@ -77,7 +77,7 @@ type step struct {
 	to     ref    // of cp and mv, and the second KEY of rm
 	typed  string // a value as it is typed
 	value  string // and what it stands for
-	text   string // what an editor leaves
+	text   string // of a file, or what an editor leaves
 	to2    grantee
 	level  level
 	data   string // a data key
@@ -97,8 +97,8 @@ type verb struct {
 	draw  func(*rapid.T, *step)
 	// args are the command's words. {alice} in them stands for the name of alice's namespace.
 	args func(*step) []string
-	// editor tells that the command starts an editor, which leaves the step's text.
-	editor bool
+	// file tells that the command reads a file with the step's text, or starts an editor, which leaves it.
+	file bool
 	// expect says what has to be answered, and changes the model as the command changes the cluster.
 	expect func(*model, *step) answer
 	// reads tells that nothing changes.
@@ -374,7 +374,7 @@ func verbs() []*verb {
 				}
 				return answer{table: rows}
 			}},
-		{name: "import --from-file", weight: 5, draw: both(drawNew, drawValue), editor: true,
+		{name: "import --from-file", weight: 5, draw: both(drawNew, drawValue), file: true,
 			args: func(s *step) []string {
 				return words("secret", "import", "--from-file", s.at.key+"="+textFile, "-n", "{"+string(s.at.space)+"}", when(s.flag, "--overwrite"))
 			},
@@ -401,7 +401,7 @@ func verbs() []*verb {
 				return words("secret", "export", when(s.at.key != "", s.at.arg()), when(s.to.key != "", s.to.arg()), s.at.flags(), "--to-env-file", "-")
 			},
 			expect: expectExportVariables},
-		{name: "edit", weight: 6, editor: true, draw: both(drawSecret, drawValue),
+		{name: "edit", weight: 6, file: true, draw: both(drawSecret, drawValue),
 			args:   func(s *step) []string { return words("secret", "edit", s.at.arg(), s.at.flags()) },
 			expect: expectEdit},
 		{name: "run", weight: 6, draw: both(drawJob, drawFlag),
@@ -1010,7 +1010,7 @@ func (s *step) lines() []string {
 		command = append(command, quote(arg))
 	}
 	lines := []string{strings.Join(command, " ")}
-	if s.verb.editor {
+	if s.verb.file {
 		lines = slices.Insert(lines, 0, "printf %s "+shellquote.Join(s.text)+` >"$work/text"`)
 	}
 	return lines

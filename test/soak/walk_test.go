@@ -398,7 +398,7 @@ func (w *walk) run(s *step) (code int, stdout, stderr string) {
 		program = filepath.Join(w.cluster.BinDir, "kubectl")
 	}
 	file := filepath.Join(w.work, "text")
-	if s.verb.editor {
+	if s.verb.file {
 		if err := os.WriteFile(file, []byte(s.text), 0o600); err != nil {
 			return -1, "", "error: " + err.Error()
 		}
