@@ -19,6 +19,7 @@ import (
 const (
 	defaultKubernetes = "kubernetes-1.34"
 	defaultEtcd       = "etcd-3.6"
+	defaultContainerd = "containerd-2.4"
 )
 
 // recipe says what to build, and where the result is kept.
@@ -26,6 +27,7 @@ type recipe struct {
 	kubernetesVersion string
 	kubeletVersion    string
 	etcdVersion       string
+	containerdVersion string
 	cache             string
 	key               string // the name of the folder in the cache
 	binaries          []binary
@@ -86,6 +88,12 @@ func newRecipe(source, kubernetes string) (*recipe, error) {
 		return nil, err
 	}
 	r.etcdVersion = version
+	// Debian 12's containerd loses what a container writes just before its end.
+	containerd, version, _, err := module(defaultContainerd, "github.com/containerd/containerd/v2")
+	if err != nil {
+		return nil, err
+	}
+	r.containerdVersion = version
 	if _, err := read(filepath.Join(source, "pause", "main.go")); err != nil {
 		return nil, err
 	}
@@ -94,11 +102,14 @@ func newRecipe(source, kubernetes string) (*recipe, error) {
 		return nil, fmt.Errorf("find the cache folder: %w", err)
 	}
 	r.cache = filepath.Join(cache, "kubectl-apolo")
-	r.key = fmt.Sprintf("kubernetes-%s-etcd-%s-%s", r.kubernetesVersion, r.etcdVersion, hex.EncodeToString(sum.Sum(nil)[:6]))
+	r.key = fmt.Sprintf("kubernetes-%s-etcd-%s-containerd-%s-%s", r.kubernetesVersion, r.etcdVersion, r.containerdVersion, hex.EncodeToString(sum.Sum(nil)[:6]))
 	r.binaries = []binary{
 		{"pause", source, "./pause", ""},
 		{"etcd", etcd, "go.etcd.io/etcd/server/v3", ""},
 		{"kubelet", kubeletFolder, commands + "kubelet", r.kubeletVersion},
+	}
+	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
+		r.binaries = append(r.binaries, binary{name, containerd, "github.com/containerd/containerd/v2/cmd/" + name, ""})
 	}
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"} {
 		r.binaries = append(r.binaries, binary{name, folder, commands + name, r.kubernetesVersion})
@@ -175,7 +186,8 @@ func (m *manager) buildBinaries(ctx context.Context, r *recipe) error {
 	if err != nil {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
-	m.say("building Kubernetes %s and etcd %s from their Go modules (several minutes, once)", r.kubernetesVersion, r.etcdVersion)
+	m.say("building Kubernetes %s, etcd %s and containerd %s from their Go modules (several minutes, once)",
+		r.kubernetesVersion, r.etcdVersion, r.containerdVersion)
 	for _, b := range r.binaries {
 		start := time.Now()
 		cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-ldflags", b.ldflags(), "-o", filepath.Join(temporary, b.name), b.pkg)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -94,7 +93,7 @@ func (c *cluster) components() []component {
 		},
 		{
 			name: "containerd", grace: 20 * time.Second,
-			argv:  []string{programPath("containerd"), "--config", c.path("etc", "containerd.toml")},
+			argv:  []string{bin("containerd"), "--config", c.path("etc", "containerd.toml")},
 			ready: func(ctx context.Context) error { return c.containerdReady(ctx) },
 		},
 		{
@@ -176,16 +175,6 @@ func (c *cluster) components() []component {
 			ready: func(ctx context.Context) error { return c.kubeletReady(ctx) },
 		},
 	}
-}
-
-// programPath is where a program of the machine is. It is absolute because
-// daemons are started in another folder and with another PATH.
-func programPath(name string) string {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return name
-	}
-	return path
 }
 
 func (c *cluster) noteFile(comp component) string { return c.path("pid", comp.name+".json") }

@@ -31,7 +31,7 @@ func TestConfigFiles(t *testing.T) {
 	files := testCluster("/c").configFiles()
 	for name, wanted := range map[string][]string{
 		"etc/audit-policy.yaml":              {"omitStages: [RequestReceived]"},
-		"etc/containerd.toml":                {`address = "/c/containerd.sock"`, `state = "/c/containerd/state"`, `snapshotter = "overlayfs"`, `sandbox_image = "localhost/pause:1"`},
+		"etc/containerd.toml":                {`address = "/c/containerd.sock"`, `state = "/c/containerd/state"`, `snapshotter = "overlayfs"`, `sandbox = "localhost/pause:1"`},
 		"etc/registries/_default/hosts.toml": {"127.0.0.1:1"},
 		"etc/cni/10-pods.conflist":           {`"name": "apolo-12345678"`, `"bridge": "apolo12345678"`},
 		"etc/kubelet.yaml":                   {"port: 21005", "healthzPort: 21006", "cgroupRoot: /apolo-12345678", "unix:///c/containerd.sock", `clusterDNS: ["10.180.0.1"]`},
@@ -212,13 +212,18 @@ func TestRecipe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !regexp.MustCompile(`^/cache/kubectl-apolo/kubernetes-v1\.` + minor + `\.\d+-etcd-v3\.6\.\d+-[0-9a-f]{12}$`).MatchString(r.dir()) {
+		if !regexp.MustCompile(`^/cache/kubectl-apolo/kubernetes-v1\.` + minor + `\.\d+-etcd-v3\.6\.\d+-containerd-v2\.4\.\d+-[0-9a-f]{12}$`).MatchString(r.dir()) {
 			t.Errorf("%s is kept in %s", name, r.dir())
 		}
 		for _, b := range r.binaries {
 			want, flags := minor, b.ldflags()
 			switch b.name {
 			case "etcd", "pause":
+				continue
+			case "containerd", "containerd-shim-runc-v2", "ctr":
+				if filepath.Base(b.module) != defaultContainerd {
+					t.Errorf("%s: %s is built in %s", name, b.name, b.module)
+				}
 				continue
 			case "kubelet":
 				want = kubelet

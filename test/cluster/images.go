@@ -346,7 +346,7 @@ func addFile(archive *tar.Writer, name string, content []byte) error {
 
 // ctr runs containerd's own client.
 func (c *cluster) ctr(ctx context.Context, args ...string) (string, error) {
-	return command(ctx, "ctr", append([]string{"--address", c.ContainerdSocket, "--namespace", "k8s.io"}, args...)...)
+	return command(ctx, filepath.Join(c.BinDir, "ctr"), append([]string{"--address", c.ContainerdSocket, "--namespace", "k8s.io"}, args...)...)
 }
 
 // importImages brings images into containerd and waits until the kubelet's

@@ -79,9 +79,6 @@ func requirements() []requirement {
 		}
 	}
 	return []requirement{
-		{"containerd", "containerd", program("containerd")},
-		{"ctr", "containerd", program("ctr")},
-		{"containerd-shim-runc-v2", "containerd", program("containerd-shim-runc-v2")},
 		{"runc", "runc", program("runc")},
 		{"the CNI plugins", "containernetworking-plugins", func() bool { return cniDir() != "" }},
 		{"a static busybox", "busybox-static", func() bool { return isStatic(busyboxPath) }},
