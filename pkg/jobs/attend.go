@@ -136,7 +136,7 @@ func (a *attendance) state(state State) {
 
 // early tells whether a state is of a time that the log has not come to.
 func (a *attendance) early(state State) bool {
-	if state.Phase == Restarting {
+	if state.Phase == Restarting || state.Phase == Finishing {
 		return state.Attempt > a.read
 	}
 	return state.Attempt > a.read+1 && !state.Phase.Final()

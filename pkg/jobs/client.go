@@ -272,7 +272,7 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 			plan.copies[i].value = nil // it is not needed for as long as the job may run
 		}
 		if err == nil {
-			err = c.resume(uncut, ref)
+			err = c.resume(uncut, ref, created.Labels[labelQueue] == "")
 		}
 	}
 	if err != nil {
@@ -387,15 +387,17 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, copies []secretCopy) 
 	return inOneLine(ctx, problems)
 }
 
-// resume lets the job start. A job that was deleted and created again meanwhile is not touched.
-func (c *Client) resume(ctx context.Context, job Ref) error {
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{
-			"uid":         job.UID,
-			"annotations": map[string]any{annotationPreparing: nil},
-		},
-		"spec": map[string]any{"suspend": false},
-	})
+// resume lets the job start, at once or when the queue that it is in says so. A job that was deleted and
+// created again meanwhile is not touched.
+func (c *Client) resume(ctx context.Context, job Ref, atOnce bool) error {
+	changes := map[string]any{"metadata": map[string]any{
+		"uid":         job.UID,
+		"annotations": map[string]any{annotationPreparing: nil},
+	}}
+	if atOnce {
+		changes["spec"] = map[string]any{"suspend": false}
+	}
+	patch, err := json.Marshal(changes)
 	if err != nil {
 		return err
 	}

@@ -390,7 +390,7 @@ func compareVersions(a, b string) int {
 func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State {
 	s := &seen{
 		job: job, pods: map[types.UID]*corev1.Pod{}, gone: map[types.UID]bool{},
-		events: map[types.UID]*corev1.Event{}, failures: map[types.UID]int{},
+		events: map[types.UID]*corev1.Event{}, failures: map[podContainer]int{},
 	}
 	for _, pod := range pods {
 		s.pods[pod.UID] = pod
@@ -448,7 +448,7 @@ func (l *Listed) Status() Status {
 		return StatusFailed
 	case deref(l.Spec.Suspend):
 		return StatusSuspended
-	case l.State.Phase == Running, l.State.Phase == Restarting:
+	case l.State.Phase == Running, l.State.Phase == Finishing, l.State.Phase == Restarting:
 		return StatusRunning
 	}
 	return StatusPending

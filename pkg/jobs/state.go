@@ -21,6 +21,10 @@ const (
 	Pending Phase = "pending"
 	Pulling Phase = "pulling" // the node fetches the image
 	Running Phase = "running"
+	// Suspended is a job that a queue or a person has told to wait (spec.suspend).
+	Suspended Phase = "suspended"
+	// Finishing is a job whose command has ended, and whose pod has not: other containers in it still run.
+	Finishing Phase = "finishing"
 	// Restarting is a job whose attempt has ended, and that will make another one.
 	Restarting Phase = "restarting"
 	Succeeded  Phase = "succeeded"
@@ -37,6 +41,10 @@ func (p Phase) Final() bool { return p == Succeeded || p == Failed || p == Stuck
 const (
 	ReasonDeleted    = "Deleted"    // somebody deleted the job or its pod
 	ReasonPodDeleted = "PodDeleted" // somebody deleted the job's pod
+	// ReasonSidecarRunning is that of a job whose command has ended, and whose pod other containers keep
+	// from ending.
+	ReasonSidecarRunning = "SidecarRunning"
+	ReasonSuspended      = "Suspended" // somebody set spec.suspend
 )
 
 // ReasonOOMKilled is the kubelet's word for a container that needed more memory than it may have.
@@ -53,6 +61,9 @@ type State struct {
 	Reason string
 	// Message is the cluster's own explanation. It is not harmless for a terminal.
 	Message string
+	// Container is the one that Reason and Message are about, where it is not the job's own: an init
+	// container or a sidecar that something in the cluster added to the pod.
+	Container string
 	// Pod is the name of the pod that runs the job; empty before there is one.
 	Pod string
 	// Attempt counts the pods that the job has had, Pod included: 1 is the first, 0 before that. With
@@ -84,7 +95,13 @@ type seen struct {
 	pods     map[types.UID]*corev1.Pod
 	gone     map[types.UID]bool          // pods that are not there any more
 	events   map[types.UID]*corev1.Event // the latest telling one about the job or a pod
-	failures map[types.UID]int           // failed pulls of a pod's image
+	failures map[podContainer]int        // failed pulls of a container's image
+}
+
+// podContainer names a container of one pod.
+type podContainer struct {
+	pod  types.UID
+	name string
 }
 
 func (s *seen) describe() State {
@@ -118,7 +135,7 @@ func (s *seen) restarts() bool {
 // own: whether its job was deleted, timed out, or goes on in another pod, only the job knows.
 func (s *seen) describeJob(pod *corev1.Pod, state State) State {
 	end := func(reason, message string) State {
-		state.Reason, state.Message = reason, message
+		state.Reason, state.Message, state.Container = reason, message, ""
 		// Until it is killed the container may still say something.
 		if state.Phase != Running || state.ExitCode != UnknownExitCode || s.gone[pod.UID] {
 			state.Phase = Failed
@@ -131,17 +148,21 @@ func (s *seen) describeJob(pod *corev1.Pod, state State) State {
 	if s.job == nil {
 		return state
 	}
+	if isSuspended(s.job) {
+		return s.describeSuspended(pod, state)
+	}
 	for _, condition := range s.job.Status.Conditions {
 		if condition.Status != corev1.ConditionTrue {
 			continue
 		}
 		switch condition.Type {
 		case batchv1.JobComplete:
-			state.Phase, state.Reason, state.Message = Succeeded, "", ""
-			state.ExitCode = 0
-			return state
+			return state.withResult(0)
 		case batchv1.JobFailed, batchv1.JobFailureTarget:
+			code, recorded := recordedExitCode(s.job)
 			switch {
+			case recorded:
+				return state.withResult(code)
 			case condition.Reason == batchv1.JobReasonDeadlineExceeded:
 				return end(condition.Reason, fmt.Sprintf("the job ran longer than its life span of %s",
 					time.Duration(deref(s.job.Spec.ActiveDeadlineSeconds))*time.Second))
@@ -156,6 +177,15 @@ func (s *seen) describeJob(pod *corev1.Pod, state State) State {
 		}
 	}
 	return state
+}
+
+// withResult is the state of a job whose command is known to have ended with code.
+func (s State) withResult(code int) State {
+	s.Phase, s.Reason, s.Message, s.Container, s.ExitCode = Succeeded, "", "", "", code
+	if code != 0 {
+		s.Phase, s.Reason = Failed, "Error"
+	}
+	return s
 }
 
 func deref[T any](p *T) (v T) {
@@ -210,16 +240,23 @@ func (s *seen) describePod(pod *corev1.Pod) State {
 	state := State{Phase: Pending, Pod: pod.Name, ExitCode: UnknownExitCode}
 	container := jobContainer(pod)
 	switch {
-	case container == nil:
-		return s.describeUnstarted(pod, state)
-	case container.State.Running != nil:
+	case container != nil && container.State.Running != nil:
 		state.Phase, state.Started = Running, true
-		return state
-	case container.State.Terminated != nil:
+		return describeSidecars(pod, state)
+	case container != nil && container.State.Terminated != nil:
+		if finishing, ok := describeFinishing(pod, container.State.Terminated, state); ok {
+			return finishing
+		}
 		return describeEnd(pod, container.State.Terminated, state)
-	case container.State.Waiting != nil:
+	case pod.Status.Phase == corev1.PodFailed: // a container before it failed, or a node refused the pod, or gave it up
+		return describeFailedStart(pod, state)
+	}
+	if waiting, ok := s.describeInit(pod, state); ok {
+		return waiting
+	}
+	if container != nil && container.State.Waiting != nil {
 		state.Started = container.LastTerminationState.Terminated != nil
-		return s.describeWaiting(pod, container.State.Waiting, state)
+		return s.describeWaiting(pod, ContainerName, container.State.Waiting, state)
 	}
 	return s.describeUnstarted(pod, state)
 }
@@ -236,19 +273,11 @@ func hasRun(pod *corev1.Pod) bool {
 
 // hasEnded tells whether the container of a pod has ended and will not be started again.
 func hasEnded(pod *corev1.Pod) bool {
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if podEnded(pod) {
 		return true
 	}
 	container := jobContainer(pod)
 	return container != nil && container.State.Terminated != nil && pod.Spec.RestartPolicy != corev1.RestartPolicyOnFailure
-}
-
-func jobContainer(pod *corev1.Pod) *corev1.ContainerStatus {
-	i := slices.IndexFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == ContainerName })
-	if i < 0 {
-		return nil
-	}
-	return &pod.Status.ContainerStatuses[i]
 }
 
 func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state State) State {
@@ -259,18 +288,29 @@ func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state St
 		state.Phase = Running
 		return state
 	}
-	if end.ExitCode == 0 && pod.Status.Phase != corev1.PodFailed {
+	other, otherEnd := culprit(pod)
+	if end.ExitCode == 0 && pod.Status.Phase != corev1.PodFailed && otherEnd == nil {
 		state.Phase = Succeeded
 		return state
 	}
 	state.Phase = Failed
+	_, endedByRun := pod.Annotations[AnnotationEndedSidecars]
+	if end.ExitCode == 0 && endedByRun && otherEnd == nil {
+		state.Phase = Succeeded
+		return state
+	}
+	if end.ExitCode == 0 && (pod.Status.Reason == "" || endedByRun) && otherEnd != nil {
+		state.Container, state.Reason = other.Name, otherEnd.Reason
+		state.Message = fmt.Sprintf("%s failed: %s", other, failureOf(otherEnd))
+		return state
+	}
 	state.Reason, state.Message = end.Reason, end.Message
 	if !state.Started {
 		state.Message = startError(end.Message)
 		return state
 	}
 	state.Message = "" // the container's termination message is for programs
-	if pod.Status.Reason != "" {
+	if pod.Status.Reason != "" && !endedByRun {
 		state.Reason, state.Message = pod.Status.Reason, pod.Status.Message
 	} else if why := disruption(pod); why != "" {
 		state.Message = why
@@ -307,11 +347,6 @@ func disruption(pod *corev1.Pod) string {
 
 // describeUnstarted is for a pod whose container nothing is known of.
 func (s *seen) describeUnstarted(pod *corev1.Pod, state State) State {
-	if pod.Status.Phase == corev1.PodFailed { // a node refused it, or gave it up
-		state.Phase = Failed
-		state.Reason, state.Message = pod.Status.Reason, cmp.Or(pod.Status.Message, disruption(pod))
-		return state
-	}
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse {
 			state.Reason, state.Message = condition.Reason, schedulingError(condition.Message)
@@ -323,7 +358,7 @@ func (s *seen) describeUnstarted(pod *corev1.Pod, state State) State {
 
 // describeWaiting words the reasons of the kubelet (k8s.io/kubernetes/pkg/kubelet: images/types.go,
 // container/sync_result.go, kuberuntime/kuberuntime_container.go).
-func (s *seen) describeWaiting(pod *corev1.Pod, waiting *corev1.ContainerStateWaiting, state State) State {
+func (s *seen) describeWaiting(pod *corev1.Pod, container string, waiting *corev1.ContainerStateWaiting, state State) State {
 	switch waiting.Reason {
 	case "ContainerCreating", "PodInitializing", "":
 		return s.withEvent(pod, state)
@@ -340,7 +375,7 @@ func (s *seen) describeWaiting(pod *corev1.Pod, waiting *corev1.ContainerStateWa
 	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 		state.Phase = Pulling
 		state.Message = pullError(waiting.Message)
-		if s.failures[pod.UID] >= pullAttempts || hopeless(waiting.Message) {
+		if s.failures[podContainer{pod.UID, container}] >= pullAttempts || hopeless(waiting.Message) {
 			state.Phase = Stuck
 		}
 	}
@@ -378,7 +413,7 @@ func (s *seen) withEvent(pod *corev1.Pod, state State) State {
 		return state
 	}
 	if event.Reason == eventPulling {
-		state.Phase = Pulling
+		state.Phase, state.Container = Pulling, eventContainer(event)
 		return state
 	}
 	state.Reason, state.Message = event.Reason, event.Message
@@ -387,6 +422,16 @@ func (s *seen) withEvent(pod *corev1.Pod, state State) State {
 		state.Phase = Stuck
 	}
 	return state
+}
+
+// eventContainer is the container that an event is about, where it is not the job's own.
+func eventContainer(event *corev1.Event) string {
+	// spec.containers{NAME}, spec.initContainers{NAME}
+	_, name, _ := strings.Cut(event.InvolvedObject.FieldPath, "{")
+	if name = strings.TrimSuffix(name, "}"); name == ContainerName {
+		return ""
+	}
+	return name
 }
 
 func missingSecret(message string) bool {

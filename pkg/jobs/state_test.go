@@ -29,7 +29,7 @@ func newScene() *scene {
 	}
 	s.seen = seen{
 		job: s.job, pods: map[types.UID]*corev1.Pod{"pod": s.pod}, gone: map[types.UID]bool{},
-		events: map[types.UID]*corev1.Event{}, failures: map[types.UID]int{},
+		events: map[types.UID]*corev1.Event{}, failures: map[podContainer]int{},
 	}
 	return s
 }
@@ -42,7 +42,11 @@ func (s *scene) second() *scene {
 }
 
 func (s *scene) container(state corev1.ContainerState) {
-	s.pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar"}, {Name: ContainerName, State: state}}
+	sidecar := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	if state.Terminated != nil { // all end together, where a test says nothing else
+		sidecar = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: metav1.Now()}}
+	}
+	s.pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "sidecar", State: sidecar}, {Name: ContainerName, State: state}}
 }
 
 func (s *scene) waiting(reason, message string) {
@@ -97,15 +101,24 @@ func TestDescribe(t *testing.T) {
 			s.waiting("ContainerCreating", "")
 			s.event("pod", "FailedMount", `secret "x" not found`)
 		}, Stuck, "FailedMount", `secret "x" not found`, none, false},
-		"first pull fails": {func(s *scene) { s.waiting("ErrImagePull", "i/o timeout"); s.failures["pod"] = 1 }, Pulling, "ErrImagePull", "i/o timeout", none, false},
+		"first pull fails": {func(s *scene) {
+			s.waiting("ErrImagePull", "i/o timeout")
+			s.failures[podContainer{"pod", ContainerName}] = 1
+		}, Pulling, "ErrImagePull", "i/o timeout", none, false},
 		"back-off": {func(s *scene) {
 			s.waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "x": failed to resolve reference "x": i/o timeout`)
-			s.failures["pod"] = 1
+			s.failures[podContainer{"pod", ContainerName}] = 1
 		}, Pulling, "ImagePullBackOff", "i/o timeout", none, false},
-		"second pull fails": {func(s *scene) { s.waiting("ErrImagePull", "i/o timeout"); s.failures["pod"] = 2 }, Stuck, "ErrImagePull", "i/o timeout", none, false},
-		"no such image":     {func(s *scene) { s.waiting("ErrImagePull", "docker.io/x: not found"); s.failures["pod"] = 1 }, Stuck, "ErrImagePull", "not found", none, false},
-		"image name":        {func(s *scene) { s.waiting("InvalidImageName", "bad") }, Stuck, "InvalidImageName", "bad", none, false},
-		"config error":      {func(s *scene) { s.waiting("CreateContainerConfigError", `secret "x" not found`) }, Stuck, "CreateContainerConfigError", `secret "x"`, none, false},
+		"second pull fails": {func(s *scene) {
+			s.waiting("ErrImagePull", "i/o timeout")
+			s.failures[podContainer{"pod", ContainerName}] = 2
+		}, Stuck, "ErrImagePull", "i/o timeout", none, false},
+		"no such image": {func(s *scene) {
+			s.waiting("ErrImagePull", "docker.io/x: not found")
+			s.failures[podContainer{"pod", ContainerName}] = 1
+		}, Stuck, "ErrImagePull", "not found", none, false},
+		"image name":   {func(s *scene) { s.waiting("InvalidImageName", "bad") }, Stuck, "InvalidImageName", "bad", none, false},
+		"config error": {func(s *scene) { s.waiting("CreateContainerConfigError", `secret "x" not found`) }, Stuck, "CreateContainerConfigError", `secret "x"`, none, false},
 		"busy kubelet": {func(s *scene) {
 			s.waiting("CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition")
 		}, Pending, "CreateContainerConfigError", "failed to sync secret cache", none, false},
@@ -244,7 +257,7 @@ func TestWatchCountsPullsAndKeepsTheLatestEvent(t *testing.T) {
 	for _, reason := range []string{"ErrImagePull", "ErrImagePull", "ImagePullBackOff", "ErrImagePull"} {
 		see(reason)
 	}
-	if got := w.seen.failures["pod"]; got != 2 {
+	if got := w.seen.failures[podContainer{"pod", ContainerName}]; got != 2 {
 		t.Errorf("%d failures", got)
 	}
 

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -250,7 +251,7 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 		pods:     map[types.UID]*corev1.Pod{},
 		gone:     map[types.UID]bool{},
 		events:   map[types.UID]*corev1.Event{},
-		failures: map[types.UID]int{},
+		failures: map[podContainer]int{},
 	}
 	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}
 	for _, o := range []objects{w.client.podObjects(w.job), w.client.jobObjects(w.job)} {
@@ -414,8 +415,11 @@ func (w *jobWatch) set(object runtime.Object) {
 		}
 		w.seen.job = object
 	case *corev1.Pod:
-		if failedPull(object) && !failedPull(w.seen.pods[object.UID]) {
-			w.seen.failures[object.UID]++
+		before := failedPulls(w.seen.pods[object.UID])
+		for _, name := range failedPulls(object) {
+			if !slices.Contains(before, name) {
+				w.seen.failures[podContainer{object.UID, name}]++
+			}
 		}
 		w.seen.pods[object.UID] = object
 	case *corev1.Event:
@@ -426,18 +430,19 @@ func (w *jobWatch) set(object runtime.Object) {
 	}
 }
 
-// failedPull tells whether the last attempt to pull the image has just failed; between attempts
-// the reason is ImagePullBackOff.
-func failedPull(pod *corev1.Pod) bool {
+// failedPulls returns the containers the last attempt to pull whose image has just failed; between
+// attempts the reason is ImagePullBackOff.
+func failedPulls(pod *corev1.Pod) []string {
 	if pod == nil {
-		return false
+		return nil
 	}
-	for _, container := range pod.Status.ContainerStatuses {
+	var names []string
+	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if waiting := container.State.Waiting; waiting != nil && waiting.Reason == "ErrImagePull" {
-			return true
+			names = append(names, container.Name)
 		}
 	}
-	return false
+	return names
 }
 
 // EventTime is when an event happened, or happened last.

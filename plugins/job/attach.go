@@ -79,14 +79,20 @@ func (o *attachOptions) run(ctx context.Context) error {
 			line("job/%s attempt %d", r.job.Name, number)
 		},
 	}
+	view := viewCommand(ctx)
+	defer view.end(nil)
+	observer.State = view.saw
 	var state jobs.State
 	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
 		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job goes on", r.job.Name)
-		state, err = r.api.AttendWithInput(ctx, r.ref(), observer, o.In, out, jobs.LogOptions{})
+		state, err = r.api.AttendWithInput(view.ctx, r.ref(), observer, o.In, out, jobs.LogOptions{})
 	default:
 		line("this is the log of job/%s; Ctrl-C ends the view, and the job goes on", r.job.Name)
-		state, err = r.api.Attend(ctx, r.ref(), observer, out, jobs.LogOptions{})
+		state, err = r.api.Attend(view.ctx, r.ref(), observer, out, jobs.LogOptions{})
+	}
+	if view.ended() {
+		state, err = view.last, nil
 	}
 	if ctx.Err() == nil { // what may be held back is not worth a wait then
 		err = errors.Join(err, out.Flush())
@@ -104,9 +110,14 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 	streams := o.IOStreams
 	streams.ErrOut = user.Lines(o.ErrOut)
 	line := tell(&cmdline.Session{IOStreams: streams, Quiet: o.Quiet})
-	observer := jobs.Observer{Notice: func(text string) { line("job/%s: %s", r.job.Name, text) }}
+	view := viewCommand(lent)
+	defer view.end(nil)
+	observer := jobs.Observer{State: view.saw, Notice: func(text string) { line("job/%s: %s", r.job.Name, text) }}
 	ends := jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
-	state, err := r.api.Interact(lent, r.ref(), observer, ends, nil)
+	state, err := r.api.Interact(view.ctx, r.ref(), observer, ends, nil)
+	if view.ended() {
+		state, err = view.last, nil
+	}
 	user.Restore()
 	if err != nil {
 		fmt.Fprintln(o.ErrOut) // the job has left the cursor anywhere
@@ -128,6 +139,11 @@ func (o *attachOptions) end(r *running, state jobs.State, err error) error {
 		return err
 	case err != nil:
 		return r.explain(err)
+	case state.Phase == jobs.Finishing:
+		tell(o.Session)("job/%s: %s; until that ends, the job counts as running", r.job.Name, state.Message)
+		if state.ExitCode == 0 {
+			return nil
+		}
 	case state.Phase == jobs.Succeeded:
 		return nil
 	}

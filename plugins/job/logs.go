@@ -91,7 +91,18 @@ func (o *logsOptions) run(ctx context.Context) error {
 	}
 	if o.follow {
 		var state jobs.State
-		if state, err = client.Attend(ctx, jobs.RefOf(job), observer, out, options); err == nil && !state.Started {
+		view := viewCommand(ctx)
+		defer view.end(nil)
+		observer.State = func(state jobs.State) {
+			o.state(state)
+			view.saw(state)
+		}
+		state, err = client.Attend(view.ctx, jobs.RefOf(job), observer, out, options)
+		switch {
+		case view.ended():
+			o.line(view.note())
+			err = nil
+		case err == nil && !state.Started:
 			return o.notStarted(state)
 		}
 	} else {
@@ -134,7 +145,7 @@ func reason(state jobs.State) string {
 
 // state is an Observer's: while there is no log, or no more, it says why.
 func (o *logsOptions) state(state jobs.State) {
-	if state.Phase.Final() || state.Phase == jobs.Running && state.Reason == "" {
+	if state.Phase.Final() || state.Phase == jobs.Finishing || state.Phase == jobs.Running && state.Reason == "" {
 		return
 	}
 	text := string(state.Phase)

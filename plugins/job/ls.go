@@ -66,7 +66,7 @@ func columns() []column {
 		{"uid", "UID", func(_ *lsOptions, j *jobs.Listed) string { return string(j.UID) }},
 		{"namespace", "NAMESPACE", func(_ *lsOptions, j *jobs.Listed) string { return j.Namespace }},
 		{"name", "NAME", func(_ *lsOptions, j *jobs.Listed) string { return j.Name }},
-		{"status", "STATUS", func(_ *lsOptions, j *jobs.Listed) string { return string(j.Status()) }},
+		{"status", "STATUS", func(_ *lsOptions, j *jobs.Listed) string { return statusCell(j) }},
 		{"reason", "REASON", func(_ *lsOptions, j *jobs.Listed) string { return j.State.Reason }},
 		{"when", "WHEN", moment((*jobs.Listed).When)},
 		{"created", "CREATED", moment(func(j *jobs.Listed) time.Time { return j.CreationTimestamp.Time })},
@@ -230,10 +230,19 @@ func (o *lsOptions) table(found []jobs.Listed) error {
 	paint := cmdline.PaintFor(o.Out)
 	return cmdline.PaintedTable(o.Out, o.headings(), o.rows(found), func(i int, cell string) string {
 		if o.columns[i].name == "status" {
-			return paint(style(jobs.Status(cell)), cell)
+			status, _, _ := strings.Cut(cell, " ")
+			return paint(style(jobs.Status(status)), cell)
 		}
 		return cell
 	})
+}
+
+// statusCell is the status, and what keeps a job running whose command has ended.
+func statusCell(j *jobs.Listed) string {
+	if j.State.Reason == jobs.ReasonSidecarRunning {
+		return string(j.Status()) + " (sidecar " + j.State.Container + ")"
+	}
+	return string(j.Status())
 }
 
 func style(status jobs.Status) cmdline.Style {

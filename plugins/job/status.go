@@ -85,7 +85,9 @@ func (o *statusOptions) run(ctx context.Context) error {
 	// Who may not read events, as somebody with whom the job was shared, learns the rest.
 	events, eventsErr := client.Events(ctx, job, pods)
 	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
-	if err := o.print(listed, jobs.Attempts(pods), events); err != nil {
+	// The log says more, but its absence is no reason to say nothing.
+	lastLines, _ := client.LastLines(ctx, jobs.RefOf(job), listed.State)
+	if err := o.print(listed, jobs.Attempts(pods), lastLines, events); err != nil {
 		return err
 	}
 	if eventsErr != nil {
@@ -95,7 +97,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	return nil
 }
 
-func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []*corev1.Event) error {
+func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, lastLines []string, events []*corev1.Event) error {
 	out := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -107,7 +109,7 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []
 	line("Namespace", j.Namespace)
 	line("ID", string(j.UID))
 	fmt.Fprintf(out, "Status:\t%s\n", paint(style(j.Status()), sanitize.Line(o.status(j))))
-	if j.State.ExitCode >= 0 && j.Status().Ended() {
+	if j.State.ExitCode >= 0 && (j.Status().Ended() || j.State.Phase == jobs.Finishing) {
 		line("Exit code", exitCode(j.State))
 	}
 	line("Image", jobs.Image(j.Job))
@@ -122,6 +124,7 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []
 	line("Finished", o.moment(j.Finished()))
 	line("Life span", o.lifeSpan(j))
 	o.printAttempts(out, attempts)
+	o.printContainers(out, j, attempts, lastLines)
 	o.printEvents(out, events)
 	return out.Flush()
 }
@@ -129,6 +132,9 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, events []
 // status is the word, and why it is so.
 func (o *statusOptions) status(j *jobs.Listed) string {
 	text := string(j.Status())
+	if j.State.Phase == jobs.Suspended {
+		return j.State.Message
+	}
 	if text != string(j.State.Phase) && !j.Status().Ended() && j.Status() != jobs.StatusSuspended {
 		text += ", " + string(j.State.Phase)
 	}
@@ -197,6 +203,31 @@ func (o *statusOptions) printAttempts(out io.Writer, attempts []jobs.Attempt) {
 			text += ", exit code " + exitCode(a.State)
 		}
 		fmt.Fprintf(out, "  %d\t%s  %s  %s\n", a.State.Attempt, a.CreationTimestamp.UTC().Format(time.RFC3339), sanitize.Line(a.Name), sanitize.Line(text))
+	}
+}
+
+// printContainers shows what else is in the pod of the last attempt, and the end of the log of the container that
+// the status names.
+func (o *statusOptions) printContainers(out io.Writer, j *jobs.Listed, attempts []jobs.Attempt, lastLines []string) {
+	if len(attempts) == 0 {
+		return
+	}
+	others := jobs.OtherContainers(attempts[len(attempts)-1].Pod)
+	if len(others) > 0 {
+		fmt.Fprintln(out, "Other containers:")
+	}
+	for _, c := range others {
+		role := "sidecar"
+		if c.Init {
+			role = "init container"
+		}
+		fmt.Fprintf(out, "  %s\t%s\n", sanitize.Line(c.Name), sanitize.Line(role+", "+c.State))
+	}
+	if len(lastLines) > 0 {
+		fmt.Fprintf(out, "Log of %s, its end:\n", sanitize.Line(j.State.Container))
+	}
+	for _, line := range lastLines {
+		fmt.Fprintf(out, "  %s\n", sanitize.Line(line))
 	}
 }
 

@@ -17,23 +17,37 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	o.GoesOn()
 	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
+	defer o.sidecars.stop()
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
 	observer := jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: func(number int) { o.attempt(number, show) }}
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
 		show.State(state)
 		o.share.saw(ctx, api, job, state, show.Line)
 		o.forwarder.Follow(ctx, api, job, state)
+		o.sawSidecars(ctx, api, job, state, show, leave)
 	}
+	var state jobs.State
+	var err error
 	switch {
 	case o.spec.TTY:
-		return o.interact(ctx, api, job, show, observer)
+		state, err = o.interact(ctx, api, job, show, observer)
 	case o.spec.Stdin:
 		show.Banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
-		state, err := api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
-		return state, o.endLog(state, err)
+		state, err = api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
+		err = o.endLog(state, err)
+	default:
+		state, err = api.Attend(ctx, job, observer, o.log, jobs.LogOptions{})
+		err = o.endLog(state, err)
 	}
-	state, err := api.Attend(ctx, job, observer, o.log, jobs.LogOptions{})
-	return state, o.endLog(state, err)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLingers) {
+		if err := o.log.Flush(); err != nil {
+			return jobs.State{}, err
+		}
+		return o.sidecars.lingering(), cause
+	}
+	return state, err
 }
 
 func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, observer jobs.Observer) (jobs.State, error) {

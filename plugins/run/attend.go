@@ -23,7 +23,10 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	defer stop()
 	state, err := o.follow(inTime, api, job, show)
 	show.Erase()
-	if o.flags.Remove() && state.Phase.Final() && state.Phase != jobs.Stuck {
+	if state.Phase.Final() {
+		o.showLastLines(ctx, api, job, state)
+	}
+	if lingers := errors.Is(err, errLingers); o.flags.Remove() && (state.Phase.Final() || lingers) && state.Phase != jobs.Stuck {
 		if err := o.delete(ctx, api, job); err != nil {
 			show.Line("job/%s is still there: %s; remove it with: %s", job.Name, err, job.DeleteCommand())
 		}
@@ -31,6 +34,8 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	switch {
 	case isLeft(err):
 		return o.left(err, job, show)
+	case errors.Is(err, errLingers):
+		return o.lingers(err, job, state, show)
 	case o.start.missed(inTime):
 		return o.giveUp(ctx, api, job, o.start.last)
 	case ctx.Err() != nil:
@@ -60,6 +65,17 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 		err = fmt.Errorf("%w; it had --memory %s", err, limit.String())
 	}
 	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: err, Hint: o.next(job)}
+}
+
+// lingers is the end of the command where other containers of its pod run on.
+func (o *options) lingers(err error, job jobs.Ref, state jobs.State, show *progress.Progress) error {
+	if !o.flags.Remove() {
+		show.Line("job/%s: %s; the job runs on, remove it with: %s", job.Name, err, job.DeleteCommand())
+	}
+	if state.ExitCode == 0 {
+		return nil
+	}
+	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed)}
 }
 
 // next is what one may want to type after a job has failed.

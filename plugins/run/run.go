@@ -33,6 +33,7 @@ type options struct {
 	output      *cmdline.Output
 	start       startLimit
 	share       sharing
+	sidecars    sidecars
 	log         *mask.Writer // out, without the values of secrets
 	attached
 }

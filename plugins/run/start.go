@@ -78,6 +78,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 	case state.Phase == jobs.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	}
+	o.showLastLines(ctx, api, job, state)
 	return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state)))
 }
 
@@ -88,6 +89,7 @@ func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, st
 	if state.Phase != jobs.Stuck {
 		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
+	o.showLastLines(ctx, api, job, state)
 	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
 		return fmt.Errorf("%w; remove it with: %s", err, job.DeleteCommand())
 	}

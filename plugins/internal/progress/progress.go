@@ -93,7 +93,7 @@ func (p *Progress) State(state jobs.State) {
 		p.Erase()
 	}
 	switch {
-	case state.Phase.Final(), state.Phase == jobs.Running && state.Reason == "":
+	case state.Phase.Final(), (state.Phase == jobs.Running || state.Phase == jobs.Finishing) && state.Reason == "":
 	case p.logging && state.Phase == jobs.Pending && state.Message == "": // Attempt says it soon enough
 	case p.logging:
 		p.Line("job/%s %s", p.job.Name, Describe(state))

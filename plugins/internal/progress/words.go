@@ -12,11 +12,14 @@ func Describe(state jobs.State) string {
 	switch state.Phase {
 	case jobs.Pulling:
 		if state.Message == "" {
-			return "pulling the image"
+			return "pulling the image" + ofContainer(state)
+		}
+		if state.Container != "" {
+			return oneLine(state.Message) + "; trying again"
 		}
 		return "pulling the image, which failed: " + oneLine(state.Message) + "; trying again"
 	case jobs.Stuck:
-		if strings.Contains(state.Reason, "Image") {
+		if strings.Contains(state.Reason, "Image") && state.Container == "" {
 			return "its image can't be pulled: " + orReason(state)
 		}
 		return orReason(state)
@@ -27,11 +30,21 @@ func Describe(state jobs.State) string {
 		return fmt.Sprintf("attempt %d failed, and the next one follows: %s", state.Attempt, describeFailure(state))
 	case jobs.Failed:
 		return describeFailure(state)
+	case jobs.Suspended:
+		return oneLine(state.Message)
 	}
 	if state.Message != "" {
 		return string(state.Phase) + ": " + oneLine(state.Message)
 	}
 	return string(state.Phase)
+}
+
+// ofContainer names a container that is not the job's own.
+func ofContainer(state jobs.State) string {
+	if state.Container == "" {
+		return ""
+	}
+	return " of the container " + state.Container
 }
 
 func describeFailure(state jobs.State) string {

@@ -1,0 +1,145 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+)
+
+// How run ends a pod whose command has ended is told in docs/decisions/0018.
+const (
+	// AnnotationExitCode is the exit code of a job's command, on a Job that Kubernetes counts as failed only
+	// because other containers of its pod had to be ended.
+	AnnotationExitCode = "apolo.us/exit-code"
+	// AnnotationEndedSidecars are, on a pod, the containers that had to be ended, with commas in between.
+	AnnotationEndedSidecars = "apolo.us/ended-sidecars"
+)
+
+// recordedExitCode reads AnnotationExitCode.
+func recordedExitCode(job *batchv1.Job) (code int, ok bool) {
+	code, err := strconv.Atoi(job.Annotations[AnnotationExitCode])
+	return code, err == nil && code >= 0
+}
+
+// EndSidecars ends the pod of a job in whose state, Finishing, other containers outlive the command. Its
+// log and its exit code stay, and what comes after is as if these containers had ended well: a job
+// that has done its work ends, and one that is to be tried again gets its next attempt.
+func (c *Client) EndSidecars(ctx context.Context, job Ref, state State) error {
+	pod, err := ask[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(state.Pod))
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return c.explain(err, "get", podsResource, state.Pod)
+	}
+	own := jobContainer(pod)
+	if own == nil || own.State.Terminated == nil || podEnded(pod) {
+		return nil
+	}
+	var running []string
+	for _, other := range otherContainers(pod) {
+		if other.State.Terminated == nil {
+			running = append(running, other.Name)
+		}
+	}
+	// The Job first: once the pod has failed it is too late to say how that is meant.
+	if _, end := culprit(pod); end == nil {
+		if err := c.recordExitCode(ctx, job, int(own.State.Terminated.ExitCode)); err != nil {
+			return err
+		}
+	}
+	// A deadline in the past is the only end of a pod that keeps its log.
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": pod.UID, "annotations": map[string]string{AnnotationEndedSidecars: strings.Join(running, ",")}},
+		"spec":     map[string]any{"activeDeadlineSeconds": 1},
+	})
+	if err != nil {
+		return err
+	}
+	err = c.core.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it is gone
+		return nil
+	}
+	return c.explain(err, "patch", podsResource, pod.Name)
+}
+
+// recordExitCode writes down the exit code of a job that will have no further attempt, and sees to it that
+// there is none though its pod fails.
+func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
+	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return c.explain(err, "get", jobsResource, ref.Name)
+	case code == 0 && deref(job.Spec.Completions) > 1, code != 0 && job.Status.Failed < deref(job.Spec.BackoffLimit):
+		return nil // another attempt follows
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": ref.UID, "annotations": map[string]string{AnnotationExitCode: strconv.Itoa(code)}},
+		// Less than the failures that there were would end the job now, and delete its pod.
+		"spec": map[string]any{"backoffLimit": job.Status.Failed},
+	})
+	if err != nil {
+		return err
+	}
+	err = c.batch.Patch(types.MergePatchType).Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name).Body(patch).Do(ctx).Error()
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another job has its name
+		return nil
+	}
+	return c.explain(err, "patch", jobsResource, ref.Name)
+}
+
+// What LastLines reads at most.
+const (
+	lastLines      = 10
+	lastLinesBytes = 8 << 10
+)
+
+// LastLines returns the end of the log of the container that a state of a job names, where that is not the
+// job's own: as in the job's log, the values of its secrets are hidden. There are none of a container
+// that has not run.
+func (c *Client) LastLines(ctx context.Context, ref Ref, state State) ([]string, error) {
+	if state.Container == "" || state.Pod == "" {
+		return nil, nil
+	}
+	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
+	if err != nil {
+		return nil, c.explain(err, "get", jobsResource, ref.Name)
+	}
+	values, _, err := c.ReadValues(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := c.core.Get().Namespace(ref.Namespace).Resource(podsResource).Name(state.Pod).SubResource("log").
+		Param("container", state.Container).
+		Param("tailLines", strconv.Itoa(lastLines)).
+		Param("limitBytes", strconv.Itoa(lastLinesBytes)).
+		Stream(ctx)
+	if apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) { // it has not run
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("container %s: %w", state.Container, c.explain(err, "get", "pods/log", state.Pod))
+	}
+	defer stream.Close()
+	var text strings.Builder
+	masked := mask.New(&text, mask.Options{Values: values})
+	if _, err := io.Copy(masked, io.LimitReader(stream, lastLinesBytes)); err != nil {
+		return nil, err
+	}
+	if err := masked.Flush(); err != nil || strings.HasPrefix(text.String(), nodeMessage) {
+		return nil, err
+	}
+	return strings.FieldsFunc(text.String(), func(r rune) bool { return r == '\n' }), nil
+}
