@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
@@ -64,7 +65,8 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 
 // atSecret names the field of the secret that can't be used.
 func atSecret(job *NewJob, err error) error {
-	if !errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrForeign) && !apierrors.IsForbidden(err) {
+	deleted := (*kube.BeingDeletedError)(nil)
+	if !errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrForeign) && !apierrors.IsForbidden(err) && !errors.As(err, &deleted) {
 		return err
 	}
 	blames := func(secret string) bool { return secret != "" && strings.HasPrefix(err.Error(), secret+": ") }

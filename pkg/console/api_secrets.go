@@ -13,6 +13,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
@@ -95,10 +96,19 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 			Created: secret.Created,
 			Shared:  shared(secret),
 			UsedBy:  usedBy,
+			Deleted: deletedWords(secret),
 		})
 	}
 	slices.SortFunc(list.Items, func(a, b Secret) int { return cmp.Compare(a.Key, b.Key) })
 	return &body[SecretList]{list}, nil
+}
+
+// deletedWords says that a secret is being deleted; empty where it is not.
+func deletedWords(secret secrets.Secret) string {
+	if secret.BeingDeleted == nil {
+		return ""
+	}
+	return sanitize.Line(secret.BeingDeleted.Error())
 }
 
 // listOwn lists the secrets of a namespace. An account that may read only certain names of its own
@@ -184,6 +194,9 @@ func (s *Server) listUsableSecrets(ctx context.Context, input *inPlace) (*body[U
 	listed := map[string]bool{}
 	for _, secret := range own {
 		listed[secret.Key] = true
+		if secret.BeingDeleted != nil {
+			continue // a job with it would be refused
+		}
 		list.Items = append(list.Items, UsableSecret{URI: uri.Secret{Key: secret.Key}.String(), Key: secret.Key, Mine: true, Owner: secret.Namespace})
 	}
 	for _, other := range others.Items {

@@ -72,13 +72,14 @@ func statusOf(err error) int {
 		status  apierrors.APIStatus
 		request *kube.Error
 		job     *jobs.NotFoundError
+		deleted *kube.BeingDeletedError
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	case errors.Is(err, secrets.ErrNotFound), errors.Is(err, grants.ErrNotGranted), errors.As(err, &job):
 		return http.StatusNotFound
-	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrAdopted):
+	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrAdopted), errors.As(err, &deleted):
 		return http.StatusConflict
 	case apierrors.IsUnauthorized(err):
 		return http.StatusUnauthorized

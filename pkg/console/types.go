@@ -63,6 +63,7 @@ type Secret struct {
 	Created time.Time `json:"created"`
 	Shared  bool      `json:"shared" doc:"Whether anybody was granted access"`
 	UsedBy  []string  `json:"usedBy" nullable:"false" doc:"The jobs that wait or run with it"`
+	Deleted string    `json:"deleted,omitempty" doc:"Of one that was deleted and is still there: that it is, and what holds it"`
 }
 
 // NewSecret is a value to store.

@@ -130,6 +130,9 @@ func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.
 				value, err = own(store, secret.Key)
 				values[i], found[i] = value.Data, value.Secret
 			}
+			if err == nil && found[i].BeingDeleted != nil { // it may be gone before a pod starts
+				err = fmt.Errorf("%s: %w", secret, found[i].BeingDeleted)
+			}
 			if !apierrors.IsForbidden(err) {
 				problems[i] = err
 			}
@@ -139,9 +142,14 @@ func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.
 		group.Go(func() {
 			shared := &plan.copies[i]
 			store, err := secrets.NewStore(c.kube, shared.from)
+			var value secrets.Value
 			if err == nil {
-				shared.value, err = store.Get(ctx, shared.from.Key)
+				value, err = store.Read(ctx, shared.from.Key)
 			}
+			if err == nil && value.BeingDeleted != nil {
+				err = fmt.Errorf("%s: %w", shared.from, value.BeingDeleted)
+			}
+			shared.value = value.Data
 			values[len(plan.own)+i], problems[len(plan.own)+i] = shared.value, err
 		})
 	}

@@ -69,10 +69,14 @@ func (c *Client) sentence(err error, request Request) string {
 		return fmt.Sprintf("the API server %s answered %d %s with a web page; is a proxy in between?", c.Host(), code, http.StatusText(code))
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized()
+	case apierrors.HasStatusCause(err, namespaceTerminating):
+		return fmt.Sprintf("namespace %q is being deleted, and nothing can be created in it; choose another one with -n", request.Namespace)
 	case apierrors.IsForbidden(err) && strings.Contains(message, "cannot "+request.Verb+" resource"):
 		return "you may not " + request.right() + "; ask an administrator for that right"
 	case apierrors.IsForbidden(err):
 		return "the cluster refuses: " + message // an admission rule: its words say which
+	case apierrors.IsAlreadyExists(err) && strings.HasPrefix(message, "object is being deleted: "):
+		return "an object of the same name is being deleted; try again when it is gone"
 	case apierrors.IsNotFound(err) && details != nil && details.Kind == "namespaces":
 		return fmt.Sprintf("namespace %q does not exist; choose one with -n", request.Namespace)
 	case apierrors.IsNotFound(err):
@@ -84,6 +88,9 @@ func (c *Client) sentence(err error, request Request) string {
 	}
 	return "the cluster refuses: " + message
 }
+
+// namespaceTerminating is k8s.io/api/core/v1's NamespaceTerminatingCause, without the weight of that package.
+const namespaceTerminating metav1.CauseType = "NamespaceTerminating"
 
 // longestMessage is how much of a server's message is passed on, in bytes. Admission rules now and then have a lot to say.
 const longestMessage = 4 << 10

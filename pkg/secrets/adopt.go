@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -43,7 +45,7 @@ func (e *DataKeyError) Error() string {
 // what is in it: it gets a label and an annotation under a field manager of their own. dataKey is which of its data
 // keys is meant; it may be empty where there is one only. changed is false where it was adopted like that already.
 //
-// It returns ErrNotFound, ErrExists for a Secret that is Apolo's own, and a DataKeyError.
+// It returns ErrNotFound, ErrExists for a Secret that is Apolo's own, a *kube.BeingDeletedError, and a DataKeyError.
 func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (adopted Secret, changed bool, err error) {
 	if err := uri.ValidateKey(name); err != nil {
 		return Secret{}, false, s.wrap(name, err)
@@ -53,6 +55,9 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 	}
 	found, err := s.readObject(ctx, name)
 	if err != nil {
+		return Secret{}, false, s.wrap(name, err)
+	}
+	if err := kube.CheckNotBeingDeleted(&found.Metadata); err != nil {
 		return Secret{}, false, s.wrap(name, err)
 	}
 	keys := slices.Sorted(maps.Keys(found.Data))
@@ -83,7 +88,11 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 
 // release takes the marks away that Adopt has made.
 func (s *Store) release(ctx context.Context, adopted Secret) error {
-	return s.apply(ctx, adopted, map[string]any{}, false)
+	err := s.apply(ctx, adopted, map[string]any{}, false)
+	if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
+		return nil // the marks are gone, as will be the Secret
+	}
+	return err
 }
 
 // apply sets the metadata that Apolo owns of another's Secret, with server-side apply: what is not in it, and was
@@ -99,11 +108,11 @@ func (s *Store) apply(ctx context.Context, to Secret, meta map[string]any, dryRu
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(ctx, to.Object, types.ApplyPatchType, body, options)
+	err = s.patchLiving(ctx, to.Object, types.ApplyPatchType, body, options)
 	if apierrors.IsConflict(err) {
 		return ErrChanged
 	}
-	return s.explainObject(err, "patch", to.Object)
+	return err
 }
 
 // ownerOf names whose a Kubernetes Secret is, as well as can be known: the object that made it, the tool that its

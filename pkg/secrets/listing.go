@@ -141,6 +141,7 @@ func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err
 // readObjectMeta reads what tells one of Apolo's own secrets from another.
 func readObjectMeta(encoded []byte, into *metav1.ObjectMeta) error {
 	into.Name, into.UID, into.CreationTimestamp = "", "", metav1.Time{}
+	into.DeletionTimestamp, into.Finalizers = nil, nil
 	clear(into.Labels)
 	clear(into.Annotations)
 	return fields(encoded, func(number uint64, value []byte) error {
@@ -159,6 +160,11 @@ func readObjectMeta(encoded []byte, into *metav1.ObjectMeta) error {
 				return err
 			}
 			into.CreationTimestamp = metav1.Time{Time: at.Time.Truncate(time.Second)}
+		case 9:
+			into.DeletionTimestamp = &metav1.Time{}
+			return into.DeletionTimestamp.Unmarshal(value)
+		case 14:
+			into.Finalizers = append(into.Finalizers, string(value))
 		case 11:
 			return readEntry(value, into.Labels)
 		case 12:

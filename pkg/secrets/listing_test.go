@@ -27,6 +27,8 @@ func sampleList() *metav1.PartialObjectMetadataList {
 			object(metav1.ObjectMeta{Name: "adopted", Namespace: "team", UID: "2", CreationTimestamp: at, ManagedFields: managed,
 				Labels: map[string]string{LabelSecret: LabelAdopted}, Annotations: map[string]string{AnnotationDataKey: "password"}}),
 			object(metav1.ObjectMeta{Name: "elsewhere", Namespace: "other", UID: "3", CreationTimestamp: at, Labels: map[string]string{LabelSecret: LabelTrue}}),
+			object(metav1.ObjectMeta{Name: "held", Namespace: "other", Labels: map[string]string{LabelSecret: LabelTrue},
+				CreationTimestamp: at, DeletionTimestamp: &at, Finalizers: []string{"example.com/a", "example.com/b"}}),
 			object(metav1.ObjectMeta{Name: "bare", Namespace: "other"}),
 		},
 	}

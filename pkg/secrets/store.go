@@ -68,6 +68,9 @@ type Secret struct {
 	DataKey string
 	// Owner is, of an adopted Secret, the tool that it belongs to; empty for one that Apolo made.
 	Owner string
+	// BeingDeleted says that the Secret was deleted and what holds it; nil for others. Its value can be read, and what
+	// is written to it is lost.
+	BeingDeleted *kube.BeingDeletedError
 }
 
 // Value is a secret with its value.
@@ -124,9 +127,9 @@ type AddOptions struct {
 
 // Add stores value under key and tells whether the key is new.
 //
-// It returns ErrExists for a key that exists, without AddOptions.Overwrite, and ErrForeign where
-// the name that the key needs is taken. Both, and every refusal of the API server, leave
-// everything as it was.
+// It returns ErrExists for a key that exists, without AddOptions.Overwrite, ErrForeign where the name that the key needs
+// is taken, and a *kube.BeingDeletedError where its Secret is being deleted. All of them, and every refusal of the API
+// server, leave everything as it was.
 func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions) (created bool, err error) {
 	if err := Validate(key, value); err != nil {
 		return false, s.wrap(key, err)
@@ -150,6 +153,8 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 		switch {
 		case errors.Is(lookErr, ErrForeign):
 			err = lookErr
+		case lookErr == nil && found.BeingDeleted != nil:
+			err = found.BeingDeleted
 		case lookErr == nil && found.Owner != "":
 			err = adoptedError(found)
 		}
@@ -213,11 +218,27 @@ func (s *Store) removeOldGrants(ctx context.Context, key string) error {
 	default:
 		return err
 	}
-	err = roles.DeleteCollection(ctx, metav1.DeleteOptions{}, grantsOf(ObjectName(key)))
-	if apierrors.IsForbidden(err) {
+	gone, err := s.deleteCollection(ctx, rolesResource, grantsOf(ObjectName(key)))
+	switch {
+	case apierrors.IsForbidden(err):
 		return nil
+	case err != nil:
+		return s.explainGrants(err, "deletecollection", rolesResource)
 	}
-	return s.explainGrants(err, "deletecollection", rolesResource)
+	if held := heldRole(gone); held != nil {
+		return fmt.Errorf("an earlier secret of this name was shared, and its %w; nothing is stored, as this one would be shared too", held)
+	}
+	return nil
+}
+
+// heldRole is an error that names a Role that is still there after it was deleted, with all that it gives.
+func heldRole(deleted []metav1.PartialObjectMetadata) error {
+	for i := range deleted {
+		if err := kube.CheckDeleted(&deleted[i]); err != nil {
+			return fmt.Errorf("Role %s %w", deleted[i].Name, err)
+		}
+	}
+	return nil
 }
 
 // grantsOf selects the Roles and RoleBindings that share a Secret.
@@ -249,6 +270,7 @@ func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOp
 	patch, err := json.Marshal([]operation{
 		{"test", path("metadata", "labels", LabelSecret), LabelTrue},
 		{"test", path("metadata", "annotations", AnnotationKey), key},
+		{"test", path("metadata", "deletionTimestamp"), json.RawMessage("null")}, // that is: there is none
 		{"add", applied, "-"}, // what is not there can't be removed
 		{"remove", applied, nil},
 		{"add", path("data"), map[string][]byte{key: value}},
@@ -278,7 +300,10 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 	if err != nil {
 		return err
 	}
-	if found.Owner != "" {
+	switch {
+	case found.BeingDeleted != nil:
+		return found.BeingDeleted
+	case found.Owner != "":
 		return adoptedError(found)
 	}
 	// The UID is a precondition: that one, not a later one of the same name.
@@ -286,9 +311,17 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 	if err != nil {
 		return err
 	}
-	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Patch(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
-	return s.explain(err, "patch", key)
+	return s.patchLiving(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
+}
+
+// patchLiving patches a Secret that was not being deleted when it was looked at. The answer tells whether it still was
+// not: what was written is lost otherwise.
+func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions) error {
+	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(ctx, object, kind, patch, o)
+	if err != nil {
+		return s.explainObject(err, "patch", object)
+	}
+	return kube.CheckNotBeingDeleted(patched)
 }
 
 func dryRun(o AddOptions) []string {
@@ -313,7 +346,10 @@ func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
 	if err := Validate(read.Key, value); err != nil {
 		return s.wrap(read.Key, err)
 	}
-	if read.Owner != "" {
+	switch {
+	case read.BeingDeleted != nil:
+		return s.wrap(read.Key, read.BeingDeleted)
+	case read.Owner != "":
 		return s.wrap(read.Key, adoptedError(read.Secret))
 	}
 	patch, err := replacement(read.Key, value, map[string]any{"uid": read.UID, "resourceVersion": read.resourceVersion})
@@ -451,6 +487,7 @@ func describe(object metav1.Object) Secret {
 		Created:   object.GetCreationTimestamp().Time,
 	}
 	described.DataKey = described.Key
+	described.BeingDeleted, _ = kube.CheckNotBeingDeleted(object).(*kube.BeingDeletedError)
 	if object.GetLabels()[LabelSecret] == LabelAdopted {
 		described.DataKey, described.Owner = object.GetAnnotations()[AnnotationDataKey], ownerOf(object)
 	}
@@ -524,130 +561,6 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 		}
 	}
 	return err
-}
-
-// Remove deletes a key, and before it the grants that share it, so that access ends with the first
-// request that succeeds. It returns what it has removed, and ErrNotFound or ErrForeign where there is none.
-//
-// An adopted Secret stays, and loses Apolo's marks and grants alone.
-func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
-	if err := uri.ValidateKey(key); err != nil {
-		return Secret{}, s.wrap(key, err)
-	}
-	if err := s.removeGrants(ctx, key); err != nil {
-		return Secret{}, err
-	}
-	removed, err := s.deleteOwn(ctx, key)
-	if err == nil || !errors.Is(err, ErrNotFound) && !apierrors.IsForbidden(err) {
-		return removed, s.wrap(key, err)
-	}
-	// None of ours is there, or the user may not delete by a condition: a second look tells more.
-	found, err := s.Lookup(ctx, key)
-	if err != nil {
-		return found, err
-	}
-	if found.Owner != "" {
-		return found, s.wrap(key, s.release(ctx, found))
-	}
-	err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Delete(ctx, found.Object, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
-	return found, s.wrap(key, s.explain(err, "delete", key))
-}
-
-// deleteOwn deletes the Secret of a key in one request, which the API server carries out only on one that Apolo made
-// (docs/decisions/0011). It returns ErrNotFound where there is no such.
-func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
-	deleted, err := s.deleteCollection(ctx, secretsResource, metav1.ListOptions{
-		FieldSelector: "metadata.name=" + ObjectName(key),
-		LabelSelector: LabelSecret + "=" + LabelTrue,
-	})
-	switch {
-	case err != nil:
-		return Secret{}, s.explain(err, "deletecollection", key)
-	case len(deleted) == 0:
-		return Secret{}, ErrNotFound
-	}
-	return describe(&deleted[0]), nil
-}
-
-// deleteCollection deletes all objects that are selected, and returns their metadata.
-func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionResource, which metav1.ListOptions) ([]metav1.PartialObjectMetadata, error) {
-	prefix := "/apis/" + of.Group
-	if of.Group == "" {
-		prefix = "/api"
-	}
-	answer := s.core.Delete().
-		AbsPath(prefix, of.Version, "namespaces", s.Namespace(), of.Resource).
-		VersionedParams(&which, metav1.ParameterCodec).
-		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"). // values need not come back
-		Do(ctx)
-	err := answer.Error() // Raw's own knows less
-	var body []byte
-	if err == nil {
-		body, err = answer.Raw()
-	}
-	if err != nil {
-		return nil, err
-	}
-	var deleted metav1.PartialObjectMetadataList
-	if json.Unmarshal(body, &deleted) != nil {
-		return nil, fmt.Errorf("%s answered something else than a list; is a proxy in between?", s.client.Host())
-	}
-	return deleted.Items, nil
-}
-
-// Shared tells whether anybody has been granted a key, as far as the user may see that.
-func (s *Store) Shared(ctx context.Context, key string) bool {
-	options := grantsOf(ObjectName(key))
-	options.Limit = 1
-	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
-	return err == nil && len(found.Items) > 0
-}
-
-// RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
-// and everything is as it was. Its grants go behind it, where it was shared; those that were made in the meantime are
-// left to the garbage collector.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value, shared bool) error {
-	if read.Owner != "" {
-		return s.wrap(read.Key, adoptedError(read.Secret))
-	}
-	err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Delete(ctx, read.Object, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
-	switch {
-	case apierrors.IsConflict(err):
-		return s.wrap(read.Key, ErrChanged)
-	case err != nil:
-		return s.wrap(read.Key, s.explain(err, "delete", read.Key))
-	case !shared:
-		return nil
-	}
-	// The garbage collector may have taken the Roles already, and spares a binding that somebody took the owner from.
-	for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-		if _, err := s.deleteGrants(ctx, read.Key, resource); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove the
-// secret; the garbage collector then removes its grants.
-func (s *Store) removeGrants(ctx context.Context, key string) error {
-	deleted, err := s.deleteGrants(ctx, key, rolesResource)
-	if err != nil || deleted == 0 {
-		return err // a binding without its Role gives nothing
-	}
-	_, err = s.deleteGrants(ctx, key, roleBindingsResource)
-	return err
-}
-
-// deleteGrants deletes a half of the grants of a secret, and tells how many. What is forbidden is left alone.
-func (s *Store) deleteGrants(ctx context.Context, key string, half schema.GroupVersionResource) (deleted int, err error) {
-	gone, err := s.deleteCollection(ctx, half, grantsOf(ObjectName(key)))
-	if err != nil && !apierrors.IsForbidden(err) {
-		return 0, s.wrap(key, s.explainGrants(err, "deletecollection", half))
-	}
-	return len(gone), nil
 }
 
 // explain words a failed request about one key.

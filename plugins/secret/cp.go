@@ -92,6 +92,7 @@ func (o *cpOptions) copy(ctx context.Context) error {
 	if err := o.store(ctx, from, to, value); err != nil {
 		return err
 	}
+	warnOfDeletion(o.Session, o.from, value)
 	return o.print(to, "copied")
 }
 
@@ -142,6 +143,9 @@ func (o *cpOptions) move(ctx context.Context) error {
 	from, to, value, err := o.read(ctx)
 	if err != nil {
 		return err
+	}
+	if value.BeingDeleted != nil {
+		return fmt.Errorf("%s: %w; copy it with cp", o.from, value.BeingDeleted)
 	}
 	if value.Owner != "" {
 		return fmt.Errorf("%s: %w: it belongs to %s, and stays; copy it with cp", o.from, secrets.ErrAdopted, value.Owner)

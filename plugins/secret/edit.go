@@ -71,6 +71,8 @@ func (o *editOptions) run(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case before.BeingDeleted != nil:
+		return fmt.Errorf("%s: %w", o.where, before.BeingDeleted)
 	case before.Owner != "":
 		return fmt.Errorf("%s: %w: its value belongs to %s; change it there", o.where, secrets.ErrAdopted, before.Owner)
 	case !editable(before.Data):

@@ -183,7 +183,7 @@ func (o *exportOptions) find(ctx context.Context) ([]uri.Secret, error) {
 
 // read gets the values, all of them or none.
 func (o *exportOptions) read(ctx context.Context, targets []uri.Secret) ([]exported, error) {
-	found, failed := make([]exported, len(targets)), make([]error, len(targets))
+	found, failed, read := make([]exported, len(targets)), make([]error, len(targets)), make([]secrets.Value, len(targets))
 	stores := map[uri.Secret]*place{}
 	for _, target := range targets {
 		target.Key = ""
@@ -202,8 +202,8 @@ func (o *exportOptions) read(ctx context.Context, targets []uri.Secret) ([]expor
 		where := target
 		where.Key = ""
 		requests.Go(func() error {
-			value, err := stores[where].Get(ctx, target.Key)
-			found[i], failed[i] = exported{target, value}, err
+			value, err := stores[where].Read(ctx, target.Key)
+			found[i], failed[i], read[i] = exported{target, value.Data}, err, value
 			return nil
 		})
 	}
@@ -216,6 +216,9 @@ func (o *exportOptions) read(ctx context.Context, targets []uri.Secret) ([]expor
 	}
 	for _, store := range stores {
 		store.used()
+	}
+	for i, value := range read {
+		warnOfDeletion(o.Session, targets[i], value)
 	}
 	slices.SortFunc(found, func(a, b exported) int { return cmp.Compare(a.where.Key, b.where.Key) })
 	return found, nil

@@ -63,11 +63,13 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	value, err := store.Get(ctx, o.where.Key)
+	read, err := store.Read(ctx, o.where.Key)
 	if err != nil {
 		return err
 	}
+	value := read.Data
 	store.used()
+	warnOfDeletion(o.Session, o.where, read)
 	if o.file != "" {
 		if err := writeFile(o.file, value); err != nil {
 			return fmt.Errorf("%s: cannot write the file: %w", o.where, err)

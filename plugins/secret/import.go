@@ -216,6 +216,8 @@ func (o *importOptions) decide(store *place, e entry, there secrets.Value, err e
 		return stored, nil, nil // who may only write is told by the API server what is wrong
 	case err != nil:
 		return "", nil, err
+	case there.BeingDeleted != nil:
+		return refused, fmt.Errorf("%s: %w; choose another --prefix, or try again when it is gone", store.URI(e.key), there.BeingDeleted), nil
 	case there.Owner != "":
 		return refused, fmt.Errorf("%s: %w: its value belongs to %s; change it there, or choose another --prefix", store.URI(e.key), secrets.ErrAdopted, there.Owner), nil
 	case string(there.Data) == string(e.value):

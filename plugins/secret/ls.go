@@ -72,6 +72,11 @@ func (o *lsOptions) run(ctx context.Context) error {
 	slices.SortFunc(found, func(a, b secrets.Secret) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key))
 	})
+	for _, s := range found {
+		if s.BeingDeleted != nil {
+			o.Hint("%s: %s", uri.Secret{Namespace: s.Namespace, Key: s.Key}, s.BeingDeleted)
+		}
+	}
 	if len(found) == 0 {
 		o.Hint("there are no secrets in namespace %q yet; 'apolo secret add KEY' makes one", client.Namespace)
 	}
@@ -164,6 +169,9 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users use
 			if s.Owner != "" {
 				object += " (" + s.DataKey + ", of " + s.Owner + ")"
 			}
+			if s.BeingDeleted != nil {
+				object += " (" + s.BeingDeleted.Error() + ")"
+			}
 			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, jobsOf(users, s))
 		}
 		rows = append(rows, row)
@@ -196,6 +204,9 @@ func objectList(cluster string, found []secrets.Secret) *objects.SecretKeyList {
 		}
 		if s.Owner != "" {
 			item.DataKey, item.Owner = s.DataKey, s.Owner
+		}
+		if s.BeingDeleted != nil {
+			item.BeingDeleted, item.Finalizers = true, s.BeingDeleted.Finalizers
 		}
 		list.Items = append(list.Items, item)
 	}

@@ -4,8 +4,16 @@ import (
 	"maps"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
+
+// warnOfDeletion says that the value that was read will be gone.
+func warnOfDeletion(s *cmdline.Session, where uri.Secret, read secrets.Value) {
+	if read.BeingDeleted != nil {
+		s.Warn("%s: %s; its value can still be read", where, read.BeingDeleted)
+	}
+}
 
 // printStored prints the Kubernetes Secret that a command made or changed, without its value, if -o was given;
 // otherwise the sentence.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
@@ -21,6 +22,7 @@ type rmOptions struct {
 	targets        []uri.Secret
 	ignoreNotFound bool
 	ifUnused       bool
+	wait           cmdline.Wait
 
 	users map[uri.Secret]usedby.Users // that were asked for, by URI without a key
 }
@@ -34,17 +36,21 @@ func newRm(s *cmdline.Session) *cli.Command {
 		Description: `Jobs that use a key and have not ended are named; they keep the value that they started with, and
 those that have yet to start can't. A job that uses another's secret has a copy of its own.
 
+A Secret that a finalizer holds is still there after it was deleted, with its value: that is an error, which names the
+finalizer. With --wait it is one only if the Secret is not gone in time.
+
 Examples:
   ` + s.Typed + ` rm secret-password
   ` + s.Typed + ` rm secret-password --if-unused
-  ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found`,
-		Flags: []cli.Flag{
+  ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found
+  ` + s.Typed + ` rm db-password --wait --timeout 30s`,
+		Flags: append(o.wait.Flags(), []cli.Flag{
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a key that does not exist as removed",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that a job uses that has not ended, and fail",
 				Destination: &o.ifUnused, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
-		},
+		}...),
 		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
@@ -52,6 +58,9 @@ Examples:
 func (o *rmOptions) complete(args []string) (err error) {
 	if len(args) == 0 {
 		return cmdline.Usagef("rm needs at least one KEY")
+	}
+	if err := o.wait.Complete(); err != nil {
+		return err
 	}
 	o.targets, err = cmdline.ParseAll(args, parse)
 	return err
@@ -94,7 +103,11 @@ func (o *rmOptions) remove(ctx context.Context, target uri.Secret) (secrets.Secr
 	case len(users) > 0:
 		o.Warn("%s is used by %s", target, list(users))
 	}
-	return store.Remove(ctx, target.Key)
+	removed, err := store.Remove(ctx, target.Key)
+	if held := (*kube.BeingDeletedError)(nil); !errors.As(err, &held) {
+		return removed, err
+	}
+	return removed, o.wait.Until(ctx, o.Session, err, func(ctx context.Context) error { return store.WaitUntilGone(ctx, removed) })
 }
 
 // usersOf asks once for each namespace. Who may not know is told nothing but the error.

@@ -19,13 +19,15 @@ func Kind(kind string) TypeMeta { return TypeMeta{APIVersion: APIVersion, Kind: 
 // SecretKey is a secret, without its value.
 type SecretKey struct {
 	TypeMeta          `json:",inline"`
-	Key               string `json:"key"`
-	Namespace         string `json:"namespace"`
-	URI               string `json:"uri"`
-	Name              string `json:"name"`
-	DataKey           string `json:"dataKey,omitempty"`
-	Owner             string `json:"owner,omitempty"`
-	CreationTimestamp string `json:"creationTimestamp,omitempty"`
+	Key               string   `json:"key"`
+	Namespace         string   `json:"namespace"`
+	URI               string   `json:"uri"`
+	Name              string   `json:"name"`
+	DataKey           string   `json:"dataKey,omitempty"`
+	Owner             string   `json:"owner,omitempty"`
+	CreationTimestamp string   `json:"creationTimestamp,omitempty"`
+	BeingDeleted      bool     `json:"beingDeleted,omitempty"`
+	Finalizers        []string `json:"finalizers,omitempty"`
 }
 
 // SecretKeyList is what secret ls prints.

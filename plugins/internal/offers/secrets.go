@@ -6,6 +6,7 @@ package offers
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,7 +72,10 @@ func keys(ctx context.Context, c *cmdline.Completion, where place, offer func(st
 		return
 	}
 	each := func(found secrets.Secret) error {
-		if uri.ValidateKey(found.Key) == nil { // its annotation may be anything
+		switch {
+		case uri.ValidateKey(found.Key) != nil: // its annotation may be anything
+		case found.BeingDeleted != nil && !slices.Contains([]string{"get", "cp", "export", "revoke"}, c.Command): // all others refuse it
+		default:
 			offer(found.Key)
 		}
 		return nil

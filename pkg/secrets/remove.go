@@ -1,0 +1,215 @@
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+)
+
+// Remove deletes a key, and before it the grants that share it, so that access ends with the first
+// request that succeeds. It returns what it has removed, and ErrNotFound or ErrForeign where there is none.
+//
+// A Secret that a finalizer holds is still there after it was deleted: the error is a *kube.BeingDeletedError then, and
+// WaitUntilGone waits for its end. An adopted Secret stays, and loses Apolo's marks and grants alone.
+func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
+	if err := uri.ValidateKey(key); err != nil {
+		return Secret{}, s.wrap(key, err)
+	}
+	ended, err := s.removeGrants(ctx, key)
+	if err != nil {
+		return Secret{}, err
+	}
+	removed, err := s.deleteOwn(ctx, key)
+	if errors.Is(err, ErrNotFound) || apierrors.IsForbidden(err) {
+		// None of ours is there, or the user may not delete by a condition: a second look tells more.
+		removed, err = s.removeFound(ctx, key)
+	}
+	return removed, s.wrap(key, s.whatIsLeft(ended, err))
+}
+
+// removeFound is deleteOwn for an adopted Secret, and in two requests.
+func (s *Store) removeFound(ctx context.Context, key string) (Secret, error) {
+	found, err := s.lookup(ctx, key)
+	switch {
+	case err != nil:
+		return found, err
+	case found.Owner != "":
+		return found, s.release(ctx, found)
+	}
+	err = kube.Delete(ctx, s.request(found.Object), &metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
+	return found, s.explainDeletion(err, found.Object)
+}
+
+// request is one that deletes the Kubernetes Secret of a name.
+func (s *Store) request(name string) *rest.Request {
+	return s.core.Delete().Namespace(s.Namespace()).Resource(secretsResource.Resource).Name(name)
+}
+
+// explainDeletion words the error of kube.Delete.
+func (s *Store) explainDeletion(err error, name string) error {
+	if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
+		return held
+	}
+	return s.explainObject(err, "delete", name)
+}
+
+// whatIsLeft adds to the error of a deletion what is still there, and for whom.
+func (s *Store) whatIsLeft(ended endedGrants, err error) error {
+	held := (*kube.BeingDeletedError)(nil)
+	if !errors.As(err, &held) {
+		if err == nil && ended.held != nil {
+			err = fmt.Errorf("is deleted, but its %v; it would share a new secret of this name", ended.held) // not what Remove promises
+		}
+		return err
+	}
+	err = fmt.Errorf("%w; until it is gone, anyone who can read secrets in namespace %q can read its value", err, s.Namespace())
+	switch {
+	case ended.held != nil:
+		return fmt.Errorf("%w, and so can those it was shared with: its %v", err, ended.held)
+	case ended.forbidden:
+		return fmt.Errorf("%w, and so can those it was shared with, if any: you may not delete roles", err)
+	case ended.shared:
+		return fmt.Errorf("%w; those it was shared with have no access any more", err)
+	}
+	return err
+}
+
+// WaitUntilGone waits until a secret that was removed, and that a finalizer holds, is gone.
+func (s *Store) WaitUntilGone(ctx context.Context, removed Secret) error {
+	err := s.client.WaitUntilGone(ctx, secretsResource, s.Namespace(), removed.Object, removed.UID)
+	if err != nil {
+		return s.wrap(removed.Key, err)
+	}
+	roles, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, grantsOf(removed.Object))
+	if err != nil {
+		return nil // nothing more is known than Remove has said
+	}
+	for i := range roles.Items {
+		if held := kube.CheckNotBeingDeleted(&roles.Items[i]); held != nil {
+			return s.wrap(removed.Key, fmt.Errorf("is deleted, but its Role %s %v; it would share a new secret of this name", roles.Items[i].Name, held))
+		}
+	}
+	return nil
+}
+
+// deleteOwn deletes the Secret of a key in one request, which the API server carries out only on one that Apolo made
+// (docs/decisions/0011). It returns ErrNotFound where there is no such, and a *kube.BeingDeletedError where it is still
+// there.
+func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
+	deleted, err := s.deleteCollection(ctx, secretsResource, metav1.ListOptions{
+		FieldSelector: "metadata.name=" + ObjectName(key),
+		LabelSelector: LabelSecret + "=" + LabelTrue,
+	})
+	switch {
+	case err != nil:
+		return Secret{}, s.explain(err, "deletecollection", key)
+	case len(deleted) == 0:
+		return Secret{}, ErrNotFound
+	}
+	return describe(&deleted[0]), kube.CheckDeleted(&deleted[0])
+}
+
+// deleteCollection deletes all objects that are selected, and returns their metadata.
+func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionResource, which metav1.ListOptions) ([]metav1.PartialObjectMetadata, error) {
+	prefix := "/apis/" + of.Group
+	if of.Group == "" {
+		prefix = "/api"
+	}
+	answer := s.core.Delete().
+		AbsPath(prefix, of.Version, "namespaces", s.Namespace(), of.Resource).
+		VersionedParams(&which, metav1.ParameterCodec).
+		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"). // values need not come back
+		Do(ctx)
+	err := answer.Error() // Raw's own knows less
+	var body []byte
+	if err == nil {
+		body, err = answer.Raw()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var deleted metav1.PartialObjectMetadataList
+	if json.Unmarshal(body, &deleted) != nil {
+		return nil, fmt.Errorf("%s answered something else than a list; is a proxy in between?", s.client.Host())
+	}
+	return deleted.Items, nil
+}
+
+// Shared tells whether anybody has been granted a key, as far as the user may see that.
+func (s *Store) Shared(ctx context.Context, key string) bool {
+	options := grantsOf(ObjectName(key))
+	options.Limit = 1
+	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
+	return err == nil && len(found.Items) > 0
+}
+
+// RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
+// and everything is as it was. Its grants go behind it, where it was shared; those that were made in the meantime are
+// left to the garbage collector. Where the Secret is still there, the error is that of Remove.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value, shared bool) error {
+	if read.Owner != "" {
+		return s.wrap(read.Key, adoptedError(read.Secret))
+	}
+	deleteErr := kube.Delete(ctx, s.request(read.Object),
+		&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
+	if apierrors.IsConflict(deleteErr) {
+		return s.wrap(read.Key, ErrChanged)
+	}
+	deleteErr = s.explainDeletion(deleteErr, read.Object)
+	if held := (*kube.BeingDeletedError)(nil); deleteErr != nil && !errors.As(deleteErr, &held) {
+		return s.wrap(read.Key, deleteErr)
+	}
+	var ended endedGrants
+	if shared {
+		// The garbage collector may have taken the Roles already, and spares a binding that somebody took the owner from.
+		for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
+			if err := s.deleteGrants(ctx, read.Key, resource, &ended); err != nil {
+				return err
+			}
+		}
+	}
+	return s.wrap(read.Key, s.whatIsLeft(ended, deleteErr))
+}
+
+// endedGrants is what became of the grants of a secret.
+type endedGrants struct {
+	shared    bool  // there were some
+	forbidden bool  // they were left alone
+	held      error // names a Role that is still there, with all that it gives
+}
+
+// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove the
+// secret; the garbage collector then removes its grants.
+func (s *Store) removeGrants(ctx context.Context, key string) (ended endedGrants, err error) {
+	err = s.deleteGrants(ctx, key, rolesResource, &ended)
+	if err != nil || !ended.shared {
+		return ended, err // a binding without its Role gives nothing
+	}
+	return ended, s.deleteGrants(ctx, key, roleBindingsResource, &ended)
+}
+
+// deleteGrants deletes a half of the grants of a secret. What is forbidden is left alone.
+func (s *Store) deleteGrants(ctx context.Context, key string, half schema.GroupVersionResource, ended *endedGrants) error {
+	gone, err := s.deleteCollection(ctx, half, grantsOf(ObjectName(key)))
+	switch {
+	case apierrors.IsForbidden(err):
+		ended.forbidden = ended.forbidden || half == rolesResource
+		return nil
+	case err != nil:
+		return s.wrap(key, s.explainGrants(err, "deletecollection", half))
+	}
+	ended.shared = ended.shared || len(gone) > 0
+	if half == rolesResource {
+		ended.held = heldRole(gone)
+	}
+	return nil
+}
