@@ -76,10 +76,11 @@ func (l Line) Resolve(lookup func(name string) (value string, ok bool)) (string,
 }
 
 // ValidateName says why a variable can't have a name, or returns nil: the rule of Kubernetes
-// (k8s.io/apimachinery/pkg/util/validation, IsEnvVarName).
+// (k8s.io/apimachinery/pkg/util/validation, IsEnvVarName). Its error does not quote the name: what stands before a "="
+// may be the last line of a key.
 func ValidateName(name string) error {
 	if len(validation.IsEnvVarName(name)) > 0 {
-		return fmt.Errorf("%q can't be the name of a variable: use letters, digits, '_', '-' and '.', no digit first", name)
+		return errors.New("invalid name of a variable: use letters, digits, '_', '-' and '.', no digit first")
 	}
 	return nil
 }

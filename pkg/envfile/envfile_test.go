@@ -19,7 +19,7 @@ func TestLines(t *testing.T) {
 		{Number: 10, Name: "HALF", Value: "\r"},
 		{Number: 11, Name: "LAST", Value: "x=y="},
 	}
-	wantErrors := []string{`line 8: "A B" can't be the name`, "line 9: neither NAME=VALUE"}
+	wantErrors := []string{`line 8: invalid name of a variable`, "line 9: neither NAME=VALUE"}
 	var got []Line
 	var failed []string
 	for line, err := range Lines(content) {
@@ -60,7 +60,7 @@ func TestResolve(t *testing.T) {
 
 func TestFormatSaysWhatItCannotHold(t *testing.T) {
 	for _, test := range []struct{ name, value, err string }{
-		{"1A", "x", "can't be the name of a variable"},
+		{"1A", "x", "invalid name of a variable"},
 		{"A", "one\ntwo", "has several lines"},
 		{"A", "x\n", "has several lines"},
 		{"A", "x\r", "ends with a carriage return"},

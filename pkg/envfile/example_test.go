@@ -18,5 +18,5 @@ func ExampleLines() {
 	// 2: STAGE is test, bare: false
 	// 3: TOKEN is "with quotes" #1, bare: false
 	// 4: HOME is , bare: true
-	// line 5: "1ST" can't be the name of a variable: use letters, digits, '_', '-' and '.', no digit first
+	// line 5: invalid name of a variable: use letters, digits, '_', '-' and '.', no digit first
 }

@@ -34,17 +34,23 @@ func ParseVariable(s string, lookup Lookup) (Variable, error) {
 	}
 	if !ok {
 		if value, ok = lookup(name); !ok {
-			return Variable{}, fmt.Errorf("the variable %s is not set here, so that it has no value to pass on; use %s=VALUE", name, name)
+			return Variable{}, errNotSet // without the name, which may be a value where a shell has put one
 		}
 	}
 	return newVariable(name, value)
 }
 
+var (
+	errNotSet = errors.New("NAME alone takes the value that the variable has here, and it is not set here; use NAME=VALUE")
+	// errNotURI does not quote what it is about, which is a value and not a URI where somebody did not mean one.
+	errNotURI = fmt.Errorf("the value begins with %q, and is not the URI of a secret: it must be secret:KEY, secret:/NAMESPACE/KEY or secret://CLUSTER/NAMESPACE/KEY", uri.Scheme)
+)
+
 func newVariable(name, value string) (Variable, error) {
 	if uri.IsSecret(value) {
 		secret, err := uri.Parse(value)
 		if err != nil {
-			return Variable{}, fmt.Errorf("variable %s: %w", name, err)
+			return Variable{}, fmt.Errorf("variable %s: %w", name, errNotURI)
 		}
 		return Variable{Name: name, Secret: &secret}, nil
 	}

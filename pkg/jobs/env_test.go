@@ -39,13 +39,13 @@ func TestParseVariable(t *testing.T) {
 		{in: "A=secret://arn:aws/x/alice/key", want: Variable{Name: "A", Secret: secret("arn:aws/x", "alice", "key")}},
 		{in: "a-b.c=d", want: Variable{Name: "a-b.c", Value: "d"}},
 		{in: "A=secrets", want: Variable{Name: "A", Value: "secrets"}},
-		{in: "MISSING", err: "MISSING is not set here"},
-		{in: "", err: `"" can't be the name`},
-		{in: "=p@ss", err: `"" can't be the name`},
-		{in: "1A=b", err: `"1A" can't be the name`},
-		{in: "A B=c", err: `"A B" can't be the name`},
-		{in: "A=secret:", err: "the key is empty"},
-		{in: "A=secret:/alice", err: "not complete"},
+		{in: "MISSING", err: "is not set here"},
+		{in: "", err: "invalid name of a variable"},
+		{in: "=p@ss", err: "invalid name of a variable"},
+		{in: "1A=b", err: "invalid name of a variable"},
+		{in: "A B=c", err: "invalid name of a variable"},
+		{in: "A=secret:", err: "variable A: the value begins with \"secret:\""},
+		{in: "A=secret:/alice", err: "not the URI of a secret"},
 		{in: "A=\xff", err: "is not UTF-8"},
 		{in: "A=a\x00b", err: "zero byte"},
 	} {
@@ -93,9 +93,9 @@ func TestParseVariables(t *testing.T) {
 
 	for file, text := range map[string]string{
 		"A=1\nZm9v\n":                     "line 2: neither NAME=VALUE, nor the NAME of a variable that is set here",
-		"export A=1":                      `line 1: "export A" can't be the name`,
+		"export A=1":                      "line 1: invalid name of a variable",
 		"KEY=-----BEGIN\nc2VjcmV0 Zm9v\n": "line 2: neither NAME=VALUE",
-		"A = 1":                           `"A " can't be the name`,
+		"A = 1":                           "line 1: invalid name of a variable",
 		"A=secret:..":                     "line 1: variable A",
 	} {
 		_, err := ParseVariables(strings.NewReader(file), environment)

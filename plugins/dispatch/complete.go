@@ -171,7 +171,7 @@ func (d *Dispatcher) completion(args []string) int {
 		}
 		return d.answer(strings.ReplaceAll(shell.script, "COMMANDS", strings.Join(commands, " ")))
 	}
-	return d.fail(exitUsage, "there is no completion for %q, only for %s", args[0], strings.Join(names, ", "))
+	return d.fail(exitUsage, "there is no completion for that shell, only for %s", strings.Join(names, ", "))
 }
 
 func (d *Dispatcher) completionHelp() int {

@@ -100,7 +100,7 @@ func TestScriptsOfShells(t *testing.T) {
 		t.Errorf("without a shell: code %d, stdout:\n%s", c.code, c.out)
 	}
 	for args, want := range map[string]string{
-		"tcsh":      `error: there is no completion for "tcsh", only for bash, zsh, fish, powershell`,
+		"tcsh":      `error: there is no completion for that shell, only for bash, zsh, fish, powershell`,
 		"bash more": "error: completion takes one shell, here are 2 arguments",
 	} {
 		c := run(beside, "", append([]string{"apolo", "completion"}, strings.Fields(args)...)...)

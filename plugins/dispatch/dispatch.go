@@ -114,7 +114,7 @@ func (d *Dispatcher) Run() int {
 	}
 	name := args[0]
 	if strings.HasPrefix(name, "-") {
-		return d.fail(exitUsage, "flags must stand behind the command: %s COMMAND %s", d.typed(), name)
+		return d.fail(exitUsage, "flags must come after the command: %s COMMAND --FLAG", d.typed())
 	}
 	path, ok := d.find(name)
 	if short := shortFormOf(name); !ok && short != nil {
@@ -126,11 +126,7 @@ func (d *Dispatcher) Run() int {
 		return d.completion(args[1:])
 	}
 	if !ok {
-		text := fmt.Sprintf("unknown command %q", name)
-		if near := nearest.To(name, d.known()); near != "" {
-			text += fmt.Sprintf("; did you mean %q?", near)
-		}
-		return d.fail(exitUsage, "%s; see '%s --help'", text, d.typed())
+		return d.fail(exitUsage, "%s; see '%s --help'", nearest.Unknown(name, d.known()), d.typed())
 	}
 	// The plugin shows this first argument in its help as what the user typed.
 	code, err := d.Become(path, append([]string{d.typed() + " " + name}, args[1:]...), d.Environment)

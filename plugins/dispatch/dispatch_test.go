@@ -124,8 +124,10 @@ func TestRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ typed, want string }{
 		"nearly a command":       {"secrte", `error: unknown command "secrte"; did you mean "secret"?; see 'apolo --help'`},
 		"nonsense":               {"nonsense", `error: unknown command "nonsense"; see 'apolo --help'`},
-		"a path":                 {"../secret", `error: unknown command "../secret"; see 'apolo --help'`},
-		"a flag before a plugin": {"-n", "error: flags must stand behind the command: apolo COMMAND -n"},
+		"a path":                 {"../secret", `error: unknown command; see 'apolo --help'`},
+		"a value":                {"Hunter2", `error: unknown command; see 'apolo --help'`},
+		"a value of many lines":  {"a\nb", `error: unknown command; see 'apolo --help'`},
+		"a flag before a plugin": {"-n", "error: flags must come after the command: apolo COMMAND --FLAG"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := run(beside, ".", "apolo", test.typed)

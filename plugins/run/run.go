@@ -117,7 +117,7 @@ func (o *options) complete(args []string) (err error) {
 		return err
 	}
 	if strings.HasPrefix(o.spec.Description, "-") && !strings.Contains(o.spec.Description, " ") { // a -d meant as docker's
-		return cmdline.Usagef("-d is --description, and %q is hardly one; to let the job run by itself, use --detach", o.spec.Description)
+		return cmdline.Usagef("-d is --description, and what follows it is hardly one; to let the job run by itself, use --detach")
 	}
 	if err := o.share.complete(); err != nil {
 		return err

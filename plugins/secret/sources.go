@@ -91,7 +91,7 @@ func readEnvFile(in io.Reader, path string) (string, error) {
 		}
 		file, err := os.Open(path) // #nosec G304 -- the file that the user names
 		if err != nil {
-			return "", unreadable(path, err)
+			return "", cmdline.CannotRead("--from-env-file", path, err)
 		}
 		defer file.Close()
 		in = file
@@ -100,6 +100,8 @@ func readEnvFile(in io.Reader, path string) (string, error) {
 	switch {
 	case err != nil:
 		return "", unreadable(path, err)
+	case cmdline.CheckEmpty(in, len(content)) != nil:
+		return "", fmt.Errorf("--from-env-file: %w", cmdline.ErrNothingRead)
 	case len(content) > maxEnvFile:
 		return "", fmt.Errorf("%s has more than %d bytes, which is no file of variables", path, maxEnvFile)
 	}
@@ -145,13 +147,13 @@ func (s *sources) file(arg string) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		s.problems = append(s.problems, unreadable(path, err))
+		s.problems = append(s.problems, cmdline.CannotRead("--from-file", path, err))
 	case info.IsDir() && named:
 		s.problem("%s is a folder, which has no place under the one key %q", path, key)
 	case info.IsDir():
 		s.folder(path)
 	case s.wants(key):
-		value, err := readFile(path)
+		value, err := readFile("--from-file", path)
 		if err != nil {
 			s.problems = append(s.problems, err)
 			return
@@ -170,7 +172,7 @@ func (s *sources) folder(path string) {
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		s.problems = append(s.problems, unreadable(path, err))
+		s.problems = append(s.problems, cmdline.CannotRead("--from-dir", path, err))
 		return
 	}
 	defer root.Close()

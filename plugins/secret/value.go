@@ -24,15 +24,24 @@ func readValue(in io.Reader, arg string) ([]byte, error) {
 	switch {
 	case arg == "-":
 		data, err := readAll(in)
-		return trimOneLine(data), err
+		return notEmpty(trimOneLine(data), err)
 	case arg == "@-":
-		return readAll(in)
+		return notEmpty(readAll(in))
 	case strings.HasPrefix(arg, "@"):
-		return readFile(arg[1:])
+		return readFileValue(arg[1:])
 	case strings.HasPrefix(arg, `\@`):
 		return []byte(arg[1:]), nil
 	}
 	return []byte(arg), nil
+}
+
+var errNoValue = fmt.Errorf("%w; write '' for an empty value", cmdline.ErrNothingRead)
+
+func notEmpty(data []byte, err error) ([]byte, error) {
+	if err == nil && len(data) == 0 {
+		return nil, fmt.Errorf("standard input: %w", errNoValue)
+	}
+	return data, err
 }
 
 // trimOneLine removes the line end of a single line, which echo or the Enter key added. Where
@@ -45,22 +54,34 @@ func trimOneLine(data []byte) []byte {
 	return line
 }
 
-func readFile(path string) ([]byte, error) {
+func readFileValue(path string) ([]byte, error) {
 	if path == "" {
 		return nil, cmdline.Usagef(`"@" must be followed by the path of a file, or by "-" for standard input`)
 	}
+	data, err := readFile("@", path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf(`%w; a text that begins with "@" is written \@`, err)
+	}
+	return data, err
+}
+
+// readFile reads the file of a path in an argument, which errors call argument where there is no such file.
+func readFile(argument, path string) ([]byte, error) {
 	path, err := atHome(path)
 	if err != nil {
 		return nil, err
 	}
 	file, err := os.Open(path) // #nosec G304 -- the file that the user names
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, cmdline.CannotRead(argument, path, err)
 	}
 	defer file.Close()
 	data, err := readAll(file)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, cmdline.CannotRead(argument, path, err)
+	}
+	if cmdline.CheckEmpty(file, len(data)) != nil { // such as /dev/stdin, or the shell's <(command)
+		return nil, fmt.Errorf("%s: %w", argument, errNoValue)
 	}
 	return data, nil
 }

@@ -27,8 +27,6 @@ func TestReadValue(t *testing.T) {
 		"one typed line":           {"-", "one\n", "one"},
 		"one typed line, CRLF":     {"-", "one\r\n", "one"},
 		"one line without its end": {"-", "one", "one"},
-		"only a line end":          {"-", "\n", ""},
-		"nothing typed":            {"-", "", ""},
 		"two lines":                {"-", "one\ntwo\n", "one\ntwo\n"},
 		"two lines, CRLF":          {"-", "one\r\ntwo\r\n", "one\r\ntwo\r\n"},
 		"an empty line after one":  {"-", "one\n\n", "one\n\n"},
@@ -40,6 +38,34 @@ func TestReadValue(t *testing.T) {
 				t.Errorf("readValue(%q) of %q = %q, %v; want %q", test.arg, test.in, got, err, test.want)
 			}
 		})
+	}
+}
+
+// An empty value is written ”: from a program it is one that has failed.
+func TestReadValueRefuses(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "empty"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ arg, in, want string }{
+		"nothing as it is": {"@-", "", "standard input: it is empty"},
+		"nothing as typed": {"-", "", "standard input: it is empty"},
+		"only a line end":  {"-", "\n", "standard input: it is empty"},
+		"no regular file":  {"@/dev/null", "", "@: it is empty"},
+		"no file":          {"@canary-value", "", "cannot read the file of @: no such file or directory; a text that begins"},
+		"a key as a path":  {"@-----BEGIN KEY\ncanary-value\n", "", "cannot read the file of @: "},
+		"a path too long":  {"@" + strings.Repeat("canary", 1000), "", "cannot read the file of @: "},
+		"a folder":         {"@" + folder, "", "cannot read the file " + folder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := readValue(strings.NewReader(test.in), test.arg)
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
+				t.Errorf("readValue(%q): %v; want %q", test.arg, err, test.want)
+			}
+		})
+	}
+	if got, err := readValue(nil, "@"+filepath.Join(folder, "empty")); err != nil || len(got) != 0 {
+		t.Errorf("an empty file is %q, %v", got, err)
 	}
 }
 

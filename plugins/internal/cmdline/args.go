@@ -1,10 +1,14 @@
 package cmdline
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 )
 
 // arranged is a command line in the only order that urfave/cli v2 reads completely: the names of
@@ -15,6 +19,8 @@ type arranged struct {
 	names []string
 	// dash is how many positional arguments stood before "--", or -1 without one.
 	dash int
+	// concealed are the arguments that may be values, which no error quotes.
+	concealed []string
 }
 
 // arrange lets flags stand anywhere before "--", as users of kubectl expect. Left alone,
@@ -25,25 +31,33 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 	names := args[:1:1]
 	known, commands := app.Flags, app.Commands
 	dash := -1
+	var concealed []string
+	add := func(arg string) {
+		if positional = append(positional, arg); mayBeValue(arg) {
+			concealed = append(concealed, arg)
+		}
+	}
 
 	for i := 1; i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":
 			dash = len(positional)
-			positional = append(positional, args[i+1:]...)
+			for _, word := range args[i+1:] {
+				add(word)
+			}
 			i = len(args)
 		case len(arg) < 2 || arg[0] != '-':
 			if command := find(commands, arg); command != nil && len(positional) == 0 {
 				names = append(names, arg)
 				known, commands = command.Flags, command.Subcommands
 			} else {
-				positional = append(positional, arg)
+				add(arg)
 			}
 		default:
 			read, needsNext, err := expand(known, arg)
 			if err != nil {
-				return arranged{names: names}, err
+				return arranged{names: names}, unknownFlag(known, arg, i)
 			}
 			if needsNext {
 				if i++; i == len(args) {
@@ -52,10 +66,16 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 				read[len(read)-1] += "=" + args[i]
 			}
 			flags = append(flags, read...)
+			if _, value, _ := strings.Cut(read[len(read)-1], "="); mayBeValue(value) {
+				concealed = append(concealed, value)
+			}
 		}
 	}
-	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash}, nil
+	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash, concealed: concealed}, nil
 }
+
+// errUnknownFlag says that an argument begins with "-" and is no flag.
+var errUnknownFlag = errors.New("unknown flag")
 
 // expand splits one argument into flags of the form -name or -name=value, with the first of a flag's
 // names: urfave/cli v2 refuses a line that has two of them. needsNext says that the last one takes its
@@ -65,7 +85,7 @@ func expand(known []cli.Flag, arg string) (flags []string, needsNext bool, err e
 		typed, value, hasValue := strings.Cut(long, "=")
 		name, takesValue := lookup(known, typed)
 		if name == "" || len(typed) < 2 {
-			return nil, false, unknownFlag("--" + typed)
+			return nil, false, errUnknownFlag
 		}
 		if hasValue {
 			return []string{"-" + name + "=" + value}, false, nil
@@ -77,7 +97,7 @@ func expand(known []cli.Flag, arg string) (flags []string, needsNext bool, err e
 		rest = rest[1:]
 		switch {
 		case name == "":
-			return nil, false, unknownFlag(arg)
+			return nil, false, errUnknownFlag
 		case takesValue && rest == "":
 			return append(flags, "-"+name), true, nil
 		case takesValue:
@@ -88,8 +108,23 @@ func expand(known []cli.Flag, arg string) (flags []string, needsNext bool, err e
 	return flags, false, nil
 }
 
-func unknownFlag(flag string) error {
-	return Usagef("unknown flag %s (a value that begins with '-' must stand behind \"--\")", flag)
+// unknownFlag says which argument is no flag, by its number: it may be a value.
+func unknownFlag(known []cli.Flag, arg string, number int) error {
+	text := fmt.Sprintf("unknown flag (argument %d)", number)
+	typed, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	if near := nearest.To(typed, longNames(known)); len(typed) > 2 && near != "" {
+		text += fmt.Sprintf("; did you mean --%s?", near)
+	}
+	return Usagef("%s; put a value that begins with \"-\" after \"--\"", text)
+}
+
+// longNames are the names of flags that begin with two dashes.
+func longNames(flags []cli.Flag) []string {
+	var all []string
+	for _, flag := range flags {
+		all = append(all, flag.Names()...)
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return len(name) < 2 })
 }
 
 // lookup finds a flag by any of its names and returns the first; "" where there is none.

@@ -46,7 +46,8 @@ type Session struct {
 	// Completers complete what users type.
 	Completers Completers
 
-	command     string // Typed and the names of the commands behind it
+	command     string   // Typed and the names of the commands behind it
+	concealed   []string // arguments that may be values
 	verbosity   int
 	showVersion bool
 }
@@ -94,7 +95,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 	}
 	args = append([]string{s.Typed}, args[1:]...)
 	line, err := arrange(app, args)
-	s.Dash, s.command = line.dash, strings.Join(line.names, " ")
+	s.Dash, s.command, s.concealed = line.dash, strings.Join(line.names, " "), line.concealed
 	if err == nil {
 		err = app.RunContext(ctx, line.args)
 	}
@@ -128,11 +129,7 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 		case c.NArg() == 0:
 			return cli.ShowAppHelp(c)
 		}
-		text := fmt.Sprintf("unknown command %q", c.Args().First())
-		if near := nearest.To(c.Args().First(), names(app.Commands)); near != "" {
-			text += fmt.Sprintf("; did you mean %q?", near)
-		}
-		return Usagef("%s", text)
+		return Usagef("%s", nearest.Unknown(c.Args().First(), names(app.Commands)))
 	}
 	app.Before = func(*cli.Context) error { return s.begin() }
 	for _, command := range app.Commands {
@@ -230,7 +227,7 @@ func (s *Session) report(err error) {
 		err = exit.Err
 	}
 	for _, e := range each(err) {
-		text := sanitize.Line(e.Error())
+		text := s.line(e.Error())
 		if errors.Is(e, context.Canceled) {
 			text = "interrupted"
 		}
@@ -240,6 +237,9 @@ func (s *Session) report(err error) {
 		fmt.Fprintln(s.ErrOut, "error: "+text)
 	}
 }
+
+// line is a text as one line that quotes no argument that may be a value.
+func (s *Session) line(text string) string { return sanitize.Line(conceal(text, s.concealed)) }
 
 // Other is how the user would type a command of another plugin, judging by how he typed this one:
 // "kubectl apolo job", or "kubectl apolo-job".
@@ -251,13 +251,13 @@ func (s *Session) Other(plugin string) string {
 // Hint tells something that is not asked for: to a person at a terminal, never to a script.
 func (s *Session) Hint(format string, args ...any) {
 	if !s.Quiet && IsTerminal(s.ErrOut) {
-		fmt.Fprintln(s.ErrOut, "hint: "+sanitize.Line(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(s.ErrOut, "hint: "+s.line(fmt.Sprintf(format, args...)))
 	}
 }
 
 // Warn tells on stderr, always, what the user may regret not to know.
 func (s *Session) Warn(format string, args ...any) {
-	fmt.Fprintln(s.ErrOut, "warning: "+sanitize.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(s.ErrOut, "warning: "+s.line(fmt.Sprintf(format, args...)))
 }
 
 // Done prints the one line that says what a command changed, unless -q was given.

@@ -2,7 +2,11 @@
 // alone, because the dispatcher does.
 package nearest
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // alike are words that other tools have for what ours call otherwise, kubectl above all.
 var alike = [][]string{
@@ -24,6 +28,9 @@ var alike = [][]string{
 // other tools call so, or at most two letters typed wrongly, left out, added or swapped; one in a name of three or four
 // letters.
 func To(name string, candidates []string) string {
+	if len(name) > longestName {
+		return ""
+	}
 	for _, words := range alike {
 		if slices.Contains(words, name) && slices.Contains(candidates, words[0]) {
 			return words[0]
@@ -36,6 +43,29 @@ func To(name string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// longestName is how long the name of a command may be, in bytes.
+const longestName = 40
+
+// Unknown says that there is no command of a name, and which one may be meant. It quotes the name only where that can
+// hardly be a value that a shell has put there: lower-case letters and "-".
+func Unknown(name string, candidates []string) string {
+	text := "unknown command"
+	if IsPlain(name) {
+		text += fmt.Sprintf(" %q", name)
+	}
+	if near := To(name, candidates); near != "" {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return text
+}
+
+// IsPlain reports whether a name has nothing but a few lower-case letters, and "-" between them.
+func IsPlain(name string) bool {
+	isLetter := func(r rune) bool { return r >= 'a' && r <= 'z' }
+	return name != "" && len(name) <= longestName && name[0] != '-' &&
+		strings.IndexFunc(name, func(r rune) bool { return !isLetter(r) && r != '-' }) < 0
 }
 
 // distance is the optimal string alignment distance: Levenshtein's, and neighbours may be swapped.

@@ -59,16 +59,32 @@ func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
 	if name != "-" {
 		file, err := os.Open(name) // #nosec G304 -- the file that the user names
 		if err != nil {
-			return nil, fmt.Errorf("--env-file: %w", err)
+			return nil, cmdline.CannotRead("--env-file", name, err)
 		}
 		defer file.Close()
 		reader = file
 	}
-	variables, err := jobs.ParseVariables(reader, caller.Lookup)
+	counted := &countingReader{Reader: reader}
+	variables, err := jobs.ParseVariables(counted, caller.Lookup)
+	if err == nil && cmdline.CheckEmpty(reader, counted.n) != nil {
+		return nil, fmt.Errorf("--env-file: %w", cmdline.ErrNothingRead)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--env-file %s: %w", name, err)
 	}
 	return variables, nil
+}
+
+// countingReader counts what was read.
+type countingReader struct {
+	io.Reader
+	n int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	return n, err
 }
 
 // contents reads what is in the container, and what it is called.
@@ -79,10 +95,10 @@ func (f *Flags) contents(spec *jobs.Spec, caller Caller) (err error) {
 			return err
 		}
 	}
-	for _, text := range f.env {
+	for i, text := range f.env {
 		variable, err := jobs.ParseVariable(text, caller.Lookup)
 		if err != nil {
-			return err
+			return fmt.Errorf("--env number %d: %w", i+1, err)
 		}
 		spec.Variables = append(spec.Variables, variable)
 	}
