@@ -197,7 +197,10 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
 	details.Job = rowOf(listed)
 	for _, attempt := range jobs.Attempts(pods) {
-		pod := Pod{Name: attempt.Name, Phase: string(attempt.State.Phase), Node: attempt.Spec.NodeName}
+		pod := Pod{Name: attempt.Name, Phase: string(attempt.State.Phase), Node: attempt.Spec.NodeName, Containers: []Container{}}
+		for _, c := range jobs.OtherContainers(attempt.Pod) {
+			pod.Containers = append(pod.Containers, Container{Name: c.Name, Init: c.Init, State: oneLine(c.State)})
+		}
 		if attempt.Status.StartTime != nil {
 			pod.Started = moment(attempt.Status.StartTime.Time)
 		}

@@ -232,7 +232,7 @@ type Job struct {
 	Finished *time.Time `json:"finished,omitempty"`
 	Image    string     `json:"image"`
 	Command  []string   `json:"command" nullable:"false"`
-	ExitCode *int       `json:"exitCode,omitempty"`
+	ExitCode *int       `json:"exitCode,omitempty" doc:"Of the command, once it has ended"`
 	Tags     []string   `json:"tags" nullable:"false"`
 	Terminal bool       `json:"terminal" doc:"Whether it was run with a terminal to attach to"`
 }
@@ -280,6 +280,15 @@ type Pod struct {
 	Phase   string     `json:"phase"`
 	Node    string     `json:"node"`
 	Started *time.Time `json:"started,omitempty"`
+	// Containers are what something in the cluster has added to the pod.
+	Containers []Container `json:"containers" nullable:"false" doc:"Those besides the job's own"`
+}
+
+// Container is a sidecar or an init container.
+type Container struct {
+	Name  string `json:"name"`
+	Init  bool   `json:"init" doc:"It runs before the others, and ends; all others are sidecars"`
+	State string `json:"state" doc:"In words"`
 }
 
 // Event is what the cluster did for a job.
@@ -313,7 +322,7 @@ type LogFrame struct {
 
 // JobState is how far a job is.
 type JobState struct {
-	Phase    string `json:"phase" enum:"pending,pulling,running,restarting,succeeded,failed,stuck" doc:"stuck: it will never start"`
+	Phase    string `json:"phase" enum:"pending,pulling,running,suspended,finishing,restarting,succeeded,failed,stuck" doc:"suspended: a queue or a person has told it to wait; finishing: its command has ended, and other containers of its pod run on; stuck: it will never start"`
 	Reason   string `json:"reason"`
 	Message  string `json:"message"`
 	Attempt  int    `json:"attempt" doc:"Which pod of the job it is, from 1; 0 before there is one"`

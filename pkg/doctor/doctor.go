@@ -297,8 +297,11 @@ func (r *Report) encryption(ctx context.Context, client *kube.Client) {
 		}
 	}
 	if err == nil && json.Unmarshal(body, &pods) == nil && len(pods.Items) > 0 && len(pods.Items[0].Spec.Containers) > 0 {
-		container := pods.Items[0].Spec.Containers[0]
-		if slices.ContainsFunc(slices.Concat(container.Command, container.Args), func(arg string) bool { return strings.HasPrefix(arg, flag) }) {
+		var args []string // of all of its containers: which one is the server is for its installer to name
+		for _, container := range pods.Items[0].Spec.Containers {
+			args = slices.Concat(args, container.Command, container.Args)
+		}
+		if slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, flag) }) {
 			r.add("encryption", OK, "the API server has a configuration for encryption at rest (%s)", flag)
 		} else {
 			r.add("encryption", Warning, "the API server has no %s: values are in etcd as they are", flag)

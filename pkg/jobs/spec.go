@@ -46,7 +46,7 @@ const (
 	// on it: the command that waits for the start does.
 	AnnotationScheduleTimeout = "apolo.us/schedule-timeout"
 
-	// ContainerName is the name of a job's only container.
+	// ContainerName is the name of a job's own container. An admission webhook may add others to its pod.
 	ContainerName = "job"
 
 	// HTTPPortName is what the port of Spec.HTTPPort is called.

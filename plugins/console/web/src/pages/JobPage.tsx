@@ -46,7 +46,7 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
         <Card><Empty icon={<BoxIcon />} title="There is no such job any more">It was killed, or its time after the end is over. <Link href={at("/jobs")}>All jobs</Link></Empty></Card>
       ) : (
         <>
-          {now?.message && now.status !== "running" && now.status !== "succeeded" && <Alert severity={now.status === "failed" ? "error" : "warning"} sx={{ mb: 2 }} role="status"><strong>{now.reason}</strong>{now.reason && ": "}{sentence(now.message)}</Alert>}
+          {now?.message && now.status !== "succeeded" && <Alert severity={now.status === "failed" ? "error" : "warning"} sx={{ mb: 2 }} role="status"><strong>{now.reason}</strong>{now.reason && ": "}{sentence(now.message)}</Alert>}
           <Notes notes={job.data?.notes} />
           <Card>
             <Tabs value={shown} onChange={(_, value: string) => navigate(at(`/jobs/${name}${value === "details" ? "" : `/${value}`}`), { replace: true })} aria-label="Job" sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}>
@@ -80,6 +80,7 @@ function Details({ job }: { job: JobDetails }) {
           {job.exitCode !== undefined && <Fact name="Exit code">{job.exitCode}</Fact>}
           {job.node && <Fact name="Node">{job.node}</Fact>}
           {job.pods.length > 0 && <Fact name={job.pods.length === 1 ? "Pod" : "Pods"}>{job.pods.map((pod) => <div key={pod.name}><code>{pod.name}</code> <Box component="span" sx={{ color: "text.secondary" }}>{pod.phase}</Box></div>)}</Fact>}
+          {job.pods.at(-1)?.containers.map((one) => <Fact key={one.name} name={one.init ? "Init container" : "Sidecar"}><code>{one.name}</code> <Box component="span" sx={{ color: "text.secondary" }}>{one.state}</Box></Fact>)}
           {job.tags.length > 0 && <Fact name="Tags"><Box sx={{ display: "flex", flexWrap: "wrap", gap: 0.75 }}>{job.tags.map((tag) => <Chip key={tag} size="small" label={tag} />)}</Box></Fact>}
         </Box>
         {job.runCommand && <Section title="The same on the command line"><CommandLine text={job.runCommand} label="The command that runs the same job" /></Section>}

@@ -89,7 +89,7 @@ export function JobLog({ name }: { name: string }) {
     }
     setSaving(false);
   };
-  const waiting = state && (state.phase === "pending" || state.phase === "pulling" || state.phase === "stuck");
+  const waiting = state && (state.phase === "pending" || state.phase === "pulling" || state.phase === "suspended" || state.phase === "finishing" && state.reason || state.phase === "stuck");
   const status = failure || notice || (waiting ? [state.reason, state.message].filter(Boolean).join(": ") || "Waiting for the job to start" : ended ? `The log is complete: the job ${state?.phase ?? "has ended"}${state?.exitCode !== undefined ? ` with exit code ${state.exitCode}` : ""}.` : "");
   return (
     <>
