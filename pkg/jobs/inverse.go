@@ -42,6 +42,8 @@ func SpecOf(job *batchv1.Job) (Spec, error) {
 	if job.Labels[LabelJob] != labelTrue || container == nil {
 		return Spec{}, fmt.Errorf("job %q was not made by Apolo", job.Name)
 	}
+	job = asOrdered(job)
+	container = containerOf(job)
 	r := reading{job: job, pod: &job.Spec.Template.Spec, container: container}
 	r.spec.Image = r.container.Image
 	if !isGenerated(job.Name, r.spec.Image) {

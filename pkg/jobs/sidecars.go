@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
@@ -21,6 +22,8 @@ const (
 	// AnnotationExitCode is the exit code of a job's command, on a Job that Kubernetes counts as failed only
 	// because other containers of its pod had to be ended.
 	AnnotationExitCode = "apolo.us/exit-code"
+	// annotationBackoffLimit is the backoffLimit that a Job was ordered with, where it had to be changed then.
+	annotationBackoffLimit = "apolo.us/backoff-limit"
 	// AnnotationEndedSidecars are, on a pod, the containers that had to be ended, with commas in between.
 	AnnotationEndedSidecars = "apolo.us/ended-sidecars"
 )
@@ -29,6 +32,17 @@ const (
 func recordedExitCode(job *batchv1.Job) (code int, ok bool) {
 	code, err := strconv.Atoi(job.Annotations[AnnotationExitCode])
 	return code, err == nil && code >= 0
+}
+
+// asOrdered is a Job without what recordExitCode has done to it.
+func asOrdered(job *batchv1.Job) *batchv1.Job {
+	job = job.DeepCopy()
+	if limit, err := strconv.ParseInt(job.Annotations[annotationBackoffLimit], 10, 32); err == nil {
+		job.Spec.BackoffLimit = ptr.To(int32(limit))
+	}
+	delete(job.Annotations, annotationBackoffLimit)
+	delete(job.Annotations, AnnotationExitCode)
+	return job
 }
 
 // EndSidecars ends the pod of a job in whose state, Finishing, other containers outlive the command. Its
@@ -85,11 +99,14 @@ func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
 	case code == 0 && deref(job.Spec.Completions) > 1, code != 0 && job.Status.Failed < deref(job.Spec.BackoffLimit):
 		return nil // another attempt follows
 	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": ref.UID, "annotations": map[string]string{AnnotationExitCode: strconv.Itoa(code)}},
+	annotations := map[string]string{AnnotationExitCode: strconv.Itoa(code)}
+	changes := map[string]any{"metadata": map[string]any{"uid": ref.UID, "annotations": annotations}}
+	if limit := deref(job.Spec.BackoffLimit); limit > job.Status.Failed {
+		annotations[annotationBackoffLimit] = strconv.Itoa(int(limit))
 		// Less than the failures that there were would end the job now, and delete its pod.
-		"spec": map[string]any{"backoffLimit": job.Status.Failed},
-	})
+		changes["spec"] = map[string]any{"backoffLimit": job.Status.Failed}
+	}
+	patch, err := json.Marshal(changes)
 	if err != nil {
 		return err
 	}

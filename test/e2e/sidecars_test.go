@@ -271,6 +271,10 @@ func TestAttemptsWithSidecars(t *testing.T) {
 				t.Errorf("run: %s", got)
 			}
 			status := runDirect(t, kubeconfig, "kubectl-apolo_job", "status", name)
+			generated := runDirect(t, kubeconfig, "kubectl-apolo_job", "generate-run-command", name)
+			if generated.code != 0 || strings.Contains(generated.stdout, "on-failure") != (len(test.flags) > 0) {
+				t.Errorf("generate-run-command: %s", generated)
+			}
 			if !regexp.MustCompile(`(?m)^Status: *succeeded$`).MatchString(status.stdout) || !regexp.MustCompile(test.attempts).MatchString(status.stdout) {
 				t.Errorf("status: %s", status)
 			}
