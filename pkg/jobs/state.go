@@ -390,6 +390,7 @@ func pullError(message string) string {
 		}
 	}
 	for {
+		message = strings.TrimPrefix(message, "failed to resolve image: ") // containerd 2
 		// failed to pull and unpack image "…": failed to resolve reference "…": …
 		_, rest, ok := strings.Cut(message, `": `)
 		if !ok || !strings.HasPrefix(message, "failed to pull and unpack image ") && !strings.HasPrefix(message, "failed to resolve reference ") {

@@ -109,6 +109,10 @@ func TestDescribe(t *testing.T) {
 			s.waiting("ImagePullBackOff", `Back-off pulling image "x": ErrImagePull: rpc error: code = Unknown desc = failed to pull and unpack image "x": failed to resolve reference "x": i/o timeout`)
 			s.failures[podContainer{"pod", ContainerName}] = 1
 		}, Pulling, "ImagePullBackOff", "i/o timeout", none, false},
+		"containerd 2": {func(s *scene) {
+			s.waiting("ErrImagePull", `failed to pull and unpack image "x": failed to resolve image: failed to do request: timeout`)
+			s.failures[podContainer{"pod", ContainerName}] = 1
+		}, Pulling, "ErrImagePull", "failed to do request: timeout", none, false},
 		"second pull fails": {func(s *scene) {
 			s.waiting("ErrImagePull", "i/o timeout")
 			s.failures[podContainer{"pod", ContainerName}] = 2
