@@ -236,6 +236,30 @@ func TestInjectedContainers(t *testing.T) {
 	}
 }
 
+// TestSidecarThatMayNotBeEnded runs a job as somebody who may make jobs and read pods, but change neither: run ends
+// with the command, and says that the job runs on.
+func TestSidecarThatMayNotBeEnded(t *testing.T) {
+	t.Parallel()
+	c := openCluster(t)
+	namespace, _ := c.namespace(t, "alice")
+	webhook := c.newInjector(t, namespace)
+	webhook.inject("left", last(sidecar("mesh", until(0))))
+	c.kubectl(t, "admin", "-n", namespace, "create", "role", "starter", "--verb=create,get,list,watch", "--resource=jobs.batch")
+	c.kubectl(t, "admin", "-n", namespace, "create", "role", "reader", "--verb=get,list,watch", "--resource=pods,pods/log,events")
+	for _, role := range []string{"starter", "reader"} {
+		c.kubectl(t, "admin", "-n", namespace, "create", "rolebinding", role, "--role="+role, "--user=carol")
+	}
+	eventually(t, "carol may list pods", func() bool {
+		_, err := c.tryKubectl("carol", "-n", namespace, "get", "pods")
+		return err == nil
+	})
+	got := runDirect(t, c.kubeconfig("carol"), "kubectl-apolo_run", "-n", namespace, "--name", "left", "busybox:1", "--", "sh", "-c", "echo out; exit 4")
+	if got.code != 4 || got.stdout != "out\n" || !strings.Contains(got.stderr, "its other containers can't be ended: ") ||
+		!strings.Contains(got.stderr, "; the job runs on, remove it with: kubectl delete job left -n "+namespace) {
+		t.Errorf("run: %s", got)
+	}
+}
+
 // podOfAttempt is a sidecar in a pod whose command knows as $ATTEMPT which attempt it is.
 func podOfAttempt(number int, sidecar string) string {
 	return fmt.Sprintf(`[{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ATTEMPT","value":"%d"}]},
