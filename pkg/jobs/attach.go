@@ -171,7 +171,7 @@ func (s *session) run(ctx context.Context, before *session, fail context.CancelC
 
 // show returns nil once the container has ended and all was shown.
 func (s *session) show(ctx context.Context) error {
-	log := &logCopy{source: s.client.Log(s.namespace, s.pod), ended: s.ended, out: s.earlier, notice: func(string) {}}
+	log := newLogCopy(s.client.Log(s.namespace, s.pod), s.ended, s.earlier, nil)
 	if s.earlier != nil && !log.hasEnded() {
 		// An error here is one of the attachment too, or else no loss.
 		if err := log.finish(ctx, ending{}); errors.As(err, &outError{}) {

@@ -70,6 +70,7 @@ type attendance struct {
 
 type attemptLog struct {
 	pod     string
+	life    life
 	started bool
 	ended   chan struct{}
 	isEnded bool
@@ -93,7 +94,7 @@ func (a *attendance) update(pods []*corev1.Pod) {
 			if !hasRun(pod) && !hasEnded(pod) && i == len(pods)-1 {
 				break
 			}
-			attempt = &attemptLog{pod: pod.Name, started: hasRun(pod), ended: make(chan struct{})}
+			attempt = &attemptLog{pod: pod.Name, life: lifeOf(pod), started: hasRun(pod), ended: make(chan struct{})}
 			a.known[pod.UID] = attempt
 			a.attempts = append(a.attempts, attempt)
 		}
@@ -174,7 +175,7 @@ func (a *attendance) copyLogs(ctx context.Context) error {
 		if number > 1 {
 			a.observer.Attempt(number)
 		}
-		last = copyLog(ctx, a.client.Log(a.job.Namespace, attempt.pod), attempt.ended, a.out, a.observer.Notice, a.options)
+		last = copyLog(ctx, a.client.Log(a.job.Namespace, attempt.pod), attempt.life, attempt.ended, a.out, a.observer.Notice, a.options)
 		if errors.As(last, &outError{}) || ctx.Err() != nil {
 			return last
 		}
@@ -247,9 +248,9 @@ func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer
 		started = true
 		source := c.Log(pod.Namespace, pod.Name)
 		if hasEnded(pod) {
-			last = copyEndedLog(ctx, source, out, observer.Notice, options)
+			last = copyEndedLog(ctx, source, lifeOf(pod), out, observer.Notice, options)
 		} else {
-			last = copyLog(ctx, source, ended, out, observer.Notice, options)
+			last = copyLog(ctx, source, lifeOf(pod), ended, out, observer.Notice, options)
 		}
 		if errors.As(last, &outError{}) || ctx.Err() != nil {
 			return last
@@ -264,6 +265,21 @@ func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer
 // ErrNotStarted says that a job has no log yet.
 var ErrNotStarted = errors.New("the job has not started, so there is no log yet")
 
+// lifeOf is the life of a job's container in a pod.
+func lifeOf(pod *corev1.Pod) life {
+	container := jobContainer(pod)
+	if container == nil {
+		return life{}
+	}
+	switch state := container.State; {
+	case state.Running != nil:
+		return life{started: state.Running.StartedAt.Time}
+	case state.Terminated != nil && state.Terminated.StartedAt.Unix() > 0:
+		return life{started: state.Terminated.StartedAt.Time, ended: state.Terminated.FinishedAt.Time}
+	}
+	return life{}
+}
+
 // Log is the log of a job's container, for CopyLog.
 func (c *Client) Log(namespace, pod string) LogSource {
 	return &podLog{client: c, namespace: namespace, pod: pod}
@@ -273,6 +289,9 @@ type podLog struct {
 	client         *Client
 	namespace, pod string
 }
+
+// Now is the time by the cluster's clock, as far as it is known.
+func (l *podLog) Now() time.Time { return l.client.Now() }
 
 // Open is part of LogSource.
 func (l *podLog) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) {
@@ -289,6 +308,9 @@ func (l *podLog) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) 
 	}
 	if part.Last > 0 {
 		request = request.Param("tailLines", strconv.Itoa(part.Last))
+	}
+	if part.First > 0 {
+		request = request.Param("limitBytes", strconv.Itoa(part.First))
 	}
 	stream, err := request.Stream(ctx)
 	if err != nil {

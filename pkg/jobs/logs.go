@@ -26,6 +26,7 @@ type LogPart struct {
 	Since  time.Time // lines written at this time or later; only whole seconds count
 	Follow bool      // and those that are written until the container ends
 	Last   int       // only so many lines before the end; 0: all
+	First  int       // only so many bytes from the beginning; 0: all
 }
 
 // LogOptions say what of a log to copy, and how; the zero value is all of it, as it was written.
@@ -36,6 +37,9 @@ type LogOptions struct {
 	Timestamps bool
 }
 
+// plain reports whether the log is to be copied whole, and as it is.
+func (o LogOptions) plain() bool { return o == LogOptions{} }
+
 const (
 	// quietTime is how long a log must say nothing, once its container has ended, until its end
 	// is looked for.
@@ -44,14 +48,14 @@ const (
 	// idleTime is how long a log may say nothing until it is asked, with a request for its last line,
 	// whether there is nothing. A kubelet looks for rotated files only once it has read the first to
 	// its end; what is rotated before, it goes on to wait at the end of, and leaves out the new file.
-	// It rotates a file every ten seconds at most, so that looking earlier finds the next one.
-	idleTime = 2 * time.Second
+	// Together with stalledTime it is less than shortestInterval, so that the next file is found.
+	idleTime = 1500 * time.Millisecond
 	// idleTimeSmall is the same for a log that is too small to be rotated, as far as one can expect.
 	idleTimeSmall = 30 * time.Second
 	smallLog      = 512 << 10 // bytes; the kubelet's default for containerLogMaxSize is 10 MiB
 
 	// stalledTime is how much longer an idle stream has to bring what is known to be there.
-	stalledTime = time.Second
+	stalledTime = 500 * time.Millisecond
 
 	// sinceMargin is how much earlier than its last line a cut log is opened again. The API takes
 	// whole seconds, and lines of stdout and stderr may stand in the log a little out of order.
@@ -79,42 +83,56 @@ func logBackoff() wait.Backoff {
 // on at the byte where it stopped: no line is lost or doubled, whatever their times.
 //
 // notice, which may be nil, gets what is not the container's: messages of the node in the log, and
-// that lines may be missing because the node's log file was rotated away while the stream was cut.
+// where lines may be missing because the node's log file was rotated away before they were read.
 // Its texts come from the cluster and are not harmless for a terminal.
 //
-// CopyLog returns the error of out, the context's, or one that says why the end of the log could not
-// be read.
+// Out must not make CopyLog wait, since the node rotates its files meanwhile: package spool keeps what a
+// slow reader does not take.
+//
+// CopyLog returns the error of out, the context's, one that says why the end of the log could not
+// be read, or else an IncompleteError where lines may be missing.
 func CopyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out io.Writer, notice func(string)) error {
-	return copyLog(ctx, source, ended, out, notice, LogOptions{})
+	return copyLog(ctx, source, life{}, ended, out, notice, LogOptions{})
 }
 
-// copyLog is CopyLog with options.
-func copyLog(ctx context.Context, source LogSource, ended <-chan struct{}, out io.Writer, notice func(string), options LogOptions) error {
+// copyLog is CopyLog with options, of a container that is known better.
+func copyLog(ctx context.Context, source LogSource, life life, ended <-chan struct{}, out io.Writer, notice func(string), options LogOptions) error {
+	l := newLogCopy(source, ended, out, notice)
+	l.life, l.options = life, options
+	return firstOf(l.run(ctx), l.finished())
+}
+
+func newLogCopy(source LogSource, ended <-chan struct{}, out io.Writer, notice func(string)) *logCopy {
 	if notice == nil {
 		notice = func(string) {}
 	}
-	l := &logCopy{source: source, ended: ended, out: out, notice: notice, options: options}
-	return l.run(ctx)
+	return &logCopy{source: source, ended: ended, out: out, notice: notice, lag: newLag(source)}
 }
 
 // copyEndedLog is copyLog for a container that will write no more. Its log stays as it is, since nodes
 // rotate the logs of what runs only; so the times, which are a third of what most logs take on their
 // way, need not be read: after a cut, what was written is left out by its length.
-func copyEndedLog(ctx context.Context, source LogSource, out io.Writer, notice func(string), options LogOptions) error {
+func copyEndedLog(ctx context.Context, source LogSource, life life, out io.Writer, notice func(string), options LogOptions) error {
 	ended := make(chan struct{})
 	close(ended)
-	if options != (LogOptions{}) {
-		return copyLog(ctx, source, ended, out, notice, options)
+	if !options.plain() {
+		return copyLog(ctx, source, life, ended, out, notice, options)
 	}
-	var written int64
+	if notice == nil {
+		notice = func(string) {}
+	}
+	var written, lines int64
 	backoff := logBackoff()
 	for attempt := 1; ; attempt++ {
 		before := written
-		err := copyPlain(ctx, source, out, &written)
+		err := copyPlain(ctx, source, out, &written, &lines)
 		switch {
 		case errors.Is(err, errNodeMessage):
-			return copyLog(ctx, source, ended, out, notice, options) // tells it from what the container wrote
-		case err == nil, errors.As(err, &outError{}), ctx.Err() != nil, apierrors.IsNotFound(err), apierrors.IsForbidden(err):
+			return copyLog(ctx, source, life, ended, out, notice, options) // tells it from what the container wrote
+		case err == nil:
+			checkEndedBeginning(ctx, source, life, written+lineOverhead*lines, notice)
+			return nil
+		case errors.As(err, &outError{}), ctx.Err() != nil, apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 			return firstOf(ctx.Err(), err)
 		case written > before:
 			attempt = 0
@@ -143,8 +161,8 @@ func (s *endedStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// copyPlain writes what a log holds behind the bytes that were written already, and counts them.
-func copyPlain(ctx context.Context, source LogSource, out io.Writer, written *int64) error {
+// copyPlain writes what a log holds after the bytes that were written already, and counts them.
+func copyPlain(ctx context.Context, source LogSource, out io.Writer, written, lines *int64) error {
 	opened, err := source.Open(ctx, LogPart{Plain: true})
 	if err != nil {
 		return err
@@ -166,6 +184,7 @@ func copyPlain(ctx context.Context, source LogSource, out io.Writer, written *in
 				return outError{err}
 			}
 			*written += int64(n)
+			*lines += int64(bytes.Count(buffer[:n], []byte("\n")))
 		}
 		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) && stream.whole {
 			return nil
@@ -182,10 +201,24 @@ type logCopy struct {
 	out    io.Writer
 	notice func(string)
 
+	life    life
 	options LogOptions
 	at      position
 	size    int64 // bytes written
-	readUp  bool  // the file with the position was read to its end: nothing is missing where it is gone
+	lines   int64 // and lines
+	readUp  bool  // the file with the position was read to its end: only a whole file may be missing where it is gone
+
+	lag        *lag
+	late       time.Duration // how much later than it was written the last line was read
+	sameFile   int64         // up to this time, all lines are in one file of the node
+	lastKnown  int64         // when the newest file was known to end with the last line, at the earliest
+	inGap      bool          // lines may be missing here, and this was said
+	lost       bool          // the position was not found at the end
+	incomplete *IncompleteError
+
+	firstTime     int64     // of the first line
+	openedAt      time.Time // when the first stream was opened; zero if none was
+	beginningTold bool
 
 	opened bool // the user may read the log: an API server that starts refuses it for a moment
 }
@@ -221,7 +254,7 @@ func (l *logCopy) run(ctx context.Context) error {
 	giveUp := time.Now().Add(endPatience)
 	for {
 		// A stream that ended by itself had read an older file to its end, if there was one.
-		err := l.finish(ctx, ending{afterRotation: l.readUp})
+		err := l.finish(ctx, ending{afterRotation: l.readUp, last: true})
 		switch {
 		case err == nil, errors.As(err, &outError{}), ctx.Err() != nil:
 			return firstOf(ctx.Err(), err)
@@ -271,9 +304,8 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	l.opened = true
-	scanner := l.newScanner(ending{afterRotation: l.readUp})
-	chunks, stop := readChunks(stream)
+	scanner := l.newScanner(ctx, ending{afterRotation: l.readUp})
+	chunks, stop := readChunks(stream, l.lag.now)
 	defer stop()
 
 	ended := l.ended
@@ -286,6 +318,7 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 		case chunk := <-chunks:
 			suspect = false
 			idle.Reset(l.idleTime())
+			scanner.readAt = chunk.at
 			if _, err := scanner.Write(chunk.data); err != nil {
 				return false, err
 			}
@@ -339,8 +372,9 @@ func (l *logCopy) idleTime() time.Duration {
 // goesOn tells whether the log goes on behind the position, judging by its last line. That there is
 // none at all is only strange in a file that held the position.
 func (l *logCopy) goesOn(ctx context.Context, sameFile bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, idleTime)
+	ctx, cancel := context.WithTimeout(ctx, gapPatience)
 	defer cancel()
+	asked := l.lag.now()
 	stream, err := l.source.Open(ctx, LogPart{Last: 1})
 	if err != nil {
 		return false // next time, then
@@ -353,9 +387,19 @@ func (l *logCopy) goesOn(ctx context.Context, sameFile bool) bool {
 	if len(head) == 0 {
 		return l.at.started && sameFile
 	}
-	text, _, _ := bytes.Cut(head, []byte(" "))
+	written, ok := parseTime(head)
+	if ok && l.at.started && written == l.at.lastTime() {
+		l.lastKnown = max(l.lastKnown, asked.UnixNano()-int64(l.lag.ahead))
+		return false
+	}
+	return ok
+}
+
+// parseTime reads the time at the beginning of a line.
+func parseTime(line []byte) (int64, bool) {
+	text, _, _ := bytes.Cut(line, []byte(" "))
 	written, err := time.Parse(time.RFC3339Nano, string(text))
-	return err == nil && (!l.at.started || written.UnixNano() != l.at.lastTime())
+	return written.UnixNano(), err == nil
 }
 
 // errNoAnchor says that what was written last is not in the log any more.
@@ -365,7 +409,8 @@ var errNoAnchor = errors.New("the log was rotated")
 // with the first later line, and gives notice that lines may be missing.
 type ending struct {
 	onlyAnchored  bool // write nothing and return errNoAnchor
-	afterRotation bool // no notice: the file with the position was read to its end
+	afterRotation bool // the file with the position was read to its end
+	last          bool // there will be no other stream
 }
 
 // finish reads what is in the log now, from the position on, to its end.
@@ -375,17 +420,17 @@ func (l *logCopy) finish(ctx context.Context, how ending) error {
 		return err
 	}
 	defer stream.Close()
-	l.opened = true
-	scanner := l.newScanner(how)
+	scanner := l.newScanner(ctx, how)
 	// A plain loop: io.Copy would hand the stream's own errors and the writer's back alike.
 	buffer := make([]byte, logChunk)
 	for {
 		n, err := stream.Read(buffer)
+		scanner.readAt = l.lag.now()
 		if _, err := scanner.Write(buffer[:n]); err != nil {
 			return err
 		}
 		if err == io.EOF {
-			if how.onlyAnchored && scanner.searching {
+			if how.onlyAnchored && scanner.searching || !scanner.endSearch() {
 				return errNoAnchor
 			}
 			scanner.endMessage()
@@ -400,11 +445,12 @@ func (l *logCopy) finish(ctx context.Context, how ending) error {
 type chunk struct {
 	data []byte
 	err  error
+	at   time.Time // when it was read, by the cluster's clock
 }
 
 // readChunks reads a stream in a goroutine of its own until stop is called. A chunk's data is valid
 // until the next one but one is received.
-func readChunks(stream io.ReadCloser) (chunks <-chan chunk, stop func()) {
+func readChunks(stream io.ReadCloser, now func() time.Time) (chunks <-chan chunk, stop func()) {
 	out := make(chan chunk)
 	stopped := make(chan struct{})
 	go func() {
@@ -412,7 +458,7 @@ func readChunks(stream io.ReadCloser) (chunks <-chan chunk, stop func()) {
 		for i := 0; ; i = 1 - i {
 			n, err := stream.Read(buffers[i])
 			select {
-			case out <- chunk{buffers[i][:n], err}:
+			case out <- chunk{buffers[i][:n], err, now()}:
 			case <-stopped:
 				return
 			}
@@ -497,7 +543,10 @@ var errStepBack = errors.New("the times of the log step back")
 type logScanner struct {
 	*logCopy
 	ending // how to go on without the position
+	ctx    context.Context
 	buffer *bufio.Writer
+	begun  time.Time // when the stream was opened
+	readAt time.Time // when what is written now was read
 
 	searching bool  // for the position
 	missing   int64 // lines with the position's time that are still to come
@@ -516,9 +565,14 @@ const (
 	readMessage                 // in a line without a time
 )
 
-func (l *logCopy) newScanner(how ending) *logScanner {
+// newScanner makes a scanner for a stream that was just opened.
+func (l *logCopy) newScanner(ctx context.Context, how ending) *logScanner {
+	now := l.lag.now()
+	if !l.opened {
+		l.opened, l.openedAt = true, now
+	}
 	return &logScanner{
-		logCopy: l, ending: how, buffer: bufio.NewWriterSize(l.out, 2*logChunk),
+		logCopy: l, ending: how, ctx: ctx, begun: now, readAt: now, buffer: bufio.NewWriterSize(l.out, 2*logChunk),
 		searching: l.at.started, missing: l.at.linesAt(), fresh: true,
 	}
 }
@@ -540,6 +594,7 @@ func (s *logScanner) Write(data []byte) (int, error) {
 	if err := s.buffer.Flush(); err != nil {
 		return 0, outError{err}
 	}
+	s.checkBeginning()
 	return size, nil
 }
 
@@ -574,6 +629,22 @@ func (s *logScanner) step(data []byte) (rest []byte, err error) {
 		s.mode, s.head = readTime, s.head[:0]
 	}
 	return data[len(line):], nil
+}
+
+// endSearch ends the last stream. Where the position was not found in it, nor a later line, it is of a
+// newer file that has none, or was cut as if it had ended: endSearch returns false to have it opened again, once.
+func (s *logScanner) endSearch() bool {
+	if !s.searching || !s.last {
+		return true
+	}
+	if !s.lost {
+		s.lost = true
+		return false
+	}
+	if late := s.lag.of(s.lastKnown, s.begun); !s.afterRotation || late >= shortestInterval && s.nodeBytes() >= smallLog {
+		s.gap(s.at.lastTime(), 0)
+	}
+	return true
 }
 
 // endMessage hands on a message of the node.
@@ -617,16 +688,24 @@ func (s *logScanner) beginLine(time int64) error {
 			if s.missing--; s.missing == 0 {
 				s.searching = false
 				s.mode, s.skip = writeLine, s.at.written
+				s.late = s.lag.of(time, s.readAt)
 			}
 			return nil
 		case time > s.at.latest && !s.onlyAnchored:
 			s.searching = false
 			if !s.afterRotation {
-				s.notice("the log was rotated while the connection was cut: lines may be missing here")
+				s.gap(s.at.lastTime(), time)
+				break
 			}
+			// The node came to the end of the older file before this stream was opened, and no one knows
+			// how long before.
+			s.late = s.lag.of(s.lastKnown, s.begun)
+			s.checkGap(s.ctx, time)
 		default:
 			return nil
 		}
+	} else if s.at.started {
+		s.checkGap(s.ctx, time)
 	}
 	if s.at.started && !s.fresh && time < s.at.lastTime()-int64(smallStep) {
 		s.at.from = time
@@ -634,7 +713,13 @@ func (s *logScanner) beginLine(time int64) error {
 	}
 	s.fresh, s.readUp = false, false
 	s.mode, s.skip = writeLine, 0
+	if !s.at.started {
+		s.firstTime = time
+	}
 	s.at.begin(time)
+	s.lines++
+	s.lastKnown = time
+	s.late = s.lag.of(time, s.readAt)
 	if s.options.Timestamps {
 		s.buffer.Write(s.head) // bufio keeps errors for the next write
 		s.buffer.WriteByte(' ')
