@@ -15,7 +15,12 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/spool"
 )
+
+// waitingLog is how many bytes of a log are kept at most for a page that does not take them, in a file: a
+// server has many visitors.
+const waitingLog = 64 << 20
 
 // streamLog sends the log of a job until it ends, with the values of its secrets hidden.
 func (s *Server) streamLog(socket *socket, place Where, name string) {
@@ -38,14 +43,20 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	}
 	// A message is text: what is no UTF-8 is replaced, and letters are not cut in two.
 	text := transform.NewWriter(logFrames{socket}, runes.ReplaceIllFormed())
-	log, err := masked(socket.ctx, api, job, text, func(notice string) { _ = socket.send(LogFrame{Notice: notice}) })
+	// The node rotates the log whether or not the page takes it.
+	waiting := spool.New(text, spool.Limits{File: waitingLog})
+	defer waiting.Close()
+	log, err := masked(socket.ctx, api, job, waiting, func(notice string) { _ = socket.send(LogFrame{Notice: notice}) })
 	if err != nil {
 		return err
 	}
 	notice := func(format string, args ...any) {
-		_ = socket.send(LogFrame{Notice: sanitize.Line(fmt.Sprintf(format, args...))}) // an error comes again with the next part
+		line := sanitize.Line(fmt.Sprintf(format, args...))
+		waiting.After(func() { _ = socket.send(LogFrame{Notice: line}) }) // an error comes again with the next part
 	}
-	state, err := api.Attend(socket.ctx, jobs.RefOf(job), jobs.Observer{
+	following, stop := waiting.Context(socket.ctx)
+	defer stop()
+	state, err := api.Attend(following, jobs.RefOf(job), jobs.Observer{
 		State:  func(state jobs.State) { _ = socket.send(LogFrame{State: stateOf(state)}) },
 		Notice: func(text string) { notice("%s", text) },
 		Trouble: func(err error) {
@@ -58,11 +69,17 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 			notice("attempt %d", number)
 		},
 	}, log, jobs.LogOptions{})
-	if err != nil {
+	if err != nil && !jobs.IsIncomplete(err) {
 		return err
 	}
 	if err := log.Flush(); err != nil {
 		return err
+	}
+	if err := waiting.Flush(socket.ctx); err != nil {
+		return err
+	}
+	if jobs.IsIncomplete(err) {
+		_ = socket.send(LogFrame{Notice: sanitize.Line(err.Error())})
 	}
 	if err := text.Close(); err != nil {
 		return err
@@ -132,7 +149,13 @@ func (s *Server) downloadLog(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Type", "text/plain; charset=utf-8")
 		header.Set("Content-Disposition", `attachment; filename="`+name+`.log"`) // a name has letters, digits, '-' and '.'
-		if err := api.Logs(ctx, pods, jobs.Observer{}, log, jobs.LogOptions{}); err != nil {
+		// What may be missing is said in the file: it is all that the visitor keeps.
+		missing := jobs.Observer{Notice: func(text string) {
+			if log.Flush() == nil {
+				fmt.Fprintf(log, "[kubectl apolo: %s]\n", sanitize.Line(text))
+			}
+		}}
+		if err := api.Logs(ctx, pods, missing, log, jobs.LogOptions{}); err != nil && !jobs.IsIncomplete(err) {
 			return err
 		}
 		return log.Flush()

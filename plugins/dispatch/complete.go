@@ -169,7 +169,7 @@ func (d *Dispatcher) completion(args []string) int {
 				commands = append(commands, pluginPrefix+name)
 			}
 		}
-		return d.answer(strings.ReplaceAll(shell.script, "COMMANDS", strings.Join(commands, " ")))
+		return d.print(strings.ReplaceAll(shell.script, "COMMANDS", strings.Join(commands, " ")))
 	}
 	return d.fail(exitUsage, "there is no completion for that shell, only for %s", strings.Join(names, ", "))
 }
@@ -193,5 +193,5 @@ Use it in the shell at hand, or put the line into the file with which the shell 
 	for _, shell := range shells() {
 		fmt.Fprintf(&b, "  %-10s  %s\n", shell.name, fmt.Sprintf(shell.use, call+" "+shell.name))
 	}
-	return d.answer(b.String())
+	return d.print(b.String())
 }

@@ -3,13 +3,16 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
@@ -109,8 +112,7 @@ func (d *Dispatcher) Run() int {
 		}
 		args = append(slices.Clone(args[1:]), "--help")
 	case "version", "--version":
-		fmt.Fprintln(d.Out, d.typed(), version.Line())
-		return exitDone
+		return d.print(fmt.Sprintln(d.typed(), version.Line()))
 	}
 	name := args[0]
 	if strings.HasPrefix(name, "-") {
@@ -222,11 +224,21 @@ func isExecutable(path string) bool {
 }
 
 func (d *Dispatcher) help() int {
-	text := Help(d.typed(), d.names())
-	if _, err := io.WriteString(d.Out, text); err != nil {
+	return d.print(Help(d.typed(), d.names()))
+}
+
+// print writes to standard output what was asked for.
+func (d *Dispatcher) print(text string) int {
+	_, err := io.WriteString(d.Out, text)
+	switch path := (*fs.PathError)(nil); {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, syscall.EPIPE): // nobody reads on
 		return exitFailed
+	case errors.As(err, &path):
+		err = path.Err
 	}
-	return exitDone
+	return d.fail(exitFailed, "can't write to standard output: %s", err)
 }
 
 // Help is what the dispatcher says of itself to who typed that, and of the plugins that there are.

@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
 )
 
@@ -67,19 +68,19 @@ func (o *attachOptions) run(ctx context.Context) error {
 	if container.TTY && user != nil && !o.noTTY {
 		return o.interact(ctx, r, user)
 	}
-	out, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false)
+	out, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false, logview.Following)
 	if err != nil {
 		return err
 	}
+	defer out.Close()
+	following, stop := out.Context(ctx)
+	defer stop()
 	line := tell(o.Session)
-	observer := jobs.Observer{
-		Notice: func(text string) { line("job/%s: %s", r.job.Name, text) },
-		Attempt: func(number int) {
-			_ = out.Flush() // its error comes again with the next line
-			line("job/%s attempt %d", r.job.Name, number)
-		},
-	}
-	view := viewCommand(ctx)
+	observer := out.InOrder(jobs.Observer{
+		Notice:  func(text string) { line("job/%s: %s", r.job.Name, text) },
+		Attempt: func(number int) { line("job/%s attempt %d", r.job.Name, number) },
+	})
+	view := viewCommand(following)
 	defer view.end(nil)
 	observer.State = view.saw
 	var state jobs.State
@@ -95,7 +96,7 @@ func (o *attachOptions) run(ctx context.Context) error {
 		state, err = view.last, nil
 	}
 	if ctx.Err() == nil { // what may be held back is not worth a wait then
-		err = errors.Join(err, out.Flush())
+		err = out.End(ctx, err)
 	}
 	return o.end(r, state, err)
 }
@@ -137,6 +138,8 @@ func (o *attachOptions) end(r *running, state jobs.State, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case err != nil && state.ExitCode > 0:
+		return &cmdline.ExitError{Code: state.ExitCode, Err: r.explain(err)}
 	case err != nil:
 		return r.explain(err)
 	case state.Phase == jobs.Finishing:

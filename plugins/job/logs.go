@@ -15,6 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 )
 
 // logsOptions is one call of job logs.
@@ -76,31 +77,35 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if o.earliest, err = parseSince(o.since, client.Now()); err != nil { // the log has the cluster's times
 		return err
 	}
-	out, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps)
+	output := logview.Direct
+	if o.follow {
+		output = logview.Following
+	}
+	out, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps, output)
 	if err != nil {
 		return err
 	}
+	defer out.Close()
 	o.GoesOn()
 	options := jobs.LogOptions{Since: o.earliest, Timestamps: o.timestamps}
-	observer := jobs.Observer{
-		State: o.state, Trouble: o.trouble, Notice: o.line,
-		Attempt: func(number int) {
-			_ = out.Flush() // its error comes again with the next line
-			o.line(fmt.Sprintf("attempt %d", number))
-		},
-	}
+	observer := out.InOrder(jobs.Observer{
+		Trouble: o.trouble, Notice: o.notice,
+		Attempt: func(number int) { o.line(fmt.Sprintf("attempt %d", number)) },
+	})
 	if o.follow {
 		var state jobs.State
-		view := viewCommand(ctx)
+		following, stop := out.Context(ctx)
+		defer stop()
+		view := viewCommand(following)
 		defer view.end(nil)
 		observer.State = func(state jobs.State) {
-			o.state(state)
+			out.After(func() { o.state(state) })
 			view.saw(state)
 		}
 		state, err = client.Attend(view.ctx, jobs.RefOf(job), observer, out, options)
 		switch {
 		case view.ended():
-			o.line(view.note())
+			out.After(func() { o.line(view.note()) })
 			err = nil
 		case err == nil && !state.Started:
 			return o.notStarted(state)
@@ -118,7 +123,10 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return &cmdline.ExitError{Code: cmdline.ExitInterrupted} // what may be held back is not worth a wait
 	}
-	return errors.Join(err, out.Flush())
+	if err = out.End(ctx, err); jobs.IsIncomplete(err) {
+		return fmt.Errorf("the log of job %s is not complete: %w", o.target.Name, err)
+	}
+	return err
 }
 
 // notStarted is the error for a job without a log.
@@ -166,6 +174,11 @@ func (o *logsOptions) trouble(err error) {
 	if err != nil {
 		o.line(err.Error() + "; waiting for it")
 	}
+}
+
+// notice says what is missing in the log, also where nothing else is to be said.
+func (o *logsOptions) notice(text string) {
+	fmt.Fprintln(o.ErrOut, sanitize.Line(fmt.Sprintf("job/%s: %s", o.target.Name, text)))
 }
 
 // line says something besides the log, once.

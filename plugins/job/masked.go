@@ -2,23 +2,26 @@ package job
 
 import (
 	"context"
+	"io"
 
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 )
 
-// masked is the output for a job's log, without the values of the job's secrets unless all is to be
-// shown.
-func masked(ctx context.Context, s *cmdline.Session, client *jobs.Client, job *batchv1.Job, all, timestamps bool) (*mask.Writer, error) {
+// masked is the output for a job's log, made by output, without the values of the job's secrets unless all
+// is to be shown.
+func masked(ctx context.Context, s *cmdline.Session, client *jobs.Client, job *batchv1.Job, all, timestamps bool,
+	output func(io.Writer, mask.Options) *logview.Output) (*logview.Output, error) {
 	if all {
-		return mask.New(s.Out, mask.Options{}), nil
+		return output(s.Out, mask.Options{}), nil
 	}
 	values, unread, err := client.ReadValues(ctx, job)
 	if unread > 0 {
 		s.Hint("values of secrets that you may not read, or that are gone, are not hidden in this log")
 	}
-	return mask.New(s.Out, mask.Options{Values: values, Timestamps: timestamps}), err
+	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), err
 }

@@ -18,12 +18,16 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
 	defer o.sidecars.stop()
+	defer o.log.Close()
+	user := ctx
+	ctx, stop := o.log.Context(ctx)
+	defer stop()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	observer := jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: func(number int) { o.attempt(number, show) }}
+	observer := o.log.InOrder(jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: show.Attempt})
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
-		show.State(state)
+		o.log.After(func() { show.State(state) })
 		o.share.saw(ctx, api, job, state, show.Line)
 		o.forwarder.Follow(ctx, api, job, state)
 		o.sawSidecars(ctx, api, job, state, show, leave)
@@ -36,16 +40,19 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	case o.spec.Stdin:
 		show.Banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
 		state, err = api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
-		err = o.endLog(state, err)
+		err = o.endLog(user, state, err)
 	default:
 		state, err = api.Attend(ctx, job, observer, o.log, jobs.LogOptions{})
-		err = o.endLog(state, err)
+		err = o.endLog(user, state, err)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLingers) {
-		if err := o.log.Flush(); err != nil {
+		if err := o.log.Drain(user); err != nil {
 			return jobs.State{}, err
 		}
 		return o.sidecars.lingering(), cause
+	}
+	if failed := o.log.Err(); failed != nil {
+		return state, failed
 	}
 	return state, err
 }

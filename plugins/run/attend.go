@@ -44,13 +44,11 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
 	case isInputError(err):
 		return failed(state.ExitCode, fmt.Errorf("job %s: %w", job.Name, err))
-	case err != nil:
-		show.Line("%s", err)
 	}
-
+	logErr := o.logError(err, job)
 	switch {
 	case state.Phase == jobs.Succeeded:
-		return nil
+		return logErr
 	case state.Phase == jobs.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	case !state.Started:
@@ -58,13 +56,25 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	}
 	if isOwnExit(state) {
 		show.End(state)
-		return &cmdline.ExitError{Code: state.ExitCode, Hint: o.next(job)}
+		return &cmdline.ExitError{Code: state.ExitCode, Err: logErr, Hint: o.next(job)}
 	}
 	err = fmt.Errorf("job %s failed: %s", job.Name, progress.Describe(state))
 	if limit := o.spec.Memory; state.Reason == jobs.ReasonOOMKilled && !limit.IsZero() {
 		err = fmt.Errorf("%w; it had --memory %s", err, limit.String())
 	}
-	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: err, Hint: o.next(job)}
+	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: errors.Join(err, logErr), Hint: o.next(job)}
+}
+
+// logError is why not all of the log of a job that has ended is on standard output. The exit code is still the
+// job's, but not 0: whoever reads the output must not take a part of it for all.
+func (o *options) logError(err error, job jobs.Ref) error {
+	switch {
+	case err == nil:
+		return nil
+	case jobs.IsIncomplete(err), o.flags.Remove():
+		return fmt.Errorf("job %s has ended, but its log is not complete: %w", job.Name, err)
+	}
+	return fmt.Errorf("job %s has ended, but its log is not complete: %w; see it with: %s logs %s -n %s", job.Name, err, o.Other("job"), job.Name, job.Namespace)
 }
 
 // lingers is the end of the command where other containers of its pod run on.

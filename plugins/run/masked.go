@@ -2,35 +2,29 @@ package run
 
 import (
 	"context"
-	"errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 )
 
 // check looks up the secrets of a plan, and reads their values where the log is to hide them: a terminal
 // shows what the job does with it as it is.
 func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) error {
 	if o.noMask || o.spec.TTY || o.flags.Detach() || o.dryRun != "" {
-		o.log = mask.New(o.Out, mask.Options{})
+		o.log = logview.Following(o.Out, mask.Options{})
 		return api.Check(ctx, plan)
 	}
 	values, err := api.CheckAndRead(ctx, plan)
-	o.log = mask.New(o.Out, mask.Options{Values: values})
+	o.log = logview.Following(o.Out, mask.Options{Values: values})
 	return err
 }
 
-// attempt is an Observer's.
-func (o *options) attempt(number int, show *progress.Progress) {
-	_ = o.log.Flush() // its error comes again with the next line
-	show.Attempt(number)
-}
-
-// endLog shows the end of the log, which may look like the beginning of a value, once all is read.
-func (o *options) endLog(state jobs.State, err error) error {
+// endLog shows the end of the log, which may look like the beginning of a value, once all is read, and waits
+// until it is taken.
+func (o *options) endLog(ctx context.Context, state jobs.State, err error) error {
 	if !state.Phase.Final() {
 		return err // something may still be written, or wait for its reader
 	}
-	return errors.Join(err, o.log.Flush())
+	return o.log.End(ctx, err)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
@@ -34,7 +35,7 @@ type options struct {
 	start       startLimit
 	share       sharing
 	sidecars    sidecars
-	log         *mask.Writer // out, without the values of secrets
+	log         *logview.Output // out, without the values of secrets
 	attached
 }
 

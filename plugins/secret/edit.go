@@ -139,7 +139,7 @@ const patience = 5 * time.Second
 // first.
 func (o *editOptions) runEditor(editor []string, file string, arrived <-chan os.Signal) error {
 	command := exec.Command(editor[0], append(editor[1:], file)...) // #nosec G204 -- the user's own $EDITOR
-	command.Stdin, command.Stdout, command.Stderr = o.In, o.Out, o.ErrOut
+	command.Stdin, command.Stdout, command.Stderr = o.In, cmdline.Raw(o.Out), o.ErrOut
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("cannot start the editor %s: %w", editor[0], err)
 	}

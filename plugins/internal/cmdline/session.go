@@ -87,6 +87,7 @@ func (s *Session) GoesOn() { debug.SetGCPercent(50) }
 
 // Run is Main for given arguments and streams.
 func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, build func(*Session) *cli.App) int {
+	streams.Out = checked(streams.Out)
 	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1}
 	app := s.prepare(build(s))
 	if words, ok := completing(args); ok {
@@ -100,7 +101,12 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 		err = app.RunContext(ctx, line.args)
 	}
 	s.report(err)
-	return signalled(ctx, exitCode(err))
+	code := exitCode(err)
+	if failed := unsaid(s.Out, err); failed != nil {
+		s.report(failed)
+		code = max(code, ExitFailed)
+	}
+	return signalled(ctx, code)
 }
 
 // prepare completes an app with what all plugins have in common.

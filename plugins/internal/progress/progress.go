@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/briandowns/spinner"
@@ -24,11 +25,12 @@ const troublePatience = 3 * time.Second
 const eraseLine = "\r\x1b[K"
 
 // A Progress tells on stderr how a job fares: on a terminal in one line that is written over until the
-// log begins, elsewhere in a line for each change. Its methods are not to be called at the same time.
+// log begins, elsewhere in a line for each change. It is safe for use by several goroutines.
 type Progress struct {
 	// Banner says what one sees from now on, and what Ctrl-C does. It may be set before the job starts.
 	Banner string
 
+	mutex    sync.Mutex
 	w        io.Writer
 	quiet    bool
 	terminal bool             // lines can be written over
@@ -65,7 +67,11 @@ func New(s *cmdline.Session, job jobs.Ref) *Progress {
 }
 
 // Through has lines written through wrap from now on, which gets the writer so far.
-func (p *Progress) Through(wrap func(io.Writer) io.Writer) { p.w = wrap(p.w) }
+func (p *Progress) Through(wrap func(io.Writer) io.Writer) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.w = wrap(p.w)
+}
 
 // terminalWidth is asked for each line, because windows are resized.
 func terminalWidth(w io.Writer) int {
@@ -78,25 +84,31 @@ func terminalWidth(w io.Writer) int {
 }
 
 // Created is the first line.
-func (p *Progress) Created() { p.passing("job/%s created", p.job.Name) }
+func (p *Progress) Created() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.passing("job/%s created", p.job.Name)
+}
 
 // State is an Observer's.
 func (p *Progress) State(state jobs.State) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
 	if state.Started && !p.logging {
 		p.logging = true
 		p.said = ""
 		if p.terminal && !state.Phase.Final() {
-			p.Line("job/%s %s", p.job.Name, p.Banner)
+			p.line("job/%s %s", p.job.Name, p.Banner)
 		} else if !state.Phase.Final() {
-			p.Line("job/%s running", p.job.Name)
+			p.line("job/%s running", p.job.Name)
 		}
-		p.Erase()
+		p.erase()
 	}
 	switch {
 	case state.Phase.Final(), (state.Phase == jobs.Running || state.Phase == jobs.Finishing) && state.Reason == "":
 	case p.logging && state.Phase == jobs.Pending && state.Message == "": // Attempt says it soon enough
 	case p.logging:
-		p.Line("job/%s %s", p.job.Name, Describe(state))
+		p.line("job/%s %s", p.job.Name, Describe(state))
 	case p.terminal || state.Phase != jobs.Pending || state.Message != "":
 		p.passing("job/%s %s", p.job.Name, Describe(state))
 	}
@@ -104,22 +116,26 @@ func (p *Progress) State(state jobs.State) {
 
 // End is the last line of a job that failed.
 func (p *Progress) End(state jobs.State) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
 	p.bold(cmdline.Bad, "job/%s failed: %s", p.job.Name, Describe(state))
 }
 
 // OutOfReach is an Observer's.
 func (p *Progress) OutOfReach(err error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
 	switch {
 	case err == nil:
 		if p.told {
-			p.Line("the cluster answers again")
+			p.line("the cluster answers again")
 		}
 		p.trouble, p.told = time.Time{}, false
 	case p.trouble.IsZero():
 		p.trouble = p.now()
 	case !p.told && p.now().Sub(p.trouble) >= troublePatience:
 		p.told = true
-		p.Line("%s; waiting for it", err)
+		p.line("%s; waiting for it", err)
 	}
 }
 
@@ -159,7 +175,13 @@ func (p *Progress) passing(format string, args ...any) {
 }
 
 // Line prints a text that stays.
-func (p *Progress) Line(format string, args ...any) { p.bold(cmdline.Plain, format, args...) }
+func (p *Progress) Line(format string, args ...any) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.line(format, args...)
+}
+
+func (p *Progress) line(format string, args ...any) { p.bold(cmdline.Plain, format, args...) }
 
 func (p *Progress) bold(style cmdline.Style, format string, args ...any) {
 	text := sanitize.Line(fmt.Sprintf(format, args...))
@@ -167,12 +189,18 @@ func (p *Progress) bold(style cmdline.Style, format string, args ...any) {
 		return
 	}
 	p.said = text
-	p.Erase()
+	p.erase()
 	fmt.Fprintln(p.w, p.paint(style, text))
 }
 
 // Erase removes a passing text from the terminal.
 func (p *Progress) Erase() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.erase()
+}
+
+func (p *Progress) erase() {
 	if !p.pending {
 		return
 	}

@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/rand"
+)
+
+// numbers is what seq prints.
+func numbers(last int) string {
+	var b strings.Builder
+	for i := 1; i <= last; i++ {
+		fmt.Fprintln(&b, i)
+	}
+	return b.String()
+}
+
+// The end of a log is there, however soon the container ends after it.
+func TestEveryLineOfAShortLog(t *testing.T) {
+	t.Parallel()
+	const runs, atOnce = 50, 10
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	want := numbers(20000)
+	places := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i := range runs {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			command := plugin(t, kubeconfig, "kubectl-apolo_run", "-q", "--rm", "busybox:1", "--", "seq", "20000")
+			var stderr bytes.Buffer
+			command.Stderr = &stderr
+			if got, err := command.Output(); err != nil || string(got) != want {
+				t.Errorf("run %d: %v, %d bytes, want %d\n%s", i, err, len(got), len(want), &stderr)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// aLot is a command whose log is rotated twice. The node may not rotate it in the middle of a burst.
+const (
+	aLotOfLines = 450_000
+	aLot        = "seq 1 170000; sleep 8; seq 170001 340000; sleep 8; seq 340001 450000"
+)
+
+// A reader that takes nothing until the job has ended gets every line.
+func TestSlowReaderOfARotatedLog(t *testing.T) {
+	t.Parallel()
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	name := "slow-" + rand.String(5)
+	command := plugin(t, kubeconfig, "kubectl-apolo_run", "--name", name, "busybox:1", "--", "sh", "-c", aLot)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitForJob(t, kubeconfig, name)
+	lines := 0
+	for scanner := bufio.NewScanner(out); scanner.Scan(); {
+		if lines++; scanner.Text() != fmt.Sprint(lines) {
+			t.Fatalf("line %d is %q", lines, scanner.Text())
+		}
+	}
+	if err := command.Wait(); err != nil || lines != aLotOfLines {
+		t.Errorf("%v, %d lines, want %d\n%s", err, lines, aLotOfLines, &stderr)
+	}
+}
+
+// waitForJob returns when a job has ended well.
+func waitForJob(t *testing.T, kubeconfig, name string) {
+	t.Helper()
+	if got := runDirect(t, kubeconfig, "kubectl", "wait", "--for=create", "job/"+name, "--timeout=5m"); got.code != 0 {
+		t.Fatal(got)
+	}
+	if got := runDirect(t, kubeconfig, "kubectl", "wait", "--for=condition=Complete", "job/"+name, "--timeout=5m"); got.code != 0 {
+		t.Fatal(got)
+	}
+}
+
+// A process that is stopped meanwhile has all lines, or says that it has not.
+func TestStoppedReaderOfARotatedLog(t *testing.T) {
+	t.Parallel()
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	name := "stopped-" + rand.String(5)
+	command := plugin(t, kubeconfig, "kubectl-apolo_run", "--name", name, "busybox:1", "--", "sh", "-c", aLot)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := bufio.NewReaderSize(out, 16).ReadString('\n')
+	if err != nil || first != "1\n" {
+		t.Errorf("it begins with %q, %v\n%s", first, err, &stderr)
+	}
+	if err := command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitForJob(t, kubeconfig, name)
+	if err := command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Count(rest, []byte("\n"))
+	whole := lines >= aLotOfLines-10 // the first few were taken already
+	err = command.Wait()
+	if said := strings.Contains(stderr.String(), "may be missing"); !whole && (err == nil || !said) || said != (err != nil) {
+		t.Errorf("%v, %d lines, want %d\n%s", err, lines, aLotOfLines, &stderr)
+	}
+}
+
+// What is there after a rotation is not all, and it is said.
+func TestLogsAfterRotation(t *testing.T) {
+	t.Parallel()
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	name := "rotated-" + rand.String(5)
+	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", name, "busybox:1", "--", "sh", "-c", aLot); got.code != 0 {
+		t.Fatal(got)
+	}
+	waitForJob(t, kubeconfig, name)
+	got := runDirect(t, kubeconfig, "kubectl-apolo_job", "logs", name)
+	if got.code != 0 || strings.HasPrefix(got.stdout, "1\n") || !strings.HasSuffix(got.stdout, "\n450000\n") {
+		t.Fatalf("exit code %d, %.20q…, %s", got.code, got.stdout, got.stderr)
+	}
+	if !strings.Contains(got.stderr, "earlier lines are missing if the node has rotated") {
+		t.Errorf("stderr %q", got.stderr)
+	}
+}
+
+// Output that can't be written is an error, whoever prints it.
+func TestFullOutput(t *testing.T) {
+	t.Parallel()
+	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	if got := runDirect(t, kubeconfig, "kubectl-apolo_secret", "add", "key", "value"); got.code != 0 {
+		t.Fatal(got)
+	}
+	for _, words := range []string{
+		"kubectl-apolo --help", "kubectl-apolo --version", "kubectl-apolo completion bash",
+		"kubectl-apolo_secret --help", "kubectl-apolo_secret get key", "kubectl-apolo_secret ls", "kubectl-apolo_secret ls -o json",
+		"kubectl-apolo_secret add other value", "kubectl-apolo_secret export", "kubectl-apolo_acl ls", "kubectl-apolo_doctor",
+		"kubectl-apolo_run --name full -q busybox:1 -- echo hello", "kubectl-apolo_run --list-presets", "kubectl-apolo_job ls -a",
+		"kubectl-apolo_job logs full", "kubectl-apolo_job status full", "kubectl-apolo_job generate-run-command full",
+	} {
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command := strings.Fields(words)
+		process := plugin(t, kubeconfig, command[0], command[1:]...)
+		var stderr bytes.Buffer
+		process.Stdout, process.Stderr = full, &stderr
+		_ = process.Run() // its exit code says more
+		full.Close()
+		if code := process.ProcessState.ExitCode(); code != 1 || !isErrorLine(stderr.String()) || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("%s: exit code %d, %q", words, code, &stderr)
+		}
+	}
+}
