@@ -2,6 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,7 +121,7 @@ func (s *Server) listJobs(ctx context.Context, input *listJobs) (*body[JobList],
 func rows(found []jobs.Listed, all bool) []Job {
 	list := make([]Job, 0, len(found))
 	for i := range slices.Backward(found) {
-		if all || !found[i].Status().Ended() {
+		if all || !found[i].Ended() {
 			list = append(list, rowOf(&found[i]))
 		}
 	}
@@ -250,7 +252,11 @@ func (s *Server) killJob(ctx context.Context, input *Named) (*nothing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, api.Delete(ctx, jobs.RefOf(job))
+	err = api.Delete(ctx, jobs.RefOf(job))
+	if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
+		return nil, fmt.Errorf("job %s %w", job.Name, err)
+	}
+	return nil, err
 }
 
 // command is a line for the shell that makes a job; empty where no line can.

@@ -3,6 +3,9 @@ package discovery
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,7 +47,7 @@ func Enable(ctx context.Context, client *kube.Client) (changed bool, err error) 
 		if err == nil {
 			changed = true
 		}
-		if apierrors.IsAlreadyExists(err) {
+		if apierrors.IsAlreadyExists(err) && !strings.HasPrefix(err.Error(), "object is being deleted: ") {
 			return nil
 		}
 		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
@@ -58,14 +61,17 @@ func Enable(ctx context.Context, client *kube.Client) (changed bool, err error) 
 
 // Disable removes both objects, the binding first, and tells whether any was there.
 func Disable(ctx context.Context, client *kube.Client) (changed bool, err error) {
-	md, err := client.Metadata()
+	api, err := client.REST(rbacv1.SchemeGroupVersion, kube.NewScheme(rbacv1.SchemeGroupVersion))
 	if err != nil {
 		return false, err
 	}
 	for _, resource := range []string{"clusterrolebindings", "clusterroles"} {
-		err := md.Resource(rbacv1.SchemeGroupVersion.WithResource(resource)).Delete(ctx, name, metav1.DeleteOptions{})
+		err := kube.Delete(ctx, api.Delete().Resource(resource).Name(name), &metav1.DeleteOptions{})
 		if err == nil {
 			changed = true
+		}
+		if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
+			return changed, fmt.Errorf("%s %s %w", resource, name, held)
 		}
 		if err != nil && !apierrors.IsNotFound(err) {
 			return changed, client.Explain(err, kube.Request{Verb: "delete", Resource: resource, Name: name})

@@ -285,6 +285,9 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 	}
 	if err != nil {
 		if deleteErr := c.Delete(uncut, ref); deleteErr != nil {
+			if held := (*kube.BeingDeletedError)(nil); errors.As(deleteErr, &held) {
+				return Ref{}, fmt.Errorf("%w; the job %w", err, deleteErr)
+			}
 			return Ref{}, fmt.Errorf("%w; the job is left behind, remove it with: %s", err, ref.DeleteCommand())
 		}
 		if ctx.Err() != nil {
@@ -311,7 +314,11 @@ func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, e
 		}
 		switch {
 		case plan.named:
-			if attempt > 1 || !c.clearAbandoned(ctx, plan.job.Name) {
+			cleared, held := c.clearAbandoned(ctx, plan.job.Name)
+			if held != nil {
+				return nil, fmt.Errorf("job %q %w; choose another name, or try again when it is gone", plan.job.Name, held)
+			}
+			if attempt > 1 || !cleared {
 				return nil, fmt.Errorf("job %q %w; choose another name, or remove it with: %s",
 					plan.job.Name, ErrExists, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
 			}
@@ -409,63 +416,44 @@ func (c *Client) resume(ctx context.Context, job Ref, atOnce bool) error {
 	if err != nil {
 		return err
 	}
-	err = c.batch.Patch(types.MergePatchType).
+	resumed, err := ask[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).
 		Namespace(job.Namespace).
 		Resource(jobsResource).
 		Name(job.Name).
-		Body(patch).
-		Do(ctx).
-		Error()
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		Body(patch))
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) || err == nil && resumed.DeletionTimestamp != nil {
 		return fmt.Errorf("job %q was deleted by someone else before it could start", job.Name)
 	}
 	return c.explain(err, "patch", jobsResource, job.Name)
 }
 
 // clearAbandoned deletes a job that a killed call left unprepared, and tells whether it did. It
-// watches the job for a while, because it may also be that another call is just preparing it.
-func (c *Client) clearAbandoned(ctx context.Context, name string) bool {
+// watches the job for a while, because it may also be that another call is just preparing it, or that it is
+// being deleted in the foreground. A job that something else holds is a *kube.BeingDeletedError.
+func (c *Client) clearAbandoned(ctx context.Context, name string) (cleared bool, held error) {
 	var found *batchv1.Job
 	ctx, cancel := context.WithTimeout(ctx, abandonedAfter)
 	defer cancel()
 	err := c.observeJob(ctx, Ref{Namespace: c.kube.Namespace, Name: name}, func(job *batchv1.Job) (done bool) {
 		found = job
+		if job != nil && job.DeletionTimestamp != nil {
+			return kube.CheckDeleted(job) != nil
+		}
 		return job == nil || job.Annotations[annotationPreparing] == "" || !ptr.Deref(job.Spec.Suspend, false)
 	})
+	if found != nil && found.DeletionTimestamp != nil {
+		return false, kube.CheckNotBeingDeleted(found)
+	}
 	if err == nil { // it is done: gone, or not abandoned
-		return found == nil
+		return found == nil, nil
 	}
 	if found == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return false
+		return false, nil
 	}
 	err = c.delete(context.WithoutCancel(ctx), c.kube.Namespace, name, metav1.Preconditions{
 		UID: &found.UID, ResourceVersion: &found.ResourceVersion,
 	})
-	return err == nil
-}
-
-// Delete deletes a job, its pods and its copies. It is done as soon as the API server has accepted
-// it: the pods get their grace period to end. A job that is gone already is no error.
-func (c *Client) Delete(ctx context.Context, job Ref) error {
-	err := c.delete(ctx, job.Namespace, job.Name, metav1.Preconditions{UID: &job.UID})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // a conflict is another job of that name
-		return nil
-	}
-	return c.explain(err, "delete", jobsResource, job.Name)
-}
-
-func (c *Client) delete(ctx context.Context, namespace, name string, only metav1.Preconditions) error {
-	return c.batch.Delete().
-		Namespace(namespace).
-		Resource(jobsResource).
-		Name(name).
-		Body(&metav1.DeleteOptions{
-			Preconditions: &only,
-			// Without it the API server leaves the pods of a Job running, for historical reasons.
-			PropagationPolicy: ptr.To(metav1.DeletePropagationBackground),
-		}).
-		Do(ctx).
-		Error()
+	return err == nil, nil
 }
 
 func (c *Client) explain(err error, verb, resource, name string) error {

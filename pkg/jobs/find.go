@@ -402,7 +402,7 @@ func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State
 	}
 	state := s.describe()
 	if len(pods) > 0 || job == nil {
-		return state
+		return withDeletion(job, state)
 	}
 	// Its pods were not read.
 	switch {
@@ -411,7 +411,7 @@ func StateOf(job *batchv1.Job, pods []*corev1.Pod, events []*corev1.Event) State
 	case state.Reason == batchv1.JobReasonBackoffLimitExceeded: // says no more than that it failed
 		state.Reason, state.Message = "", ""
 	}
-	return state
+	return withDeletion(job, state)
 }
 
 // Status is the word that users know for how a job fares; it is Apolo's.
@@ -435,6 +435,12 @@ func Statuses() []Status {
 // Ended tells whether a job of this status will not run any more.
 func (s Status) Ended() bool {
 	return s == StatusSucceeded || s == StatusFailed || s == StatusCancelled
+}
+
+// Ended tells whether nothing of a job runs any more. One that is being deleted, and has not ended before, may still
+// run: a finalizer can hold it.
+func (l *Listed) Ended() bool {
+	return l.Status().Ended() && (l.DeletionTimestamp == nil || !l.Finished().IsZero())
 }
 
 // Status puts the state of a job into a word.

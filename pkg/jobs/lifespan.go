@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
 // BumpLifeSpan adds to the life span of a job, and returns the job as it is then. It is an error where
@@ -28,6 +30,8 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		switch {
 		case current.UID != job.UID:
 			return &NotFoundError{Namespace: job.Namespace, Name: job.Name}
+		case current.DeletionTimestamp != nil:
+			return fmt.Errorf("job %s %w", job.Name, kube.CheckNotBeingDeleted(current))
 		case listed.Status().Ended():
 			return fmt.Errorf("job %s has ended (%s)", job.Name, listed.Status())
 		case listed.LifeSpan() == 0:

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -20,6 +21,7 @@ type killOptions struct {
 	tags    cmdline.Strings
 
 	ignoreNotFound bool
+	wait           cmdline.Wait
 }
 
 func newKill(s *cmdline.Session) *cli.Command {
@@ -31,17 +33,21 @@ func newKill(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "JOB...",
 		Description: naming + ` Processes get their grace period (30 s) to end.
 
+A job that a finalizer holds, or whose pod one holds, is still there after it was deleted: its processes are ended, and the
+error names the finalizer. With --wait, kill waits until the job and its pods are gone.
+
 Examples:
   ` + s.Typed + ` kill training-1 training-2
   ` + s.Typed + ` kill nightly --ignore-not-found -q
+  ` + s.Typed + ` kill training-1 --wait --timeout 1m
   ` + s.Typed + ` kill --tag sweep --tag broken   # those that have both tags and still run`,
-		Flags: []cli.Flag{
+		Flags: append(o.wait.Flags("wait until the jobs and their pods are gone"), []cli.Flag{
 			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags,
 				Usage: "end all jobs with this `TAG` that have not ended; of several tags, a job must have all"},
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a job that does not exist as ended",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
-		},
+		}...),
 		Action: cmdline.Steps(o.complete, o.run),
 	}
 }
@@ -52,6 +58,9 @@ func (o *killOptions) complete(args []string) (err error) {
 		return cmdline.Usagef("kill needs at least one JOB, or --tag")
 	case len(args) > 0 && len(o.tags) > 0:
 		return cmdline.Usagef("kill takes JOBs or --tag, not both")
+	}
+	if err := o.wait.Complete(); err != nil {
+		return err
 	}
 	o.targets, err = cmdline.ParseAll(args, parse)
 	return err
@@ -90,7 +99,7 @@ func (o *killOptions) byTags(ctx context.Context) error {
 	var failed []error
 	killed := 0
 	for _, job := range found {
-		if job.Status().Ended() {
+		if job.Ended() {
 			continue
 		}
 		killed++
@@ -105,8 +114,16 @@ func (o *killOptions) byTags(ctx context.Context) error {
 }
 
 func (o *killOptions) kill(ctx context.Context, client *jobs.Client, job jobs.Ref) error {
-	if err := client.Delete(ctx, job); err != nil {
+	err := client.Delete(ctx, job)
+	held := (*kube.BeingDeletedError)(nil)
+	switch {
+	case errors.As(err, &held):
+		err = fmt.Errorf("job %s %w", job.Name, err)
+	case err != nil:
 		return fmt.Errorf("job %s: %w", job.Name, err)
+	}
+	if err := o.wait.Until(ctx, o.Session, err, func(ctx context.Context) error { return client.WaitUntilGone(ctx, job) }); err != nil {
+		return err
 	}
 	o.Done("job/%s deleted", job.Name)
 	return nil

@@ -265,7 +265,7 @@ func (o *lsOptions) wants(j *jobs.Listed) bool {
 	status := j.Status()
 	switch {
 	case len(o.statuses) > 0 && !slices.Contains(o.statuses, string(status)),
-		len(o.statuses) == 0 && !o.all && status.Ended(),
+		len(o.statuses) == 0 && !o.all && j.Ended(),
 		len(o.names) > 0 && !slices.ContainsFunc(o.names, func(name string) bool { return strings.HasPrefix(j.Name, name) }),
 		j.CreationTimestamp.Time.Before(o.earliest):
 		return false

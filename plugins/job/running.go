@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -43,7 +44,10 @@ func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*runn
 		return nil, err
 	}
 	r.state = jobs.StateOf(r.job, pods, nil)
-	if r.state.Phase.Final() || r.job.DeletionTimestamp != nil {
+	if err := kube.CheckNotBeingDeleted(job); err != nil {
+		return nil, fmt.Errorf("job %s %w", job.Name, err)
+	}
+	if r.state.Phase.Final() {
 		return nil, r.endedError()
 	}
 	return r, nil

@@ -135,7 +135,7 @@ func (o *statusOptions) status(j *jobs.Listed) string {
 	if j.State.Phase == jobs.Suspended {
 		return j.State.Message
 	}
-	if text != string(j.State.Phase) && !j.Status().Ended() && j.Status() != jobs.StatusSuspended {
+	if text != string(j.State.Phase) && !j.Ended() && j.Status() != jobs.StatusSuspended {
 		text += ", " + string(j.State.Phase)
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
@@ -26,11 +27,36 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 	if state.Phase.Final() {
 		o.showLastLines(ctx, api, job, state)
 	}
+	var left error
 	if lingers := errors.Is(err, errLingers); o.flags.Remove() && (state.Phase.Final() || lingers) && state.Phase != jobs.Stuck {
-		if err := o.delete(ctx, api, job); err != nil {
-			show.Line("job/%s is still there: %s; remove it with: %s", job.Name, err, job.DeleteCommand())
-		}
+		left = leftError(job, o.delete(ctx, api, job))
 	}
+	end := o.end(ctx, inTime, api, job, show, state, err)
+	switch {
+	case left == nil:
+		return end
+	case end == nil:
+		return left
+	}
+	o.Warn("%s", left)
+	return end
+}
+
+// leftError says that a job could not be removed; it is nil for nil.
+func leftError(job jobs.Ref, err error) error {
+	held := (*kube.BeingDeletedError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &held):
+		return fmt.Errorf("job %s %w", job.Name, err)
+	}
+	return fmt.Errorf("job %s may still be there: %w; remove it with: %s", job.Name, err, job.DeleteCommand())
+}
+
+// end is the error of a job that is not followed any more, in the state that it was seen in last, and with the error of
+// following it.
+func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, state jobs.State, err error) error {
 	switch {
 	case isLeft(err):
 		return o.left(err, job, show)
@@ -113,7 +139,7 @@ func failed(exitCode int, err error) error {
 // abort deletes the job of a command that was interrupted.
 func (o *options) abort(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) error {
 	if err := o.delete(ctx, api, job); err != nil {
-		return o.interrupted(ctx, fmt.Errorf("job %s is still there: %w; remove it with: %s", job.Name, err, job.DeleteCommand()))
+		return o.interrupted(ctx, leftError(job, err))
 	}
 	show.Line("interrupted: job/%s deleted", job.Name)
 	return o.interrupted(ctx, ctx.Err())

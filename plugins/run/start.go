@@ -91,7 +91,7 @@ func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, st
 	}
 	o.showLastLines(ctx, api, job, state)
 	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
-		return fmt.Errorf("%w; remove it with: %s", err, job.DeleteCommand())
+		return fmt.Errorf("%w; %w", err, leftError(job, deleteErr))
 	}
 	return fmt.Errorf("%w; it was removed", err)
 }

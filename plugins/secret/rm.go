@@ -44,7 +44,7 @@ Examples:
   ` + s.Typed + ` rm secret-password --if-unused
   ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found
   ` + s.Typed + ` rm db-password --wait --timeout 30s`,
-		Flags: append(o.wait.Flags(), []cli.Flag{
+		Flags: append(o.wait.Flags("wait until a Secret that a finalizer holds is gone"), []cli.Flag{
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a key that does not exist as removed",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that a job uses that has not ended, and fail",

@@ -118,7 +118,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 		{
 			name:     "job kill",
 			command:  "kubectl-apolo_job kill KEY",
-			requests: []string{"GET NS/jobs/KEY", "DELETE NS/jobs/KEY"},
+			requests: []string{"GET NS/jobs/KEY", "DELETE NS/jobs/KEY", "GET NS/pods"},
 			prepare:  makeJob,
 			check: func(a *attempt) {
 				if left := a.job() != nil; left == (a.sent("DELETE NS/jobs/KEY") > 0) {

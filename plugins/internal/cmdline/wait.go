@@ -2,6 +2,7 @@ package cmdline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,10 +19,10 @@ type Wait struct {
 	limit   time.Duration
 }
 
-// Flags are those of a command.
-func (w *Wait) Flags() []cli.Flag {
+// Flags are those of a command, with what --wait does there.
+func (w *Wait) Flags(usage string) []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "wait", Usage: "wait until what a finalizer holds is gone", Destination: &w.wait, DisableDefaultText: true},
+		&cli.BoolFlag{Name: "wait", Usage: usage, Destination: &w.wait, DisableDefaultText: true},
 		&cli.StringFlag{Name: "timeout", Usage: "how long --wait waits for each, such as 30s; 0 for no limit", Value: defaultWaitTimeout, Destination: &w.timeout},
 	}
 }
@@ -37,13 +38,19 @@ func (w *Wait) Complete() (err error) {
 	return nil
 }
 
-// Until waits until something is gone that is being deleted, if that was asked for. Otherwise it returns the error that
-// says so.
+// Until waits until something is gone that was deleted, if that was asked for. Otherwise it returns held, the error that
+// says that it is still there; nil where nothing is known to hold it.
 func (w *Wait) Until(ctx context.Context, s *Session, held error, wait func(context.Context) error) error {
-	if !w.wait {
+	switch {
+	case !w.wait && held == nil:
+		return nil
+	case !w.wait:
 		return fmt.Errorf("%w; --wait waits for that", held)
+	case held == nil:
+		held = errors.New("not all of it is gone yet")
+	default:
+		s.Hint("%s", held)
 	}
-	s.Hint("%s", held)
 	inTime, cancel := ctx, context.CancelFunc(func() {})
 	if w.limit > 0 {
 		inTime, cancel = context.WithTimeout(ctx, w.limit)

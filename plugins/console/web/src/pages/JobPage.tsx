@@ -40,7 +40,7 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
     <>
       <PageHeading title={name} above={<Button component={Link} href={at("/jobs")} size="small" startIcon={<BackIcon />} sx={{ ml: -0.5, mb: 0.5 }}>JOBS</Button>}>
         {now && <StatusChip job={now} />}
-        {now && !gone && <Button variant="outlined" color="error" size="small" onClick={() => setKilling(true)} disabled={now.status === "cancelled"}>KILL</Button>}
+        {now && !gone && <Button variant="outlined" color="error" size="small" onClick={() => setKilling(true)}>KILL</Button>}
       </PageHeading>
       {gone ? (
         <Card><Empty icon={<BoxIcon />} title="There is no such job any more">It was killed, or its time after the end is over. <Link href={at("/jobs")}>All jobs</Link></Empty></Card>

@@ -93,7 +93,7 @@ function JobRow({ job, onKill }: { job: Job; onKill(): void }) {
       <Typography role="cell" variant="body2" color="textSecondary" noWrap sx={{ gridRow: { xs: 2, md: "auto" }, gridColumn: { xs: 2, md: "auto" }, textAlign: { xs: "right", md: "left" } }}><Ago time={job.created} /></Typography>
       <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", gridRow: { xs: 1, md: "auto" }, gridColumn: { xs: 2, md: "auto" } }}>
         {job.status === "running" && <IconButton data-tip="Terminal" component={Link} href={at(`/jobs/${job.name}/terminal`)} aria-label={`Terminal of ${job.name}`}><TerminalIcon /></IconButton>}
-        <IconButton data-tip="Kill" edge="end" aria-label={`Kill ${job.name}`} onClick={onKill} disabled={job.status === "cancelled"}><StopIcon /></IconButton>
+        <IconButton data-tip="Kill" edge="end" aria-label={`Kill ${job.name}`} onClick={onKill}><StopIcon /></IconButton>
       </Box>
     </Box>
   );

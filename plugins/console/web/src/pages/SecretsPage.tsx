@@ -65,6 +65,7 @@ export default function SecretsPage() {
     } catch (error) {
       toast(error instanceof Error ? error.message : String(error), "error");
       setRemoving("");
+      void refresh(); // what a finalizer holds is being deleted now
     }
   }, [place, refresh, toast]);
 
@@ -193,6 +194,7 @@ const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, on
     <div className="columns">
       <div role="cell" className="key">
         <span className="cut" title={secret.key}>{secret.key}</span>
+        {secret.deleted && <span className="chip" title={secret.deleted}>being deleted</span>}
         {secret.shared && <span className="chip">shared</span>}
         {secret.usedBy.length > 0 && <span className="chip in-use from-600" data-tip={`In use by ${secret.usedBy.join(", ")}`}>in use</span>}
       </div>
