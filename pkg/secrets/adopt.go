@@ -3,7 +3,6 @@ package secrets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,10 +73,15 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 	if !slices.Contains(keys, dataKey) {
 		return Secret{}, false, &DataKeyError{Object: name, Wanted: dataKey, Keys: keys}
 	}
-	if mark == LabelAdopted && found.Metadata.Annotations[AnnotationDataKey] == dataKey {
-		return describe(&found.Metadata), false, nil
-	}
 	meta := &found.Metadata
+	if !dryRun {
+		if err := s.endUnfitGrants(ctx, meta); err != nil {
+			return Secret{}, false, s.wrap(name, err)
+		}
+	}
+	if mark == LabelAdopted && meta.Annotations[AnnotationDataKey] == dataKey {
+		return describe(meta), false, nil
+	}
 	adopted = Secret{Namespace: s.Namespace(), Key: name, Object: name, UID: meta.UID, Created: meta.CreationTimestamp.Time, DataKey: dataKey, Owner: ownerOf(meta)}
 	err = s.apply(ctx, adopted, map[string]any{
 		"labels":      map[string]any{LabelSecret: LabelAdopted},
@@ -86,13 +90,47 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 	return adopted, err == nil, s.wrap(name, err)
 }
 
-// release takes the marks away that Adopt has made.
-func (s *Store) release(ctx context.Context, adopted Secret) error {
-	err := s.apply(ctx, adopted, map[string]any{}, false)
-	if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
-		return nil // the marks are gone, as will be the Secret
+// endUnfitGrants removes the grants that an adopted Secret must not have. One that is adopted now begins without any. One
+// that was adopted before keeps those of read that were made for it.
+func (s *Store) endUnfitGrants(ctx context.Context, meta *metav1.ObjectMeta) error {
+	found, err := s.grants(ctx, meta.Name)
+	if err != nil {
+		return err
 	}
-	return err
+	if meta.Labels[LabelSecret] == LabelAdopted {
+		fit := NewGrantName(Secret{Object: meta.Name, UID: meta.UID}, "read").String()
+		found.Roles = slices.DeleteFunc(found.Roles, func(role Role) bool { return role.Name == fit })
+	}
+	if found.Roles, err = s.RemoveRoles(ctx, found.Roles); err != nil {
+		return err
+	}
+	s.warnOfGrants(meta.Name, found)
+	return nil
+}
+
+// release takes Apolo's marks off a Secret of another tool. Whoever wrote them may not be Adopt: a restored backup has
+// another field manager, and a grantee of write can set them. So they are removed whoever owns the fields, and the answer
+// of the API server is looked at.
+func (s *Store) release(ctx context.Context, adopted Secret) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid":         adopted.UID, // a precondition
+		"labels":      map[string]any{LabelSecret: nil},
+		"annotations": map[string]any{AnnotationDataKey: nil, AnnotationKey: nil},
+	}})
+	if err != nil {
+		return err
+	}
+	released, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
+		Patch(ctx, adopted.Object, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	switch {
+	case apierrors.IsConflict(err):
+		return ErrChanged
+	case err != nil:
+		return s.explainObject(err, "patch", adopted.Object)
+	case marked(released):
+		return fmt.Errorf("not released: something in the cluster puts the label %s back; remove it there", LabelSecret)
+	}
+	return nil
 }
 
 // apply sets the metadata that Apolo owns of another's Secret, with server-side apply: what is not in it, and was

@@ -24,14 +24,17 @@ func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 	if err := uri.ValidateKey(key); err != nil {
 		return Secret{}, s.wrap(key, err)
 	}
-	ended, err := s.removeGrants(ctx, key)
+	ended, err := s.endGrants(ctx, key)
 	if err != nil {
-		return Secret{}, err
+		return Secret{}, s.wrap(key, err)
 	}
 	removed, err := s.deleteOwn(ctx, key)
 	if errors.Is(err, ErrNotFound) || apierrors.IsForbidden(err) {
 		// None of ours is there, or the user may not delete by a condition: a second look tells more.
 		removed, err = s.removeFound(ctx, key)
+	}
+	if err == nil && removed.Owner != "" && ended.held == nil {
+		s.warnOfGrants(key, ended.left) // the Kubernetes Secret stays, and they give access to it
 	}
 	return removed, s.wrap(key, s.whatIsLeft(ended, err))
 }
@@ -46,7 +49,11 @@ func (s *Store) removeFound(ctx context.Context, key string) (Secret, error) {
 		return found, s.release(ctx, found)
 	}
 	err = kube.Delete(ctx, s.request(found.Object), &metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
-	return found, s.explainDeletion(err, found.Object)
+	err = s.explainDeletion(err, found.Object)
+	if apierrors.IsForbidden(err) {
+		err = fmt.Errorf("%w (no grant includes removing a secret: that is for its owner)", err)
+	}
+	return found, err
 }
 
 // request is one that deletes the Kubernetes Secret of a name.
@@ -89,13 +96,13 @@ func (s *Store) WaitUntilGone(ctx context.Context, removed Secret) error {
 	if err != nil {
 		return s.wrap(removed.Key, err)
 	}
-	roles, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, grantsOf(removed.Object))
+	left, err := s.grants(ctx, removed.Object)
 	if err != nil {
 		return nil // nothing more is known than Remove has said
 	}
-	for i := range roles.Items {
-		if held := kube.CheckNotBeingDeleted(&roles.Items[i]); held != nil {
-			return s.wrap(removed.Key, fmt.Errorf("is deleted, but its Role %s %v; it would share a new secret of this name", roles.Items[i].Name, held))
+	for i := range left.Roles {
+		if held := kube.CheckNotBeingDeleted(&left.Roles[i]); held != nil {
+			return s.wrap(removed.Key, fmt.Errorf("is deleted, but its Role %s %v; it would share a new secret of this name", left.Roles[i].Name, held))
 		}
 	}
 	return nil
@@ -144,18 +151,10 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 	return deleted.Items, nil
 }
 
-// Shared tells whether anybody has been granted a key, as far as the user may see that.
-func (s *Store) Shared(ctx context.Context, key string) bool {
-	options := grantsOf(ObjectName(key))
-	options.Limit = 1
-	found, err := s.metadata.Resource(rolesResource).Namespace(s.Namespace()).List(ctx, options)
-	return err == nil && len(found.Items) > 0
-}
-
 // RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
-// and everything is as it was. Its grants go behind it, where it was shared; those that were made in the meantime are
-// left to the garbage collector. Where the Secret is still there, the error is that of Remove.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value, shared bool) error {
+// and everything is as it was. Its grants, which were looked for before, go after it; those that were made in the
+// meantime are left to the garbage collector. Where the Secret is still there, the error is that of Remove.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) error {
 	if read.Owner != "" {
 		return s.wrap(read.Key, adoptedError(read.Secret))
 	}
@@ -168,48 +167,37 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, shared bool) er
 	if held := (*kube.BeingDeletedError)(nil); deleteErr != nil && !errors.As(deleteErr, &held) {
 		return s.wrap(read.Key, deleteErr)
 	}
-	var ended endedGrants
-	if shared {
-		// The garbage collector may have taken the Roles already, and spares a binding that somebody took the owner from.
-		for _, resource := range []schema.GroupVersionResource{rolesResource, roleBindingsResource} {
-			if err := s.deleteGrants(ctx, read.Key, resource, &ended); err != nil {
-				return err
-			}
-		}
+	ended, err := s.end(ctx, grants)
+	if err != nil {
+		return s.wrap(read.Key, err)
 	}
 	return s.wrap(read.Key, s.whatIsLeft(ended, deleteErr))
 }
 
 // endedGrants is what became of the grants of a secret.
 type endedGrants struct {
-	shared    bool  // there were some
-	forbidden bool  // they were left alone
-	held      error // names a Role that is still there, with all that it gives
+	shared    bool   // there were some
+	forbidden bool   // they were left alone
+	held      error  // names a Role that is still there, with all that it gives
+	left      Grants // what is still there
 }
 
-// removeGrants deletes the grants of a secret, Roles and then bindings. Who has no rights on Roles may still remove the
-// secret; the garbage collector then removes its grants.
-func (s *Store) removeGrants(ctx context.Context, key string) (ended endedGrants, err error) {
-	err = s.deleteGrants(ctx, key, rolesResource, &ended)
-	if err != nil || !ended.shared {
-		return ended, err // a binding without its Role gives nothing
+// endGrants removes the Roles that give access to a key, and then their bindings. Whoever has no rights on Roles may still
+// remove the secret; the garbage collector then removes its grants.
+func (s *Store) endGrants(ctx context.Context, key string) (endedGrants, error) {
+	found, err := s.grants(ctx, ObjectName(key))
+	if err != nil {
+		return endedGrants{}, err
 	}
-	return ended, s.deleteGrants(ctx, key, roleBindingsResource, &ended)
+	return s.end(ctx, found)
 }
 
-// deleteGrants deletes a half of the grants of a secret. What is forbidden is left alone.
-func (s *Store) deleteGrants(ctx context.Context, key string, half schema.GroupVersionResource, ended *endedGrants) error {
-	gone, err := s.deleteCollection(ctx, half, grantsOf(ObjectName(key)))
-	switch {
-	case apierrors.IsForbidden(err):
-		ended.forbidden = ended.forbidden || half == rolesResource
-		return nil
-	case err != nil:
-		return s.wrap(key, s.explainGrants(err, "deletecollection", half))
+func (s *Store) end(ctx context.Context, found Grants) (ended endedGrants, err error) {
+	ended = endedGrants{shared: found.Exist(), forbidden: found.Unseen != nil, left: found}
+	if ended.left.Roles, err = s.RemoveRoles(ctx, found.Roles); err != nil {
+		return ended, err
 	}
-	ended.shared = ended.shared || len(gone) > 0
-	if half == rolesResource {
-		ended.held = heldRole(gone)
-	}
-	return nil
+	ended.held = heldRole(ended.left.Roles)
+	ended.forbidden = ended.forbidden || ended.held == nil && ended.left.Exist()
+	return ended, nil
 }

@@ -18,7 +18,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/metadata"
@@ -87,6 +86,10 @@ type Store struct {
 	where    uri.Secret // how the user called the place; Key is empty
 	metadata metadata.Interface
 	core     *rest.RESTClient
+
+	// Warn, if it is set, is told what the user has to know although a call succeeded. It may be called by several
+	// goroutines at once.
+	Warn func(text string)
 }
 
 // NewStore opens the place that where names, in the cluster that client is connected to. An empty
@@ -140,8 +143,9 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 			return false, s.wrap(key, err)
 		}
 	}
+	var old Grants
 	if !o.DryRun {
-		if err := s.removeOldGrants(ctx, key); err != nil {
+		if old, err = s.oldGrants(ctx, key); err != nil {
 			return false, s.wrap(key, err)
 		}
 	}
@@ -158,6 +162,9 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 		case lookErr == nil && found.Owner != "":
 			err = adoptedError(found)
 		}
+	}
+	if err == nil && !o.DryRun {
+		s.warnOfGrants(key, s.removeSeen(ctx, old))
 	}
 	return err == nil, s.wrap(key, err)
 }
@@ -188,66 +195,6 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 		Do(ctx).
 		Error()
 	return s.explain(err, "create", key)
-}
-
-// removeOldGrants removes what a Secret of the same name left behind when it was deleted by other
-// means than Remove and the garbage collector has not come by yet. Otherwise whoever had access to
-// the old one would have it to the new one, for a moment.
-//
-// The Roles are looked for before the Secret, and mostly there are none: that costs one request.
-func (s *Store) removeOldGrants(ctx context.Context, key string) error {
-	old := grantsOf(ObjectName(key))
-	old.Limit = 1
-	roles := s.metadata.Resource(rolesResource).Namespace(s.Namespace())
-	found, err := roles.List(ctx, old)
-	if apierrors.IsForbidden(err) {
-		return nil // then only the garbage collector can
-	}
-	if err != nil {
-		return s.explainGrants(err, "list", rolesResource)
-	}
-	if len(found.Items) == 0 {
-		return nil
-	}
-	switch _, err := s.lookup(ctx, key); {
-	case errors.Is(err, ErrNotFound):
-	case err == nil, errors.Is(err, ErrForeign):
-		return nil // they belong to a Secret that exists, and creating it again will be refused
-	case apierrors.IsForbidden(err):
-		return nil // it may exist
-	default:
-		return err
-	}
-	gone, err := s.deleteCollection(ctx, rolesResource, grantsOf(ObjectName(key)))
-	switch {
-	case apierrors.IsForbidden(err):
-		return nil
-	case err != nil:
-		return s.explainGrants(err, "deletecollection", rolesResource)
-	}
-	if held := heldRole(gone); held != nil {
-		return fmt.Errorf("an earlier secret of this name was shared, and its %w; nothing is stored, as this one would be shared too", held)
-	}
-	return nil
-}
-
-// heldRole is an error that names a Role that is still there after it was deleted, with all that it gives.
-func heldRole(deleted []metav1.PartialObjectMetadata) error {
-	for i := range deleted {
-		if err := kube.CheckDeleted(&deleted[i]); err != nil {
-			return fmt.Errorf("Role %s %w", deleted[i].Name, err)
-		}
-	}
-	return nil
-}
-
-// grantsOf selects the Roles and RoleBindings that share a Secret.
-func grantsOf(object string) metav1.ListOptions {
-	return metav1.ListOptions{LabelSelector: LabelGrant + "=" + LabelTrue + "," + LabelObject + "=" + ObjectHash(object)}
-}
-
-func (s *Store) explainGrants(err error, verb string, resource schema.GroupVersionResource) error {
-	return s.client.Explain(err, kube.Request{Verb: verb, Resource: resource.Resource, Namespace: s.Namespace()})
 }
 
 // overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So who may

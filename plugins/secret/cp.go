@@ -156,15 +156,19 @@ func (o *cpOptions) move(ctx context.Context) error {
 	// What is asked before the old one goes is for what is told afterwards: the garbage collector may be faster than a
 	// look behind it.
 	var (
-		shared    bool
+		granted   secrets.Grants
 		users     usedby.Users
 		usersErr  error
+		grantsErr error
 		questions sync.WaitGroup
 	)
-	questions.Go(func() { shared = from.Shared(ctx, o.from.Key) })
+	questions.Go(func() { granted, grantsErr = from.Grants(ctx, o.from.Key) })
 	questions.Go(func() { users, usersErr = usedby.Find(ctx, from.client, from.Namespace()) })
 	questions.Wait()
-	switch err := from.RemoveUnchanged(ctx, value, shared); {
+	if grantsErr != nil {
+		return fmt.Errorf("%s has the value now, but the old one stays: %w", o.to, grantsErr)
+	}
+	switch err := from.RemoveUnchanged(ctx, value, granted); {
 	case errors.Is(err, secrets.ErrChanged):
 		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
 	case err != nil:
@@ -173,7 +177,7 @@ func (o *cpOptions) move(ctx context.Context) error {
 	if err := o.print(to, "moved"); err != nil {
 		return err
 	}
-	if shared {
+	if granted.Exist() {
 		o.Warn("who was granted %s has no access to %s: grant it again", o.from, o.to)
 	}
 	if jobs := users[uri.Secret{Namespace: from.Namespace(), Key: o.from.Key}]; usersErr == nil && len(jobs) > 0 {

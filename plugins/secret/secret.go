@@ -64,7 +64,11 @@ func open(s *cmdline.Session, where uri.Secret) (*place, error) {
 		return nil, err
 	}
 	store, err := secrets.NewStore(client, where)
-	return &place{store, client}, err
+	if err != nil {
+		return nil, err
+	}
+	store.Warn = s.WarnOnce
+	return &place{store, client}, nil
 }
 
 // used notes where a secret was, so that acl ls looks there from now on.

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ type Session struct {
 
 	command     string   // Typed and the names of the commands behind it
 	concealed   []string // arguments that may be values
+	warned      sync.Map // what WarnOnce has printed
 	verbosity   int
 	showVersion bool
 }
@@ -264,6 +266,14 @@ func (s *Session) Hint(format string, args ...any) {
 // Warn tells on stderr, always, what the user may regret not to know.
 func (s *Session) Warn(format string, args ...any) {
 	fmt.Fprintln(s.ErrOut, "warning: "+s.line(fmt.Sprintf(format, args...)))
+}
+
+// WarnOnce is Warn for packages that know no terminal. A text is printed once, however often and by how many goroutines at
+// once it is called.
+func (s *Session) WarnOnce(text string) {
+	if _, printed := s.warned.LoadOrStore(text, true); !printed {
+		s.Warn("%s", text)
+	}
 }
 
 // Done prints the one line that says what a command changed, unless -q was given.
