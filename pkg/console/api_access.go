@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
@@ -46,6 +47,9 @@ func (s *Server) listGrants(ctx context.Context, input *Keyed) (*body[GrantList]
 	}
 	list := GrantList{Items: make([]Grant, 0, len(who))}
 	for _, one := range who {
+		if one.Stale {
+			continue // it gives nothing
+		}
 		list.Items = append(list.Items, Grant{Grantee: describe(one.Grantee), Level: string(one.Level)})
 	}
 	return &body[GrantList]{list}, nil
@@ -60,7 +64,10 @@ func describe(grantee grants.Grantee) Grantee {
 }
 
 func (s *Server) addGrant(ctx context.Context, input *grantSecret) (*body[Grant], error) {
-	grantee, err := grants.ParseGrantee(input.Body.Grantee)
+	to, err := grants.ParseGrantee(input.Body.Grantee)
+	if err == nil {
+		err = grantee.Check(to)
+	}
 	if err != nil {
 		return nil, invalid("grantee", err)
 	}
@@ -72,18 +79,18 @@ func (s *Server) addGrant(ctx context.Context, input *grantSecret) (*body[Grant]
 	if err != nil {
 		return nil, err
 	}
-	before, err := granter.Grant(ctx, input.Key, grantee, level)
+	before, err := granter.Grant(ctx, input.Key, to, level)
 	if err != nil {
 		return nil, err
 	}
 	if before.Includes(level) {
 		level = before // who has more keeps it
 	}
-	return &body[Grant]{Grant{Grantee: describe(grantee), Level: string(level)}}, nil
+	return &body[Grant]{Grant{Grantee: describe(to), Level: string(level)}}, nil
 }
 
 func (s *Server) removeGrant(ctx context.Context, input *granted) (*nothing, error) {
-	grantee, err := grants.ParseGrantee(input.Grantee)
+	from, err := grants.ParseGrantee(input.Grantee)
 	if err != nil {
 		return nil, invalid("grantee", err)
 	}
@@ -91,7 +98,7 @@ func (s *Server) removeGrant(ctx context.Context, input *granted) (*nothing, err
 	if err != nil {
 		return nil, err
 	}
-	_, err = granter.Revoke(ctx, input.Key, grantee)
+	_, err = granter.Revoke(ctx, input.Key, from)
 	return nil, err
 }
 

@@ -125,7 +125,7 @@ type SharedByMe struct {
 	Key     string  `json:"key"`
 	Grantee Grantee `json:"grantee"`
 	Level   string  `json:"level" enum:"read,write,manage"`
-	Stale   bool    `json:"stale" doc:"A left-over of a secret that is gone; it gives nothing"`
+	Stale   bool    `json:"stale" doc:"Its Role is gone; it gives nothing"`
 }
 
 // UsableSecretList is what a job may use.

@@ -91,9 +91,10 @@ func (t Task) Rights() []Right {
 	case Remove:
 		return rights("", "secrets", "get", "delete")
 	case Grant:
-		// Nobody can give more than he has: the level write is get, update, patch, delete.
-		return slices.Concat(rights("", "secrets", "get", "update", "patch", "delete"),
-			rights(rbac, "roles", "get", "create", "update"),
+		// Nobody can give more than they have: the level write is get, update, patch. Roles are listed and deleted to find
+		// and end what an earlier secret of the same name has left.
+		return slices.Concat(rights("", "secrets", "get", "update", "patch"),
+			rights(rbac, "roles", "get", "list", "create", "update", "delete"),
 			rights(rbac, "rolebindings", "get", "list", "create", "update", "patch"))
 	case Run:
 		return slices.Concat(rights("", "secrets", "get", "create"), // create: copies of what others share

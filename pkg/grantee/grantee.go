@@ -4,6 +4,7 @@ package grantee
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -27,6 +28,7 @@ type Grantee struct {
 }
 
 const (
+	userPrefix               = "user:" // only where the name alone would be read as another kind
 	groupPrefix              = "group:"
 	serviceAccountPrefix     = "sa:"
 	longServiceAccountPrefix = "system:serviceaccount:" // as the API server calls them
@@ -47,7 +49,7 @@ func Parse(s string) (Grantee, error) {
 			continue
 		}
 		namespace, name, _ := strings.Cut(account, ":")
-		if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		if !isServiceAccount(namespace, name) {
 			return Grantee{}, fmt.Errorf("%q is not a service account: it must be %sNAMESPACE:NAME", s, prefix)
 		}
 		return Grantee{Kind: ServiceAccount, Namespace: namespace, Name: name}, nil
@@ -55,16 +57,42 @@ func Parse(s string) (Grantee, error) {
 	if s == "" || strings.TrimSpace(s) != s {
 		return Grantee{}, fmt.Errorf("%q is not the name of a user", s)
 	}
+	if name, ok := strings.CutPrefix(s, userPrefix); ok && isAmbiguous(name) {
+		return Grantee{Kind: User, Name: name}, nil
+	}
 	return Grantee{Kind: User, Name: s}, nil
+}
+
+// OfUser is the grantee that RBAC takes a user of that name for: the API server gives service accounts names of users.
+func OfUser(name string) Grantee {
+	if account, ok := strings.CutPrefix(name, longServiceAccountPrefix); ok {
+		if namespace, account, ok := strings.Cut(account, ":"); ok && isServiceAccount(namespace, account) {
+			return Grantee{Kind: ServiceAccount, Namespace: namespace, Name: account}
+		}
+	}
+	return Grantee{Kind: User, Name: name}
+}
+
+func isServiceAccount(namespace, name string) bool {
+	return len(validation.IsDNS1123Label(namespace)) == 0 && len(validation.IsDNS1123Subdomain(name)) == 0
+}
+
+// isAmbiguous reports whether Parse would read the name of a user as something else.
+func isAmbiguous(name string) bool {
+	return strings.TrimSpace(name) != name || slices.ContainsFunc(
+		[]string{userPrefix, groupPrefix, serviceAccountPrefix, longServiceAccountPrefix},
+		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // String is the form that Parse reads.
 func (g Grantee) String() string {
-	switch g.Kind {
-	case Group:
+	switch {
+	case g.Kind == Group:
 		return groupPrefix + g.Name
-	case ServiceAccount:
+	case g.Kind == ServiceAccount:
 		return serviceAccountPrefix + g.Namespace + ":" + g.Name
+	case isAmbiguous(g.Name):
+		return userPrefix + g.Name
 	}
 	return g.Name
 }

@@ -28,5 +28,5 @@ func ExampleRules() {
 	for _, rule := range grants.Rules(secrets.Secret{Object: "wandb-token", UID: "5f3c1d2e-0000"}, grants.Write) {
 		fmt.Println(rule.Verbs, rule.Resources, rule.ResourceNames)
 	}
-	// Output: [get update patch delete] [secrets] [wandb-token]
+	// Output: [get update patch] [secrets] [wandb-token]
 }

@@ -21,6 +21,14 @@ func subjectOf(g Grantee) rbacv1.Subject {
 	return subject
 }
 
+// granteeOf is a subject of RBAC as a grantee. A user of the name that the API server gives a service account is that
+// service account: RBAC compares names.
 func granteeOf(subject rbacv1.Subject) Grantee {
+	if subject.Kind == grantee.User {
+		return grantee.OfUser(subject.Name)
+	}
 	return Grantee{Kind: subject.Kind, Namespace: subject.Namespace, Name: subject.Name}
 }
+
+// concerns reports whether a subject of RBAC is the grantee.
+func concerns(subject rbacv1.Subject, g Grantee) bool { return granteeOf(subject) == g }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +41,9 @@ var manyWriters = wait.Backoff{Steps: 200, Duration: 5 * time.Millisecond, Facto
 
 // Granter shares the secrets of one namespace. It is safe for use by several goroutines.
 type Granter struct {
+	// Warn, if it is set, is told what the user has to know although a call succeeded.
+	Warn func(text string)
+
 	store    *secrets.Store
 	client   *kube.Client
 	rbac     *rest.RESTClient
@@ -85,7 +89,7 @@ func (b bindings) levelOf(grantee Grantee) Level {
 }
 
 func (b bindings) has(level Level, grantee Grantee) bool {
-	return b[level] != nil && slices.Contains(b[level].Subjects, subjectOf(grantee))
+	return b[level] != nil && slices.ContainsFunc(b[level].Subjects, func(s rbacv1.Subject) bool { return concerns(s, grantee) })
 }
 
 // Grant gives a level to a grantee. It returns the level that the grantee had before, which is
@@ -95,13 +99,16 @@ func (b bindings) has(level Level, grantee Grantee) bool {
 // It returns secrets.ErrNotFound where there is no such secret, and an error that names the
 // missing right where the user may not share it or has less than he wants to give.
 func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level Level) (before Level, err error) {
-	secret, existing, err := g.read(ctx, key)
+	secret, roles, existing, err := g.read(ctx, key)
 	if err != nil {
 		return "", err
 	}
 	before = existing.levelOf(grantee)
 	if secret.Owner != "" && level != Read {
 		return before, g.wrap(key, fmt.Errorf("%w: it belongs to %s, so that only read can be granted", secrets.ErrAdopted, secret.Owner))
+	}
+	if err := g.renew(ctx, secret, roles); err != nil {
+		return before, g.wrap(key, err)
 	}
 	if !before.Includes(level) {
 		if err := g.add(ctx, secret, existing, grantee, level); err != nil {
@@ -115,7 +122,7 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	}
 	for _, lower := range Levels() {
 		if lower != highest && existing.has(lower, grantee) {
-			if err := g.remove(ctx, secret, lower, existing[lower], grantee); err != nil {
+			if err := g.remove(ctx, existing[lower], grantee); err != nil && !errors.Is(err, errNoRole) {
 				return before, g.wrap(key, err)
 			}
 		}
@@ -123,75 +130,121 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	return before, nil
 }
 
-// Revoke takes every level from a grantee and returns the highest he had. It returns ErrNotGranted
-// where he had none.
-func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (before Level, err error) {
-	secret, existing, err := g.read(ctx, key)
-	if err != nil {
-		return "", err
-	}
-	before = existing.levelOf(grantee)
-	if before == "" {
-		return "", g.wrap(key, fmt.Errorf("%s %w", grantee, ErrNotGranted))
-	}
-	for _, level := range Levels() { // the lowest first, so that an ended call leaves the old level or none
-		if existing.has(level, grantee) {
-			if err := g.remove(ctx, secret, level, existing[level], grantee); err != nil {
-				return before, g.wrap(key, err)
-			}
-		}
-	}
-	return before, nil
-}
-
-// read looks up a secret and its bindings.
-func (g *Granter) read(ctx context.Context, key string) (secrets.Secret, bindings, error) {
+// read looks up a secret, the Roles that name it, and its bindings.
+func (g *Granter) read(ctx context.Context, key string) (secret secrets.Secret, found roles, existing bindings, err error) {
 	var (
-		secret            secrets.Secret
-		mayExist          func(role string) bool
 		lookErr, rolesErr error
 		requests          sync.WaitGroup
 	)
 	requests.Go(func() { secret, lookErr = g.store.Lookup(ctx, key) })
-	requests.Go(func() { mayExist, rolesErr = g.roles(ctx, secrets.ObjectName(key)) })
+	requests.Go(func() { found, rolesErr = g.roles(ctx, secrets.ObjectName(key)) })
 	requests.Wait()
-	if lookErr != nil {
-		return secrets.Secret{}, nil, lookErr
+	switch {
+	case lookErr != nil:
+		return secret, found, nil, lookErr
+	case secret.BeingDeleted != nil:
+		return secret, found, nil, g.wrap(key, secret.BeingDeleted)
+	case rolesErr != nil:
+		return secret, found, nil, g.wrap(key, rolesErr)
 	}
-	if rolesErr != nil {
-		return secrets.Secret{}, nil, g.wrap(key, rolesErr)
-	}
-	existing, err := g.bindings(ctx, secret, mayExist)
+	existing, err = g.bindings(ctx, secret, found)
 	if err != nil {
-		return secrets.Secret{}, nil, g.wrap(key, err)
+		return secret, found, nil, g.wrap(key, err)
 	}
-	return secret, existing, nil
+	return secret, found, existing, nil
 }
 
-// roles tells which Roles of a secret there are, so that bindings that can't be there need not be asked for. A binding
-// gives nothing without its Role; and a Role's labels, other than a binding's, can't be taken away by a manager.
-// Where the user may not list Roles, as a manager, each may exist.
-func (g *Granter) roles(ctx context.Context, object string) (mayExist func(role string) bool, err error) {
-	listed, err := g.metadata.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(g.store.Namespace()).
-		List(ctx, metav1.ListOptions{LabelSelector: secrets.LabelGrant + "=" + secrets.LabelTrue + "," + secrets.LabelObject + "=" + secrets.ObjectHash(object)})
+// roles are the Roles that name an object, by their own names.
+type roles struct {
+	byName map[string]*rbacv1.Role
+	unseen bool // the user may not list Roles, as a manager
+}
+
+// mayExist reports whether a Role exists as far as can be seen. A binding gives nothing without its Role.
+func (r roles) mayExist(name string) bool { return r.unseen || r.byName[name] != nil }
+
+// roles finds the Roles that name an object, whatever Secret of that name they were made for.
+func (g *Granter) roles(ctx context.Context, object string) (roles, error) {
+	found := roles{byName: map[string]*rbacv1.Role{}}
+	var (
+		lock     sync.Mutex
+		requests errgroup.Group
+	)
+	for _, selector := range secrets.GrantSelectors(object) {
+		requests.Go(func() error {
+			return eachRole(ctx, g.client, g.rbac, g.store.Namespace(), selector, func(role *rbacv1.Role) {
+				if name, ok := secrets.ParseGrantName(role.Name); ok && name.Object == object {
+					lock.Lock()
+					defer lock.Unlock()
+					found.byName[role.Name] = role
+				}
+			})
+		})
+	}
+	err := requests.Wait()
 	if apierrors.IsForbidden(err) {
-		return func(string) bool { return true }, nil
+		return roles{unseen: true}, nil
 	}
-	if err != nil {
-		return nil, g.explain(err, "list", "roles", "")
+	return found, err
+}
+
+// renew removes the Roles that were made for an earlier Secret of the same name, which would give access to this one, and
+// corrects those of this one, such as Roles of an older version that give delete.
+func (g *Granter) renew(ctx context.Context, secret secrets.Secret, found roles) error {
+	if found.unseen {
+		g.warn(secrets.UnseenGrants(g.store.Namespace()))
+		return nil
 	}
-	return func(role string) bool {
-		return slices.ContainsFunc(listed.Items, func(o metav1.PartialObjectMetadata) bool { return o.Name == role })
-	}, nil
+	wanted := map[string]Level{}
+	for _, level := range Levels() {
+		wanted[objectName(secret, level)] = level
+	}
+	var (
+		old   []secrets.Role
+		ended []string
+	)
+	for _, name := range slices.Sorted(maps.Keys(found.byName)) {
+		role := found.byName[name]
+		level, current := wanted[name]
+		if !current {
+			old = append(old, secrets.Role{ObjectMeta: role.ObjectMeta})
+			ended = append(ended, name)
+			continue
+		}
+		if held := kube.CheckNotBeingDeleted(role); held != nil {
+			return fmt.Errorf("its role %s %w", name, held)
+		}
+		if !equality.Semantic.DeepEqual(role.Rules, Rules(secret, level)) {
+			if err := g.repairRole(ctx, &rbacv1.Role{ObjectMeta: g.meta(secret, level), Rules: Rules(secret, level)}); err != nil {
+				return err
+			}
+		}
+	}
+	remaining, err := g.store.RemoveRoles(ctx, old)
+	switch {
+	case err != nil:
+		return err
+	case len(remaining) > 0:
+		g.warn(secrets.RemainingGrants(g.store.URI(secret.Key).String(), remaining))
+	case len(ended) > 0:
+		g.warn(fmt.Sprintf("%s: removed what was granted on an earlier secret of that name: %s", g.store.URI(secret.Key), strings.Join(ended, ", ")))
+	}
+	return nil
+}
+
+func (g *Granter) warn(text string) {
+	if g.Warn != nil {
+		g.Warn(text)
+	}
 }
 
 // bindings reads by name, because a manager may not list, and could take a binding's labels away.
-func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, mayExist func(role string) bool) (bindings, error) {
+func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, of roles) (bindings, error) {
 	found := make([]*rbacv1.RoleBinding, len(Levels()))
 	var requests errgroup.Group
 	for i, level := range Levels() {
 		name := objectName(secret, level)
-		if !mayExist(name) {
+		if !of.mayExist(name) {
 			continue
 		}
 		requests.Go(func() error {
@@ -204,19 +257,28 @@ func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, mayExist 
 		})
 	}
 	err := requests.Wait()
-	if apierrors.IsForbidden(err) {
-		return nil, fmt.Errorf("%w (to share a secret you need the level manage on it, or to be admin of its namespace)", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, needsManage(err)
 	}
 	all := bindings{}
 	for i, level := range Levels() {
-		if found[i] != nil {
-			all[level] = found[i]
+		if found[i] == nil {
+			continue
 		}
+		if held := kube.CheckNotBeingDeleted(found[i]); held != nil {
+			return nil, fmt.Errorf("its rolebinding %s %w", found[i].Name, held)
+		}
+		all[level] = found[i]
 	}
 	return all, nil
+}
+
+// needsManage says which right is missing, where one is.
+func needsManage(err error) error {
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("%w (to share a secret you need the level manage on it, or to be admin of its namespace)", err)
+	}
+	return err
 }
 
 // add makes what a level needs and is missing, and then the grantee one of its subjects.
@@ -258,7 +320,7 @@ func (g *Granter) add(ctx context.Context, secret secrets.Secret, existing bindi
 			return err
 		}
 	}
-	err := g.change(ctx, secret, level, existing[level], with(grantee))
+	err := g.change(ctx, objectName(secret, level), existing[level], g.with(secret, level, grantee))
 	if errors.Is(err, errNoRole) && existing[level] != nil {
 		existing[level] = nil
 		return g.add(ctx, secret, existing, grantee, level)
@@ -354,10 +416,9 @@ func (g *Granter) renewBinding(ctx context.Context, role *rbacv1.Role, wanted *r
 	return err == nil, g.explain(err, "update", "rolebindings", wanted.Name)
 }
 
-// change applies a change to the subjects of a binding, again and again until no other process
-// came in between. It begins with the binding as it was known, or nil.
-func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level, known *rbacv1.RoleBinding, change func([]rbacv1.Subject) []rbacv1.Subject) error {
-	name := objectName(secret, level)
+// change applies a change to a binding, again and again until no other process came in between. It begins with the
+// binding as it was known, or as it is now where known is nil.
+func (g *Granter) change(ctx context.Context, name string, known *rbacv1.RoleBinding, change func(*rbacv1.RoleBinding) error) error {
 	return retry.OnError(manyWriters, apierrors.IsConflict, func() (err error) {
 		binding := known
 		known = nil
@@ -366,17 +427,10 @@ func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level
 				return g.explain(err, "get", "rolebindings", name)
 			}
 		}
-		if binding.RoleRef != roleRef(secret, level) {
-			return fmt.Errorf("the rolebinding %s points to another role; remove it with kubectl", name)
+		before := binding.Subjects
+		if err := change(binding); err != nil || equality.Semantic.DeepEqual(before, binding.Subjects) {
+			return err
 		}
-		subjects := change(binding.Subjects)
-		if equality.Semantic.DeepEqual(subjects, binding.Subjects) {
-			return nil
-		}
-		binding.Subjects = subjects
-		// Whoever may change a binding can strip these; then it would outlive its secret.
-		wanted := g.meta(secret, level)
-		binding.Labels, binding.OwnerReferences = wanted.Labels, wanted.OwnerReferences
 		err = g.rbac.Put().Namespace(g.store.Namespace()).Resource("rolebindings").Name(name).Body(binding).Do(ctx).Error()
 		var status apierrors.APIStatus
 		switch {
@@ -389,28 +443,35 @@ func (g *Granter) change(ctx context.Context, secret secrets.Secret, level Level
 	})
 }
 
+// with makes a grantee a subject of the binding of a level.
+func (g *Granter) with(secret secrets.Secret, level Level, grantee Grantee) func(*rbacv1.RoleBinding) error {
+	return func(binding *rbacv1.RoleBinding) error {
+		switch held := kube.CheckNotBeingDeleted(binding); {
+		case held != nil:
+			return fmt.Errorf("its rolebinding %s %w", binding.Name, held)
+		case binding.RoleRef != roleRef(secret, level):
+			return fmt.Errorf("the rolebinding %s points to another role; remove it with kubectl", binding.Name)
+		case (bindings{level: binding}).has(level, grantee):
+			return nil
+		}
+		binding.Subjects = append(slices.Clone(binding.Subjects), subjectOf(grantee))
+		// Whoever may change a binding can strip these; then it would outlive its secret.
+		wanted := g.meta(secret, level)
+		binding.Labels, binding.OwnerReferences = wanted.Labels, wanted.OwnerReferences
+		return nil
+	}
+}
+
 // remove takes a grantee out of a binding.
-func (g *Granter) remove(ctx context.Context, secret secrets.Secret, level Level, known *rbacv1.RoleBinding, grantee Grantee) error {
-	err := g.change(ctx, secret, level, known, without(grantee))
-	if errors.Is(err, errNoRole) {
-		return nil // it gives nothing
+func (g *Granter) remove(ctx context.Context, known *rbacv1.RoleBinding, grantee Grantee) error {
+	err := g.change(ctx, known.Name, known, func(binding *rbacv1.RoleBinding) error {
+		binding.Subjects = slices.DeleteFunc(slices.Clone(binding.Subjects), func(s rbacv1.Subject) bool { return concerns(s, grantee) })
+		return nil
+	})
+	if apierrors.IsNotFound(err) && !errors.Is(err, errNoRole) {
+		return nil // it is gone
 	}
 	return err
-}
-
-func with(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
-	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		if slices.Contains(subjects, subjectOf(grantee)) {
-			return subjects
-		}
-		return append(slices.Clone(subjects), subjectOf(grantee))
-	}
-}
-
-func without(grantee Grantee) func([]rbacv1.Subject) []rbacv1.Subject {
-	return func(subjects []rbacv1.Subject) []rbacv1.Subject {
-		return slices.DeleteFunc(slices.Clone(subjects), func(s rbacv1.Subject) bool { return s == subjectOf(grantee) })
-	}
 }
 
 func (g *Granter) get(ctx context.Context, name string) (*rbacv1.RoleBinding, error) {

@@ -3,7 +3,6 @@ package grants
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -16,7 +15,7 @@ type Level string
 // The levels, as rights of RBAC on one Secret:
 const (
 	Read   Level = "read"   // get
-	Write  Level = "write"  // also update, patch, delete
+	Write  Level = "write"  // also update, patch
 	Manage Level = "manage" // also get, update, patch on the three RoleBindings that share it
 )
 
@@ -36,40 +35,27 @@ func (l Level) Includes(other Level) bool {
 	return slices.Index(Levels(), l) >= slices.Index(Levels(), other)
 }
 
-// secretVerbs are the rights of a level on the Secret itself.
+// secretVerbs are the rights of a level on the Secret itself. There is no delete: whoever may delete a Secret may orphan
+// what it owns, and removing a secret is for its owner.
 func (l Level) secretVerbs() []string {
 	if l == Read {
 		return []string{"get"}
 	}
-	return []string{"get", "update", "patch", "delete"}
+	return []string{"get", "update", "patch"}
 }
 
-// namePrefix begins the names of all Roles and RoleBindings of grants.
-const namePrefix = "apolo:secret:"
-
-// uidDigits is how much of a Secret's UID is in the names of its grants. Eight hexadecimal digits
-// need not be unique in the world, only among the Secrets that had one name in one namespace.
-const uidDigits = 8
-
-// objectName is the name of the Role and of the RoleBinding that give a level. The UID makes the
-// grants of a removed secret dead: a RoleBinding that outlived it points to a Role that will never
-// exist again, whatever takes the name of the secret, and a roleRef can't be changed.
+// objectName is the name of the Role and of the RoleBinding that give a level (secrets.GrantName).
 func objectName(secret secrets.Secret, level Level) string {
-	return namePrefix + secret.Object + ":" + string(level) + ":" + shortUID(secret)
+	return secrets.NewGrantName(secret, string(level)).String()
 }
 
-func shortUID(secret secrets.Secret) string {
-	return fmt.Sprintf("%.*s", uidDigits, string(secret.UID))
-}
-
-// parseObjectName is the reverse of objectName.
-func parseObjectName(name string) (object string, level Level, uid string, ok bool) {
-	rest, ok := strings.CutPrefix(name, namePrefix)
-	parts := strings.Split(rest, ":")
-	if !ok || len(parts) != 3 || parts[0] == "" || len(parts[2]) != uidDigits || !slices.Contains(Levels(), Level(parts[1])) {
-		return "", "", "", false
+// parseObjectName reads which level of which Kubernetes Secret a Role gives, whatever Secret of that name it was made for.
+func parseObjectName(name string) (object string, level Level, ok bool) {
+	parsed, ok := secrets.ParseGrantName(name)
+	if level = Level(parsed.Level); !ok || !slices.Contains(Levels(), level) {
+		return "", "", false
 	}
-	return parts[0], Level(parts[1]), parts[2], true
+	return parsed.Object, level, true
 }
 
 // Rules are the rules of the Role that gives a level on a secret. There is no list or watch, which

@@ -41,7 +41,7 @@ type Access struct {
 	Object    string  // the name of the Kubernetes Secret
 	Level     Level   // the highest
 	Grantee   Grantee // set by Shared and Who alone
-	Stale     bool    // a left-over of a Secret that is gone; it gives access to nothing
+	Stale     bool    // its Role is gone: it gives access to nothing
 }
 
 // URI is how a user calls what the access is to.
@@ -137,7 +137,7 @@ func rows(rules access.Rules) []Access {
 	var found []Access
 	if rules.All("get", secretsResource) {
 		level := Read
-		if rules.All("update", secretsResource) && rules.All("delete", secretsResource) {
+		if rules.All("update", secretsResource) {
 			level = Write
 			if rules.All("create", roleBindingsResource) {
 				level = Manage
@@ -146,13 +146,12 @@ func rows(rules access.Rules) []Access {
 		found = append(found, Access{Namespace: rules.Namespace, Level: level})
 	}
 	writable := map[string]bool{}
-	removable := rules.Names("delete", secretsResource)
 	for _, object := range rules.Names("update", secretsResource) {
-		_, writable[object] = slices.BinarySearch(removable, object)
+		writable[object] = true
 	}
 	managed := map[string]bool{}
 	for _, binding := range rules.Names("update", roleBindingsResource) {
-		if object, level, _, ok := parseObjectName(binding); ok && level == Manage {
+		if object, level, ok := parseObjectName(binding); ok && level == Manage {
 			managed[object] = true
 		}
 	}
@@ -167,71 +166,6 @@ func rows(rules access.Rules) []Access {
 		found = append(found, Access{Namespace: rules.Namespace, Object: object, Level: level})
 	}
 	return found
-}
-
-// Shared lists who may use which secret of a namespace through grants.
-func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Access, error) {
-	api, err := rbacClient(client)
-	if err != nil {
-		return nil, err
-	}
-	type grant struct {
-		object, uid string
-		level       Level
-		subjects    []rbacv1.Subject
-	}
-	var found []grant
-	err = eachBinding(ctx, client, api, namespace, grantSelector, func(binding *rbacv1.RoleBinding) {
-		if object, level, uid, ok := parseObjectName(binding.Name); ok && len(binding.Subjects) > 0 {
-			found = append(found, grant{object, uid, level, binding.Subjects})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	store, err := secrets.NewStore(client, uri.Secret{Namespace: namespace})
-	if err != nil {
-		return nil, err
-	}
-	byObject := map[string]secrets.Secret{}
-	err = store.List(ctx, func(s secrets.Secret) error {
-		byObject[s.Object] = s
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	var shared []Access
-	for _, grant := range found {
-		secret, exists := byObject[grant.object]
-		row := Access{Namespace: namespace, Key: secret.Key, Object: grant.object, Level: grant.level, Stale: !exists || shortUID(secret) != grant.uid}
-		if !exists {
-			row.Key = grant.object
-		}
-		for _, subject := range grant.subjects {
-			row.Grantee = granteeOf(subject)
-			shared = append(shared, row)
-		}
-	}
-	sortRows(shared)
-	return shared, nil
-}
-
-// Who lists who may use one secret through grants. It needs no right to list, so a manager may
-// ask too.
-func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
-	secret, existing, err := g.read(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	var who []Access
-	for level, binding := range existing {
-		for _, subject := range binding.Subjects {
-			who = append(who, Access{Namespace: secret.Namespace, Key: secret.Key, Object: secret.Object, Level: level, Grantee: granteeOf(subject)})
-		}
-	}
-	sortRows(who)
-	return who, nil
 }
 
 // Of reads, from the RBAC objects that the user may read, what somebody else may do with secrets
@@ -334,30 +268,15 @@ func (r *ruleReader) roles(ctx context.Context, namespace string, refs []rbacv1.
 	if len(wanted) <= fewRoles {
 		return nil, nil
 	}
-	var turned kube.Pages
-	for next := ""; ; {
-		list := &rbacv1.RoleList{}
-		err := turned.Turn(next)
-		if err == nil {
-			err = r.api.Get().Namespace(namespace).Resource("roles").
-				VersionedParams(&metav1.ListOptions{Limit: page, Continue: next}, metav1.ParameterCodec).
-				Do(ctx).Into(list)
+	err := eachRole(ctx, r.client, r.api, namespace, "", func(role *rbacv1.Role) {
+		if _, ok := wanted[role.Name]; ok {
+			wanted[role.Name] = role.Rules
 		}
-		switch {
-		case apierrors.IsForbidden(err):
-			return nil, nil
-		case err != nil:
-			return nil, r.client.Explain(err, kube.Request{Verb: "list", Resource: "roles", Namespace: namespace})
-		}
-		for i := range list.Items {
-			if _, ok := wanted[list.Items[i].Name]; ok {
-				wanted[list.Items[i].Name] = list.Items[i].Rules
-			}
-		}
-		if next = list.Continue; next == "" {
-			return wanted, nil // a Role that is gone gives nothing
-		}
+	})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
 	}
+	return wanted, err // a Role that is gone gives nothing
 }
 
 // concerns tells whether a binding is for somebody, by name or by a group that everybody is in.
@@ -370,7 +289,7 @@ func (r *ruleReader) concerns(subjects []rbacv1.Subject, bindingNamespace string
 		if s.Kind == rbacv1.ServiceAccountKind && s.Namespace == "" {
 			s.Namespace = bindingNamespace
 		}
-		return s == subjectOf(r.somebody) || s.Kind == rbacv1.GroupKind && slices.Contains(groups, s.Name)
+		return concerns(s, r.somebody) || s.Kind == rbacv1.GroupKind && slices.Contains(groups, s.Name)
 	})
 }
 
@@ -412,9 +331,6 @@ func rulesOf(policy []rbacv1.PolicyRule) (rules []access.Rule) {
 	return rules
 }
 
-// grantSelector selects the objects that share secrets.
-const grantSelector = secrets.LabelGrant + "=" + secrets.LabelTrue
-
 // page is how many objects one answer brings.
 const page = 500
 
@@ -441,20 +357,25 @@ func eachBinding(ctx context.Context, client *kube.Client, api *rest.RESTClient,
 	}
 }
 
-// IsShared tells, of the secrets of a namespace, which ones somebody has a grant for.
-func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(secrets.Secret) bool, error) {
-	api, err := rbacClient(client)
-	if err != nil {
-		return nil, err
-	}
-	shared := map[string]bool{} // by the name of the Secret and its short UID, which have no slashes
-	err = eachBinding(ctx, client, api, namespace, grantSelector, func(binding *rbacv1.RoleBinding) {
-		if object, _, uid, ok := parseObjectName(binding.Name); ok && len(binding.Subjects) > 0 {
-			shared[object+"/"+uid] = true
+// eachRole calls each for the Roles of a namespace, a page at a time.
+func eachRole(ctx context.Context, client *kube.Client, api *rest.RESTClient, namespace, selector string, each func(*rbacv1.Role)) error {
+	var turned kube.Pages
+	for next := ""; ; {
+		list := &rbacv1.RoleList{}
+		err := turned.Turn(next)
+		if err == nil {
+			err = api.Get().Namespace(namespace).Resource("roles").
+				VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: page, Continue: next}, metav1.ParameterCodec).
+				Do(ctx).Into(list)
 		}
-	})
-	if err != nil {
-		return nil, err
+		if err != nil {
+			return client.Explain(err, kube.Request{Verb: "list", Resource: "roles", Namespace: namespace})
+		}
+		for i := range list.Items {
+			each(&list.Items[i])
+		}
+		if next = list.Continue; next == "" {
+			return nil
+		}
 	}
-	return func(secret secrets.Secret) bool { return shared[secret.Object+"/"+shortUID(secret)] }, nil
 }

@@ -34,8 +34,8 @@ func TestRulesGiveExactlyTheLevel(t *testing.T) {
 	}
 	for level, want := range map[Level][]rbacv1.PolicyRule{
 		Read:  {onSecret("get")},
-		Write: {onSecret("get", "update", "patch", "delete")},
-		Manage: {onSecret("get", "update", "patch", "delete"), {
+		Write: {onSecret("get", "update", "patch")},
+		Manage: {onSecret("get", "update", "patch"), {
 			APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"rolebindings"},
 			ResourceNames: []string{"apolo:secret:token:read:0f3a9c21", "apolo:secret:token:write:0f3a9c21", "apolo:secret:token:manage:0f3a9c21"},
 			Verbs:         []string{"get", "update", "patch"},
@@ -93,12 +93,12 @@ func FuzzParseObjectName(f *testing.F) {
 	f.Add("apolo:secret::read:0f3a9c21")
 	f.Add("apolo:secret:a:b:c")
 	f.Fuzz(func(t *testing.T, name string) {
-		object, level, uid, ok := parseObjectName(name)
-		if !ok {
+		parsed, ok := secrets.ParseGrantName(name)
+		if !ok || parsed.Level == "" || parsed.UID == "" {
 			return
 		}
-		if made := objectName(secrets.Secret{Object: object, UID: types.UID(uid)}, level); made != name {
-			t.Errorf("parseObjectName(%q) is of %q", name, made)
+		if made := parsed.String(); made != name {
+			t.Errorf("ParseGrantName(%q) is of %q", name, made)
 		}
 	})
 }
@@ -114,12 +114,13 @@ func TestRowsFromRules(t *testing.T) {
 		rules []access.Rule
 		want  map[string]Level // by object, "" for the namespace
 	}{
-		"nothing about secrets":  {[]access.Rule{rule("", "pods", "", "get")}, map[string]Level{}},
-		"one by name":            {[]access.Rule{rule("", "secrets", "a", "get")}, map[string]Level{"a": Read}},
-		"list alone is not read": {[]access.Rule{rule("", "secrets", "", "list")}, map[string]Level{}},
-		"other group":            {[]access.Rule{rule("example.com", "secrets", "a", "get")}, map[string]Level{}},
-		"write by several rules": {[]access.Rule{rule("", "secrets", "a b", "get"), rule("", "secrets", "a", "update"), rule("", "secrets", "a", "delete")}, map[string]Level{"a": Write, "b": Read}},
-		"update without delete":  {[]access.Rule{rule("", "secrets", "a", "get update")}, map[string]Level{"a": Read}},
+		"nothing about secrets":     {[]access.Rule{rule("", "pods", "", "get")}, map[string]Level{}},
+		"one by name":               {[]access.Rule{rule("", "secrets", "a", "get")}, map[string]Level{"a": Read}},
+		"list alone is not read":    {[]access.Rule{rule("", "secrets", "", "list")}, map[string]Level{}},
+		"other group":               {[]access.Rule{rule("example.com", "secrets", "a", "get")}, map[string]Level{}},
+		"write by several rules":    {[]access.Rule{rule("", "secrets", "a b", "get"), rule("", "secrets", "a", "update"), rule("", "secrets", "a", "delete")}, map[string]Level{"a": Write, "b": Read}},
+		"write of old, with delete": {[]access.Rule{rule("", "secrets", "a", "get update patch delete")}, map[string]Level{"a": Write}},
+		"patch alone is not write":  {[]access.Rule{rule("", "secrets", "a", "get patch")}, map[string]Level{"a": Read}},
 		"manage": {[]access.Rule{rule("", "secrets", "a", "get update patch delete"),
 			rule(rbac, "rolebindings", "apolo:secret:a:read:00000000 apolo:secret:a:manage:00000000", "get update patch")}, map[string]Level{"a": Manage}},
 		"another's manage":     {[]access.Rule{rule("", "secrets", "a", "get update delete"), rule(rbac, "rolebindings", "apolo:secret:b:manage:00000000", "update")}, map[string]Level{"a": Write}},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
@@ -19,7 +20,7 @@ const (
 
 	levels = `LEVEL is
   read     use the secret in jobs, and see its value
-  write    also change and remove it
+  write    also change it
   manage   also share it with others`
 
 	warning = `Only the grantee gets access, and only to this secret. But whoever may create pods in its namespace can use all
@@ -94,6 +95,9 @@ func (o *grantOptions) complete(args []string) (err error) {
 	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
+	if err := grantee.Check(o.grantee); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
 	if o.level, err = grants.ParseLevel(args[2]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
@@ -101,7 +105,7 @@ func (o *grantOptions) complete(args []string) (err error) {
 }
 
 func (o *grantOptions) run(ctx context.Context) error {
-	client, granter, err := openGranter(&o.Kube, o.where)
+	client, granter, err := openGranter(o.Session, o.where)
 	if err != nil {
 		return err
 	}
@@ -111,6 +115,9 @@ func (o *grantOptions) run(ctx context.Context) error {
 	}
 	if o.where.Namespace != "" {
 		namespaces.Remember(client, o.where.Namespace)
+	}
+	if who := grantee.Reach(o.grantee); who != "" {
+		o.Warn("%s has %s on it now", who, highest(before, o.level))
 	}
 	switch {
 	case o.output.Format == "name":
@@ -129,19 +136,13 @@ func (o *grantOptions) run(ctx context.Context) error {
 	default:
 		o.Done("secret/%s granted to %s (%s)", o.where.Key, describe(o.grantee), o.level)
 	}
-	if who := everybody(o.grantee); who != "" {
-		o.Warn("%s has %s on it now", who, o.level)
-	}
 	o.Hint("tell them: kubectl apolo run --env X=%s …", complete(client, o.where))
 	return nil
 }
 
 // object is what the grantee has now, for programs.
 func (o *grantOptions) object(client *kube.Client, before grants.Level) *objects.Access {
-	now := o.level
-	if before.Includes(now) {
-		now = before
-	}
+	now := highest(before, o.level)
 	namespace := o.where.Namespace
 	if namespace == "" {
 		namespace = client.Namespace
@@ -151,25 +152,25 @@ func (o *grantOptions) object(client *kube.Client, before grants.Level) *objects
 }
 
 // openGranter opens the place of a secret, in the cluster that its URI names.
-func openGranter(options *kube.Options, where uri.Secret) (*kube.Client, *grants.Granter, error) {
-	client, err := kube.NewClientFor(options, where.Cluster)
+func openGranter(s *cmdline.Session, where uri.Secret) (*kube.Client, *grants.Granter, error) {
+	client, err := kube.NewClientFor(&s.Kube, where.Cluster)
 	if err != nil {
 		return nil, nil, err
 	}
 	granter, err := grants.NewGranter(client, where)
-	return client, granter, err
+	if err != nil {
+		return nil, nil, err
+	}
+	granter.Warn = s.WarnOnce
+	return client, granter, nil
 }
 
-// everybody is who is in one of the groups that Kubernetes itself fills, or empty.
-func everybody(g grants.Grantee) string {
-	if g.Kind != "Group" {
-		return ""
+// highest is the higher of two levels.
+func highest(a, b grants.Level) grants.Level {
+	if a.Includes(b) {
+		return a
 	}
-	return map[string]string{
-		"system:authenticated":   "everybody with an account on the cluster, and every pod,",
-		"system:unauthenticated": "everybody who reaches the API server, without an account,",
-		"system:serviceaccounts": "every pod of the cluster",
-	}[g.Name]
+	return b
 }
 
 // describe says exactly which subject was written, because Kubernetes takes any name.

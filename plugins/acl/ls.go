@@ -152,10 +152,7 @@ func (o *lsOptions) namespaces(ctx context.Context, client *kube.Client) (namesp
 func (o *lsOptions) askShared(ctx context.Context, client *kube.Client) (answer, error) {
 	// One secret is asked about by name, which its managers may do too.
 	if where, err := uri.Parse(o.filter); o.filter != "" && err == nil && where.Key != "" {
-		if client, err = kube.NewClientFor(&o.Kube, where.Cluster); err != nil {
-			return answer{}, err
-		}
-		granter, err := grants.NewGranter(client, where)
+		_, granter, err := openGranter(o.Session, where)
 		if err != nil {
 			return answer{}, err
 		}
@@ -227,7 +224,7 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		}
 		level := string(item.Level)
 		if item.Stale {
-			level += " (stale: of a secret that is gone, gives nothing)"
+			level += " (stale: its role is gone, gives nothing)"
 		}
 		rows = append(rows, append(row, level))
 	}

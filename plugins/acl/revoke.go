@@ -3,9 +3,11 @@ package acl
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -58,17 +60,31 @@ func (o *revokeOptions) complete(args []string) (err error) {
 }
 
 func (o *revokeOptions) run(ctx context.Context) error {
-	_, granter, err := openGranter(&o.Kube, o.where)
+	_, granter, err := openGranter(o.Session, o.where)
 	if err != nil {
 		return err
 	}
-	before, err := granter.Revoke(ctx, o.where.Key, o.grantee)
-	if o.ignoreNotFound && (errors.Is(err, grants.ErrNotGranted) || errors.Is(err, secrets.ErrNotFound)) {
+	revoked, err := granter.Revoke(ctx, o.where.Key, o.grantee)
+	missing := errors.Is(err, grants.ErrNotGranted) || errors.Is(err, secrets.ErrNotFound)
+	switch still := revoked.Still(o.grantee); {
+	case missing && o.ignoreNotFound:
+		if still != "" {
+			o.Warn("%s", still)
+		}
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, grants.ErrNotGranted):
+		if typo := grantee.Check(o.grantee); typo != nil {
+			return fmt.Errorf("%w: %w", err, typo)
+		}
+		if still != "" {
+			return fmt.Errorf("%w; %s", err, still)
+		}
 		return err
+	case err != nil:
+		return err
+	case still != "":
+		o.Warn("%s", still)
 	}
-	o.Done("secret/%s revoked from %s (was %s)", o.where.Key, describe(o.grantee), before)
+	o.Done("secret/%s revoked from %s (was %s)", o.where.Key, describe(o.grantee), revoked.Before)
 	return nil
 }

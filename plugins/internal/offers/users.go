@@ -54,14 +54,10 @@ func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
 	if err != nil {
 		return
 	}
-	selector := secrets.LabelGrant + "=" + secrets.LabelTrue
-	if of.Key != "" {
-		selector += "," + secrets.LabelObject + "=" + secrets.ObjectHash(secrets.ObjectName(of.Key))
-	}
 	answer, err := rbac.Get().
 		Namespace(client.In(of.Namespace).Namespace).
 		Resource("rolebindings").
-		VersionedParams(&metav1.ListOptions{LabelSelector: selector, Limit: page}, metav1.ParameterCodec).
+		VersionedParams(&metav1.ListOptions{Limit: page}, metav1.ParameterCodec).
 		SetHeader("Accept", runtime.ContentTypeJSON).
 		Do(ctx).
 		Raw()
@@ -70,6 +66,7 @@ func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
 	}
 	var found struct {
 		Items []struct {
+			RoleRef  struct{ Name string }
 			Subjects []struct{ Kind, Namespace, Name string }
 		}
 	}
@@ -77,6 +74,11 @@ func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
 		return
 	}
 	for _, binding := range found.Items {
+		// By the name of the Role: a manager can strip labels.
+		name, ok := secrets.ParseGrantName(binding.RoleRef.Name)
+		if !ok || of.Key != "" && name.Object != secrets.ObjectName(of.Key) {
+			continue
+		}
 		for _, subject := range binding.Subjects {
 			c.Offer(grantee.Grantee{Kind: subject.Kind, Namespace: subject.Namespace, Name: subject.Name}.String(), "")
 		}
