@@ -135,7 +135,7 @@ func TestRequestsAreFew(t *testing.T) {
 		"/session":  nil,
 		"/contexts": {"GET /api/v1/namespaces"},
 		"/secrets": {"GET /api/v1/namespaces/default/secrets", "GET /apis/batch/v1/namespaces/default/jobs",
-			"GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings"},
+			"GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", "GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"},
 		"/jobs": {"GET /api/v1/namespaces/default/pods", "GET /apis/batch/v1/namespaces/default/jobs"},
 	} {
 		mutex.Lock()
