@@ -211,7 +211,7 @@ func (r *Report) namespace(ctx context.Context, client *kube.Client) {
 	case found.DeletionTimestamp != nil:
 		r.add("namespace", Missing, "%q is being deleted", client.Namespace)
 	case found.Labels[podSecurity] == "restricted":
-		r.add("namespace", Warning, "%q exists; it takes only pods that meet the Pod Security Standard \"restricted\", and most images run as root", client.Namespace)
+		r.add("namespace", Warning, "%q exists; it takes only pods that meet the Pod Security Standard \"restricted\"; jobs are made so by themselves, and most images run as root: give run a user with --run-as-user", client.Namespace)
 	default:
 		r.add("namespace", OK, "%q exists", client.Namespace)
 	}

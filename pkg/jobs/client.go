@@ -98,7 +98,8 @@ func (c *Client) Plan(spec *Spec) (*Plan, error) {
 // errors then.
 func NewPlan(spec *Spec, namespace string) (*Plan, error) { return newPlan(spec, "", namespace) }
 
-// Check looks up every secret of a plan, all at once, and reads those that are to be copied. Its
+// Check looks up every secret of a plan, all at once, and reads those that are to be copied. It also looks whether the
+// namespace takes only restricted pods, and makes the plan such a one. Its
 // error names each secret that is missing or that the user may not use.
 //
 // A secret of the job's own namespace that the user may not look up passes: the job's pod may use
@@ -118,8 +119,8 @@ func (c *Client) CheckAndRead(ctx context.Context, plan *Plan) (values [][]byte,
 }
 
 func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.Store, key string) (secrets.Value, error)) ([][]byte, error) {
-	problems := make([]error, len(plan.own)+len(plan.copies))
-	values := make([][]byte, len(problems))
+	values := make([][]byte, len(plan.own)+len(plan.copies))
+	problems := make([]error, len(values)+1)
 	found := make([]secrets.Secret, len(plan.own))
 	var group sync.WaitGroup
 	for i, secret := range plan.own {
@@ -153,6 +154,7 @@ func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.
 			values[len(plan.own)+i], problems[len(plan.own)+i] = shared.value, err
 		})
 	}
+	group.Go(func() { problems[len(values)] = c.asNamespaceEnforces(ctx, plan) })
 	group.Wait()
 	for _, secret := range found {
 		plan.useDataKey(secret)
@@ -305,6 +307,11 @@ func (r Ref) DeleteCommand() string {
 
 func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, error) {
 	for attempt := 1; ; attempt++ {
+		if plan.named {
+			if err := c.removeOldShares(uncut, plan.job.Namespace, plan.job.Name); err != nil {
+				return nil, err
+			}
+		}
 		created, err := c.post(uncut, plan.job)
 		if errors.As(err, &unknownError{}) {
 			return nil, c.settle(uncut, plan, err)

@@ -69,6 +69,9 @@ type Listed struct {
 type ListOptions struct {
 	AllNamespaces bool
 	Tags          []string // jobs that have all of them
+	// Orphans has List add the pods whose job is gone, and Leftovers, with more requests, all else that is left of such
+	// jobs. Jobs that are gone have no tags.
+	Orphans, Leftovers bool
 	// Trouble, which may be nil, gets from Follow why the cluster can't be reached, after every attempt,
 	// and nil once it can again.
 	Trouble func(error)
@@ -121,7 +124,14 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 	if err != nil {
 		return nil, err
 	}
-	return listed(options, slices.Values(jobs), slices.Values(append(pods, justEnded...))), nil
+	found := listed(options, slices.Values(jobs), slices.Values(append(pods, justEnded...)))
+	if options.Orphans && len(options.Tags) == 0 {
+		found = append(found, orphanedPods(pods)...)
+	}
+	if options.Leftovers && len(options.Tags) == 0 {
+		return c.withLeftovers(ctx, namespace, found)
+	}
+	return found, nil
 }
 
 // mostJustEnded bounds the length of a request's URL.
@@ -425,11 +435,12 @@ const (
 	StatusSucceeded Status = "succeeded"
 	StatusFailed    Status = "failed"
 	StatusCancelled Status = "cancelled" // it is being deleted
+	StatusOrphaned  Status = "orphaned"  // it is gone, and something of it is left
 )
 
 // Statuses lists all there are, in the order in which a job comes to them.
 func Statuses() []Status {
-	return []Status{StatusPending, StatusSuspended, StatusRunning, StatusSucceeded, StatusFailed, StatusCancelled}
+	return []Status{StatusPending, StatusSuspended, StatusRunning, StatusSucceeded, StatusFailed, StatusCancelled, StatusOrphaned}
 }
 
 // Ended tells whether a job of this status will not run any more.
@@ -446,6 +457,8 @@ func (l *Listed) Ended() bool {
 // Status puts the state of a job into a word.
 func (l *Listed) Status() Status {
 	switch {
+	case l.IsOrphaned():
+		return StatusOrphaned
 	case l.DeletionTimestamp != nil:
 		return StatusCancelled
 	case l.State.Phase == Succeeded:

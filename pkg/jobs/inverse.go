@@ -153,9 +153,7 @@ func (r *reading) readContainer() {
 			r.spec.HTTPPort = port.ContainerPort
 		}
 	}
-	if c.SecurityContext != nil {
-		r.spec.Privileged = ptr.Deref(c.SecurityContext.Privileged, false)
-	}
+	r.spec.Security = securityOf(r.pod, c)
 	if policy := c.ImagePullPolicy; policy != "" && policy != defaultPull(c.Image) {
 		r.spec.Pull = map[corev1.PullPolicy]PullPolicy{
 			corev1.PullAlways: PullAlways, corev1.PullIfNotPresent: PullMissing, corev1.PullNever: PullNever,
@@ -291,6 +289,7 @@ func differences(job, laidOut *batchv1.Job) ([]string, error) {
 		}
 		pod := &side.Spec.Template.Spec
 		pod.DeprecatedServiceAccount = ""
+		normalizePolicies(&side.Spec)
 		for i := range pod.Containers {
 			if container := &pod.Containers[i]; container.ImagePullPolicy == defaultPull(container.Image) {
 				container.ImagePullPolicy = ""

@@ -37,6 +37,9 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		case listed.LifeSpan() == 0:
 			return fmt.Errorf("job %s has no life span that could be longer: it runs until it ends", job.Name)
 		}
+		if podsAreLimited(current) {
+			return fmt.Errorf("job %s is or was shared, so its pods have a deadline too, which Kubernetes never raises; run it again with a longer --life-span", job.Name)
+		}
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": current.ResourceVersion},
 			"spec":     map[string]any{"activeDeadlineSeconds": *seconds(listed.LifeSpan() + more)},

@@ -41,6 +41,7 @@ type Preset struct {
 	NodeSelector map[string]string
 	Tolerations  []corev1.Toleration
 	Priority     string // the name of a PriorityClass; empty: the cluster's default
+	Security     Security
 }
 
 // Presets are those that hold in one namespace, sorted by name.
@@ -93,7 +94,7 @@ func (a *amount) UnmarshalJSON(text []byte) (err error) {
 }
 
 // ParsePreset reads one preset: YAML with any of cpu, memory, gpu, gpuResource, nodeSelector,
-// tolerations (each as ParseToleration reads it), priority and description. It returns an error
+// tolerations (each as ParseToleration reads it), priority, security, runAsUser and description. It returns an error
 // for other fields, and for what a Spec would refuse.
 func ParsePreset(name, text string) (Preset, error) {
 	var written struct {
@@ -105,6 +106,8 @@ func ParsePreset(name, text string) (Preset, error) {
 		NodeSelector map[string]string `json:"nodeSelector"`
 		Tolerations  []string          `json:"tolerations"`
 		Priority     string            `json:"priority"`
+		Security     SecurityLevel     `json:"security"`
+		RunAsUser    *int64            `json:"runAsUser"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), &written); err != nil {
 		return Preset{}, fmt.Errorf("preset %q: %s", name, strings.TrimPrefix(strings.TrimPrefix(err.Error(), howItWent), "json: "))
@@ -115,6 +118,7 @@ func ParsePreset(name, text string) (Preset, error) {
 			CPU: ptr.Deref(written.CPU, amount{}).Quantity, Memory: ptr.Deref(written.Memory, amount{}).Quantity,
 			GPU: written.GPU, GPUResource: written.GPUResource,
 		},
+		Security: Security{Level: written.Security, RunAsUser: written.RunAsUser},
 	}
 	for _, text := range written.Tolerations {
 		toleration, err := ParseToleration(text)
@@ -171,6 +175,7 @@ func (p *Preset) Apply(spec *Spec) {
 	}
 	spec.GPUResource = cmp.Or(spec.GPUResource, p.GPUResource)
 	spec.Priority = cmp.Or(spec.Priority, p.Priority)
+	spec.applyPreset(&p.Security)
 	if len(p.NodeSelector) > 0 {
 		selector := maps.Clone(p.NodeSelector)
 		maps.Copy(selector, spec.NodeSelector)
@@ -204,6 +209,7 @@ func (p *Preset) Unapply(spec *Spec) bool {
 	if rest.Priority == p.Priority {
 		rest.Priority = ""
 	}
+	rest.unapplyPreset(&p.Security)
 	rest.NodeSelector = maps.Clone(spec.NodeSelector)
 	maps.DeleteFunc(rest.NodeSelector, func(key, value string) bool {
 		of, ok := p.NodeSelector[key]
@@ -215,7 +221,7 @@ func (p *Preset) Unapply(spec *Spec) bool {
 
 	again := rest
 	p.Apply(&again)
-	if !equality.Semantic.DeepEqual(again.requirements(), spec.requirements()) || again.Priority != spec.Priority ||
+	if !equality.Semantic.DeepEqual(again.requirements(), spec.requirements()) || again.Priority != spec.Priority || !again.Security.equal(&spec.Security) ||
 		!maps.Equal(again.NodeSelector, spec.NodeSelector) || !slices.Equal(again.Tolerations, spec.Tolerations) {
 		return false
 	}

@@ -26,6 +26,8 @@ gpuResource: amd.com/gpu
 nodeSelector: {gpu: "yes", disk: ssd}
 tolerations: ["gpu:NoSchedule"]
 priority: high
+security: restricted
+runAsUser: 1000
 `
 
 func TestParsePreset(t *testing.T) {
@@ -36,6 +38,7 @@ func TestParsePreset(t *testing.T) {
 	want := Preset{
 		Name: "big", Description: "a big one", Priority: "high",
 		Resources:    Resources{CPU: resource.MustParse("4"), Memory: resource.MustParse("16Gi"), GPU: ptr.To[int64](1), GPUResource: "amd.com/gpu"},
+		Security:     Security{Level: SecurityRestricted, RunAsUser: ptr.To[int64](1000)},
 		NodeSelector: map[string]string{"gpu": "yes", "disk": "ssd"},
 		Tolerations:  []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}},
 	}
@@ -43,17 +46,21 @@ func TestParsePreset(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for text, want := range map[string]string{
-		"cpus: 4":             `unknown field "cpus"`,
-		"cpu: many":           "is not an amount",
-		"memory: 1E128000800": "too long for an amount",
-		"cpu: -1":             "an amount of -1 is negative",
-		"memory: 512m":        "less than 1Mi",
-		"gpu: -1":             "less than none",
-		"tolerations: [a:]":   "no effect",
-		"nodeSelector: [a]":   "cannot unmarshal",
-		"cpu: 1\ncpu: 2":      "already set",
-		"priority: A B":       `priority class "A B"`,
-		"{":                   `preset "p": `,
+		"cpus: 4":                              `unknown field "cpus"`,
+		"cpu: many":                            "is not an amount",
+		"memory: 1E128000800":                  "too long for an amount",
+		"cpu: -1":                              "an amount of -1 is negative",
+		"memory: 512m":                         "less than 1Mi",
+		"gpu: -1":                              "less than none",
+		"tolerations: [a:]":                    "no effect",
+		"nodeSelector: [a]":                    "cannot unmarshal",
+		"cpu: 1\ncpu: 2":                       "already set",
+		"priority: A B":                        `priority class "A B"`,
+		"security: baseline":                   `invalid security "baseline"`,
+		"runAsUser: -1":                        "user -1 must be",
+		"runAsUser: root":                      "cannot unmarshal",
+		"{security: restricted, runAsUser: 0}": "exclude each other",
+		"{":                                    `preset "p": `,
 	} {
 		if _, err := ParsePreset("p", text); !matches(err, want) || !strings.HasPrefix(err.Error(), `preset "p": `) {
 			t.Errorf("%q: %v; want %q", text, err, want)
@@ -85,6 +92,7 @@ func TestFlagsGoOverPresets(t *testing.T) {
 	}
 	spec := NewSpec()
 	spec.Memory, spec.GPU, spec.Priority = resource.MustParse("1Gi"), ptr.To[int64](0), "low"
+	spec.RunAsUser = ptr.To[int64](7)
 	spec.NodeSelector = map[string]string{"disk": "hdd", "zone": "a"}
 	spec.Tolerations = []corev1.Toleration{{Key: "mine", Operator: corev1.TolerationOpExists}, preset.Tolerations[0]}
 	given := spec
@@ -100,7 +108,10 @@ func TestFlagsGoOverPresets(t *testing.T) {
 	}
 
 	rest := spec
-	if !preset.Unapply(&rest) || !rest.CPU.IsZero() || rest.Memory.String() != "1Gi" || *rest.GPU != 0 || rest.Priority != "low" ||
+	if *spec.RunAsUser != 7 || spec.Security.Level != SecurityRestricted {
+		t.Errorf("security %+v", spec.Security)
+	}
+	if !preset.Unapply(&rest) || *rest.RunAsUser != 7 || rest.Security.Level != SecurityDefault || !rest.CPU.IsZero() || rest.Memory.String() != "1Gi" || *rest.GPU != 0 || rest.Priority != "low" ||
 		!equality.Semantic.DeepEqual(rest.NodeSelector, given.NodeSelector) {
 		t.Errorf("rest %+v", rest)
 	}

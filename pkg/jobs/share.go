@@ -4,28 +4,43 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/leftovers"
 )
 
 // LabelShare marks the Role and the RoleBinding of a job that is shared.
-const LabelShare = "apolo.us/job-share"
+const LabelShare = leftovers.LabelShare
 
-// Share has the job of a plan shared from its beginning: those named may look at the job and its log,
+const (
+	rolesResource    = "roles"
+	bindingsResource = "rolebindings"
+)
+
+// Share has the job of a plan shared from its beginning: those named can look at the job and its log,
 // run commands in it, and delete it. With a command in it they see the values of its secrets.
+//
+// Whoever can delete a job can leave its pod behind (kubectl delete --cascade=orphan), so the pods of a
+// shared job have a deadline too.
 func (p *Plan) Share(with []grantee.Grantee) {
 	if p.shared = with; len(with) > 0 {
 		p.prepare()
+		p.job.Spec.Template.Spec.ActiveDeadlineSeconds = p.job.Spec.ActiveDeadlineSeconds
 	}
 }
 
@@ -42,16 +57,44 @@ func (c *Client) rbac() (rest.Interface, error) {
 	return c.kube.REST(rbacVersion, kube.NewScheme(rbacVersion))
 }
 
-// shareName is the name of a shared job's Role and RoleBinding. The UID keeps the Role of one job from
-// the next of its name.
-func shareName(job Ref) string { return fmt.Sprintf("apolo:job:%s:%.8s", job.Name, job.UID) }
+// sharePrefix begins the names of the Roles and RoleBindings of all jobs of a name.
+func sharePrefix(job string) string { return "apolo:job:" + job + ":" }
 
-// share makes a Role and a RoleBinding, both owned by the job.
-func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) error {
-	api, err := c.rbac()
-	if err != nil {
-		return err
+// shareName is the name of a shared job's Role and RoleBinding. RBAC names the job, not its UID, so the Role of a job that
+// is gone would be the Role of the next one of that name: removeOldShares sees to it.
+func shareName(job Ref) string { return fmt.Sprintf("%s%.8s", sharePrefix(job.Name), job.UID) }
+
+// subject is one of those in a RoleBinding.
+type subject struct {
+	Kind      string `json:"kind"`
+	APIGroup  string `json:"apiGroup,omitempty"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"`
+}
+
+func subjectOf(g grantee.Grantee) subject {
+	s := subject{Kind: g.Kind, Name: g.Name, Namespace: g.Namespace}
+	if g.Kind != grantee.ServiceAccount {
+		s.APIGroup = grantee.APIGroup
 	}
+	return s
+}
+
+func (s subject) grantee() grantee.Grantee {
+	return grantee.Grantee{Kind: s.Kind, Namespace: s.Namespace, Name: s.Name}
+}
+
+// binding is a RoleBinding, with all of its metadata, so that it can be written back.
+type binding struct {
+	APIVersion string            `json:"apiVersion"`
+	Kind       string            `json:"kind"`
+	Metadata   map[string]any    `json:"metadata"`
+	RoleRef    map[string]string `json:"roleRef"`
+	Subjects   []subject         `json:"subjects,omitempty"`
+}
+
+// share makes a Role and a RoleBinding, both owned by the job. A Role that is there already stays.
+func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) error {
 	metadata := map[string]any{
 		"name":   shareName(job),
 		"labels": map[string]string{LabelShare: labelTrue},
@@ -59,34 +102,25 @@ func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) err
 			"apiVersion": "batch/v1", "kind": "Job", "name": job.Name, "uid": job.UID,
 		}},
 	}
-	subjects := make([]map[string]string, 0, len(with))
+	var subjects []subject
 	for _, g := range with {
-		subject := map[string]string{"kind": g.Kind, "name": g.Name}
-		if g.Kind == grantee.ServiceAccount {
-			subject["namespace"] = g.Namespace
-		} else {
-			subject["apiGroup"] = grantee.APIGroup
+		if s := subjectOf(g); !slices.Contains(subjects, s) {
+			subjects = append(subjects, s)
 		}
-		subjects = append(subjects, subject)
 	}
 	for _, object := range []struct {
 		resource string
-		content  map[string]any
+		content  any
 	}{
-		{"roles", map[string]any{"rules": shareRules(job, nil)}},
-		{"rolebindings", map[string]any{
-			"subjects": subjects,
-			"roleRef":  map[string]string{"apiGroup": rbacVersion.Group, "kind": "Role", "name": shareName(job)},
+		{rolesResource, map[string]any{"metadata": metadata, "rules": shareRules(job, nil)}},
+		{bindingsResource, binding{
+			APIVersion: rbacVersion.String(), Kind: "RoleBinding", Metadata: metadata, Subjects: subjects,
+			RoleRef: map[string]string{"apiGroup": rbacVersion.Group, "kind": "Role", "name": shareName(job)},
 		}},
 	} {
-		object.content["metadata"] = metadata
-		body, err := json.Marshal(object.content)
-		if err != nil {
-			return err
-		}
-		err = api.Post().Namespace(job.Namespace).Resource(object.resource).
-			SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body).Do(ctx).Error()
+		_, err := c.sendRBAC(ctx, job, object.resource, object.content, func(api rest.Interface) *rest.Request { return api.Post() })
 		switch {
+		case apierrors.IsAlreadyExists(err) && object.resource == rolesResource:
 		case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
 			// The API server asks of who makes a Role that he has all that it gives.
 			return fmt.Errorf("you can't share the job %s: you may not do yourself all that others would then do with it; to share jobs you need to be admin of the namespace %s",
@@ -98,6 +132,26 @@ func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) err
 	return nil
 }
 
+func (c *Client) sendRBAC(ctx context.Context, job Ref, resource string, content any, verb func(rest.Interface) *rest.Request) ([]byte, error) {
+	api, err := c.rbac()
+	if err != nil {
+		return nil, err
+	}
+	request := verb(api).Namespace(job.Namespace).Resource(resource).SetHeader("Accept", runtime.ContentTypeJSON)
+	if content != nil {
+		body, err := json.Marshal(content)
+		if err != nil {
+			return nil, err
+		}
+		request = request.SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body)
+	}
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil { // Raw's own knows less
+		return nil, err
+	}
+	return result.Raw()
+}
+
 type rule struct {
 	APIGroups     []string `json:"apiGroups"`
 	Resources     []string `json:"resources"`
@@ -106,9 +160,10 @@ type rule struct {
 }
 
 // shareRules name one job and its pods. There is no rule for pods where there are none: one without
-// names would be for all.
+// names would be for all. There is no patch and no update: with these one could change the labels of
+// the pod before it is made, hold the job with finalizers, and have it run for years.
 func shareRules(job Ref, pods []string) []rule {
-	rules := []rule{{[]string{"batch"}, []string{jobsResource}, []string{job.Name}, []string{"get", "watch", "patch", "delete"}}}
+	rules := []rule{{[]string{"batch"}, []string{jobsResource}, []string{job.Name}, []string{"get", "watch", "delete"}}}
 	if len(pods) > 0 {
 		rules = append(rules,
 			rule{[]string{""}, []string{podsResource, "pods/log"}, pods, []string{"get", "watch"}},
@@ -130,9 +185,9 @@ func (c *Client) SharePods(ctx context.Context, job Ref, pods []string) error {
 	if err != nil {
 		return err
 	}
-	err = api.Patch(types.MergePatchType).Namespace(job.Namespace).Resource("roles").Name(shareName(job)).Body(rules).Do(ctx).Error()
+	err = api.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(rolesResource).Name(shareName(job)).Body(rules).Do(ctx).Error()
 	if err != nil {
-		return fmt.Errorf("the pods of job %s can't be shared: %w", job.Name, c.explain(err, "patch", "roles", shareName(job)))
+		return fmt.Errorf("the pods of job %s can't be shared: %w", job.Name, c.explain(err, "patch", rolesResource, shareName(job)))
 	}
 	names, err := json.Marshal(pods)
 	if err != nil {
@@ -147,6 +202,209 @@ func (c *Client) SharePods(ctx context.Context, job Ref, pods []string) error {
 	err = c.batch.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(jobsResource).Name(job.Name).Body(annotation).Do(ctx).Error()
 	if err != nil {
 		return fmt.Errorf("the pods of job %s can't be shared: %w", job.Name, c.explain(err, "patch", jobsResource, job.Name))
+	}
+	return nil
+}
+
+// ShareJob shares a job that exists, and its pods. It returns with whom it was not shared before, and whether the job has
+// a pod: until it has one, only the job itself can be seen.
+func (c *Client) ShareJob(ctx context.Context, job *batchv1.Job, with []grantee.Grantee) (added []grantee.Grantee, hasPod bool, err error) {
+	if err := kube.CheckNotBeingDeleted(job); err != nil {
+		return nil, false, fmt.Errorf("job %s %w", job.Name, err)
+	}
+	ref := RefOf(job)
+	if err := c.removeOldShares(ctx, ref.Namespace, ref.Name); err != nil {
+		return nil, false, err
+	}
+	pods, err := c.PodsOf(ctx, job)
+	if err != nil {
+		return nil, false, err
+	}
+	var names []string
+	for _, pod := range pods {
+		names = append(names, pod.Name)
+		if err := c.limitPod(ctx, job, pod); err != nil {
+			return nil, false, err
+		}
+	}
+	if added, err = c.addToShare(ctx, ref, with); err != nil {
+		return nil, false, err
+	}
+	if len(names) > 0 {
+		err = c.SharePods(ctx, ref, names)
+	}
+	return added, len(names) > 0, err
+}
+
+// addToShare adds those who are not in it yet to the RoleBinding of a job, or makes it.
+func (c *Client) addToShare(ctx context.Context, job Ref, with []grantee.Grantee) (added []grantee.Grantee, err error) {
+	again := func(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) }
+	err = retry.OnError(retry.DefaultBackoff, again, func() error {
+		found, err := c.shareBinding(ctx, job)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			added = with
+			return c.share(ctx, job, with)
+		}
+		added = nil
+		for _, g := range with {
+			if s := subjectOf(g); !slices.Contains(found.Subjects, s) {
+				found.Subjects = append(found.Subjects, s)
+				added = append(added, g)
+			}
+		}
+		if len(added) == 0 {
+			return nil
+		}
+		return c.putShare(ctx, job, found)
+	})
+	return added, err
+}
+
+// shareBinding reads the RoleBinding of a job; nil where it has none.
+func (c *Client) shareBinding(ctx context.Context, job Ref) (*binding, error) {
+	body, err := c.sendRBAC(ctx, job, bindingsResource, nil, func(api rest.Interface) *rest.Request { return api.Get().Name(shareName(job)) })
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("job %s: %w", job.Name, c.explain(err, "get", bindingsResource, shareName(job)))
+	}
+	found := &binding{}
+	return found, json.Unmarshal(body, found)
+}
+
+func (c *Client) putShare(ctx context.Context, job Ref, changed *binding) error {
+	_, err := c.sendRBAC(ctx, job, bindingsResource, changed, func(api rest.Interface) *rest.Request { return api.Put().Name(shareName(job)) })
+	if apierrors.IsConflict(err) {
+		return err
+	}
+	return c.explain(err, "update", bindingsResource, shareName(job))
+}
+
+// limitPod gives the pod of a job that is to be shared the deadline of the job, as Plan.Share does.
+func (c *Client) limitPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod) error {
+	limit := job.Spec.ActiveDeadlineSeconds
+	if limit == nil || pod.Spec.ActiveDeadlineSeconds != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID}, "spec": map[string]any{"activeDeadlineSeconds": *limit}})
+	if err != nil {
+		return err
+	}
+	err = c.core.Patch(types.MergePatchType).Namespace(pod.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it is gone
+		return nil
+	}
+	return c.explain(err, "patch", podsResource, pod.Name)
+}
+
+// podsAreLimited reports whether the pods of a job may have a deadline, which Kubernetes never raises.
+func podsAreLimited(job *batchv1.Job) bool {
+	return job.Spec.Template.Spec.ActiveDeadlineSeconds != nil || job.Annotations[AnnotationPods] != ""
+}
+
+// NotSharedError says that a job is not shared with somebody.
+type NotSharedError struct {
+	Job string
+	Who grantee.Grantee
+}
+
+func (e *NotSharedError) Error() string {
+	return fmt.Sprintf("job %s is not shared with %s", e.Job, e.Who)
+}
+
+// UnshareJob takes a job from those with whom it is shared, and returns those who still have it. The Role stays as long as
+// the job; it gives nothing to those who are not in the RoleBinding.
+func (c *Client) UnshareJob(ctx context.Context, job *batchv1.Job, from []grantee.Grantee) (left []grantee.Grantee, err error) {
+	ref := RefOf(job)
+	if err := c.removeOldShares(ctx, ref.Namespace, ref.Name); err != nil {
+		return nil, err
+	}
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		found, err := c.shareBinding(ctx, ref)
+		if err != nil {
+			return err
+		}
+		for _, g := range from {
+			if found == nil || !slices.Contains(found.Subjects, subjectOf(g)) {
+				return &NotSharedError{job.Name, g}
+			}
+			found.Subjects = slices.DeleteFunc(found.Subjects, func(s subject) bool { return s == subjectOf(g) })
+		}
+		left = found.grantees()
+		return c.putShare(ctx, ref, found)
+	})
+	return left, err
+}
+
+func (b *binding) grantees() (all []grantee.Grantee) {
+	if b == nil {
+		return nil
+	}
+	for _, s := range b.Subjects {
+		all = append(all, s.grantee())
+	}
+	return all
+}
+
+// SharedWith are those with whom a job is shared, as far as the user may see it.
+func (c *Client) SharedWith(ctx context.Context, job *batchv1.Job) ([]grantee.Grantee, error) {
+	found, err := c.shareBinding(ctx, RefOf(job))
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	return found.grantees(), err
+}
+
+// removeOldShares removes the rights on jobs of a name that are left of jobs that are gone. Where the user may not list
+// Roles, nothing can be seen of them.
+func (c *Client) removeOldShares(ctx context.Context, namespace, name string) error {
+	metadata, err := c.kube.Metadata()
+	if err != nil {
+		return err
+	}
+	old := map[string]types.UID{}
+	roles := metadata.Resource(rbacVersion.WithResource(rolesResource)).Namespace(namespace)
+	err = pages(metav1.ListOptions{LabelSelector: LabelShare + "=" + labelTrue}, func(page *metav1.ListOptions) (string, error) {
+		list, err := roles.List(ctx, *page)
+		if err != nil {
+			return "", err
+		}
+		for i := range list.Items {
+			if strings.HasPrefix(list.Items[i].Name, sharePrefix(name)) {
+				old[list.Items[i].Name] = list.Items[i].UID
+			}
+		}
+		return list.Continue, nil
+	})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil
+	case err != nil:
+		return c.explain(err, "list", rolesResource, "")
+	case len(old) == 0:
+		return nil
+	}
+	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).Name(name))
+	switch {
+	case err == nil:
+		delete(old, shareName(Ref{Name: name, UID: job.UID}))
+	case !apierrors.IsNotFound(err):
+		return c.explain(err, "get", jobsResource, name)
+	}
+	bindings := metadata.Resource(rbacVersion.WithResource(bindingsResource)).Namespace(namespace)
+	for _, role := range slices.Sorted(maps.Keys(old)) {
+		err := roles.Delete(ctx, role, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: ptr.To(old[role])}})
+		if err == nil {
+			err = bindings.Delete(ctx, role, metav1.DeleteOptions{}) // its name has the UID of the job that is gone
+		}
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("a job %s that is gone was shared, and its Role %s would be one for the next job of that name: %w",
+				name, role, c.explain(err, "delete", rolesResource, role))
+		}
 	}
 	return nil
 }

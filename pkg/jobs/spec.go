@@ -83,11 +83,11 @@ type Spec struct {
 	// what the fields below leave open.
 	Preset string
 	Resources
+	Security
 
 	Restart          RestartPolicy
 	Priority         string // the name of a PriorityClass; empty: the cluster's default
-	Privileged       bool   // the container may do to its node what root may
-	ServiceAccount   string // empty: the namespace's default
+	ServiceAccount   string // empty: the namespace's default, without a token for the API server
 	ImagePullSecrets []string
 	Pull             PullPolicy
 	NodeSelector     map[string]string
@@ -148,7 +148,7 @@ func (s *Spec) Validate() error {
 	if len(s.Entrypoint) > 0 && s.Entrypoint[0] == "" {
 		return errEmptyEntrypoint
 	}
-	for _, check := range []func() error{s.Resources.validate, s.validatePlacement, s.validateDescription, s.validateTimes} {
+	for _, check := range []func() error{s.Resources.validate, s.Security.validate, s.validatePlacement, s.validateDescription, s.validateTimes} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -232,11 +232,12 @@ func (s *Spec) validateTimes() error {
 
 // Plan is all that is to be created for one job.
 type Plan struct {
-	job    *batchv1.Job
-	named  bool // the user chose the name
-	own    []uri.Secret
-	copies []secretCopy
-	shared []grantee.Grantee // with whom
+	job      *batchv1.Job
+	named    bool // the user chose the name
+	security Security
+	own      []uri.Secret
+	copies   []secretCopy
+	shared   []grantee.Grantee // with whom
 }
 
 // secretCopy is another's secret, copied for one job.
@@ -284,7 +285,7 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	plan := &Plan{named: spec.Name != ""}
+	plan := &Plan{named: spec.Name != "", security: spec.Security}
 	objects := map[uri.Secret]string{} // the Secret in the job's namespace, by secret
 	var used []string
 	use := func(secret uri.Secret) (object string, full uri.Secret, err error) {
@@ -326,9 +327,6 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 	}
 	if spec.HTTPPort > 0 {
 		container.Ports = []corev1.ContainerPort{{Name: HTTPPortName, ContainerPort: spec.HTTPPort, Protocol: corev1.ProtocolTCP}}
-	}
-	if spec.Privileged {
-		container.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
 	}
 	for _, v := range lastWins(spec.Variables) {
 		if v.Secret == nil {
@@ -410,6 +408,14 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 				},
 			},
 		},
+	}
+	pod := &plan.job.Spec.Template.Spec
+	spec.Security.apply(pod)
+	if !spec.Stdin || spec.TTY { // what was read of an input is not there for a second pod
+		plan.job.Spec.PodFailurePolicy = ignoreDisruptions()
+	}
+	if spec.ServiceAccount == "" {
+		pod.AutomountServiceAccountToken = ptr.To(false) // a token that nobody asked for
 	}
 	if spec.Remove {
 		plan.job.Spec.TTLSecondsAfterFinished = ptr.To[int32](0)

@@ -29,8 +29,8 @@ const (
 	Restarting Phase = "restarting"
 	Succeeded  Phase = "succeeded"
 	Failed     Phase = "failed"
-	// Stuck is a job whose container never started, and never will: its image can't be pulled, or
-	// what it needs is not there.
+	// Stuck is a job whose container never started, and never will: its pod is refused, its image can't
+	// be pulled, or what it needs is not there.
 	Stuck Phase = "stuck"
 )
 
@@ -110,12 +110,15 @@ func (s *seen) describe() State {
 	if pod != nil {
 		state = s.describePod(pod)
 		state.Attempt = 1 + slices.Index(s.attempts(), pod)
-		if (state.Phase == Succeeded || state.Phase == Failed) && s.restarts() {
+		if (state.Phase == Succeeded || state.Phase == Failed) && s.restarts() || state.Phase == Failed && replacesDisrupted(s.job, pod) {
 			state.Phase = Restarting // unless the job itself has ended
 		}
 	} else if s.job != nil {
 		if event := s.events[s.job.UID]; event != nil {
 			state.Reason, state.Message = event.Reason, createError(event.Message)
+			if isRefused(event.Message) {
+				state.Phase = Stuck
+			}
 		}
 	}
 	if state.Phase.Final() {
@@ -321,10 +324,10 @@ func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state St
 // createError is why a pod can't be created, without the name it would have had, which is another one
 // each time.
 func createError(message string) string {
-	if _, why, ok := strings.Cut(message, `" is forbidden: `); ok && strings.HasPrefix(message, "Error creating: pods ") {
+	if _, why, ok := strings.Cut(message, `" is forbidden: `); ok && strings.HasPrefix(message, createPrefix+"pods ") {
 		return why
 	}
-	return message
+	return strings.TrimPrefix(message, createPrefix)
 }
 
 // startError is what runc says, without what containerd wraps around it.

@@ -33,6 +33,8 @@ func New(s *cmdline.Session) *cli.App {
 			newPortForward(s),
 			newLogs(s),
 			newKill(s),
+			newShare(s),
+			newUnshare(s),
 			newTop(s),
 			newBump(s),
 			newGenerate(s),
@@ -46,7 +48,7 @@ func completers() cmdline.Completers {
 		statuses = append(statuses, string(status))
 	}
 	return cmdline.Completers{
-		"JOB": offerJobs, "--name": offers.Jobs, "TAG": offers.Tags(jobs.AnnotationTags),
+		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(jobs.AnnotationTags),
 		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
 	}
 }
@@ -54,7 +56,7 @@ func completers() cmdline.Completers {
 // offerJobs completes the name of a job: one that has not ended, where a verb is of no use otherwise.
 func offerJobs(ctx context.Context, c *cmdline.Completion) {
 	switch c.Command {
-	case "exec", "attach", "port-forward", "kill", "top", "bump-life-span":
+	case "exec", "attach", "port-forward", "kill", "top", "bump-life-span", "share":
 		offers.LivingJobs(ctx, c)
 	default:
 		offers.Jobs(ctx, c)

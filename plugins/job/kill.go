@@ -73,10 +73,7 @@ func (o *killOptions) run(ctx context.Context) error {
 	}
 	var failed []error
 	for _, target := range o.targets {
-		client, job, err := find(ctx, o.Session, target)
-		if err == nil {
-			err = o.kill(ctx, client, jobs.RefOf(job))
-		}
+		err := o.killNamed(ctx, target)
 		if ctx.Err() != nil {
 			return errors.Join(append(failed, ctx.Err())...)
 		}
@@ -85,6 +82,31 @@ func (o *killOptions) run(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// killNamed removes a job, or what is left of one that is gone.
+func (o *killOptions) killNamed(ctx context.Context, target uri.Job) error {
+	client, job, err := find(ctx, o.Session, target)
+	if err == nil {
+		return o.kill(ctx, client, jobs.RefOf(job))
+	}
+	if notFound := (*jobs.NotFoundError)(nil); client == nil || !errors.As(err, &notFound) {
+		return err
+	}
+	left, leftErr := client.Leftovers(ctx, target.Name)
+	if leftErr != nil {
+		return leftErr
+	}
+	if len(left) == 0 {
+		return err
+	}
+	if err := client.RemoveLeftovers(ctx, left); err != nil {
+		return fmt.Errorf("what is left of job %s: %w", target.Name, err)
+	}
+	for _, object := range left {
+		o.Done("%s deleted, which was left of job/%s", object.What(), target.Name)
+	}
+	return nil
 }
 
 func (o *killOptions) byTags(ctx context.Context) error {

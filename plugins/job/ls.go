@@ -197,7 +197,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags}
+	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags, Orphans: true, Leftovers: o.all || slices.Contains(o.statuses, string(jobs.StatusOrphaned))}
 	if o.watch {
 		o.GoesOn()
 		o.now = client.Now
@@ -249,7 +249,7 @@ func style(status jobs.Status) cmdline.Style {
 	switch status {
 	case jobs.StatusRunning, jobs.StatusSucceeded:
 		return cmdline.Good
-	case jobs.StatusFailed:
+	case jobs.StatusFailed, jobs.StatusOrphaned:
 		return cmdline.Bad
 	case jobs.StatusPending, jobs.StatusSuspended:
 		return cmdline.Waiting

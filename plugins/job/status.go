@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -31,6 +32,7 @@ type statusOptions struct {
 
 	target uri.Job
 	output *cmdline.Output
+	shared []grantee.Grantee
 }
 
 func newStatus(s *cmdline.Session) *cli.Command {
@@ -87,6 +89,9 @@ func (o *statusOptions) run(ctx context.Context) error {
 	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
 	// The log says more, but its absence is no reason to say nothing.
 	lastLines, _ := client.LastLines(ctx, jobs.RefOf(job), listed.State)
+	if o.shared, err = client.SharedWith(ctx, job); err != nil {
+		return err
+	}
 	if err := o.print(listed, jobs.Attempts(pods), lastLines, events); err != nil {
 		return err
 	}
@@ -119,6 +124,7 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, lastLines
 	line("Tags", strings.Join(jobs.TagsOf(j.Job), ", "))
 	line("Description", j.Annotations[jobs.AnnotationDescription])
 	line("Secrets", strings.Join(jobs.SecretsOf(j.Job), ", "))
+	line("Shared with", grantees(o.shared))
 	line("Created", o.moment(j.CreationTimestamp.Time))
 	line("Started", o.moment(j.Started()))
 	line("Finished", o.moment(j.Finished()))

@@ -12,13 +12,14 @@ import (
 
 func completers() cmdline.Completers {
 	return cmdline.Completers{
-		"--env":     offers.Env,
-		"--volume":  offerVolumes,
-		"--share":   offers.Users,
-		"--preset":  offerPresets,
-		"--restart": cmdline.Words(string(jobs.RestartNever), string(jobs.RestartOnFailure), string(jobs.RestartAlways)),
-		"--pull":    cmdline.Words(string(jobs.PullAlways), string(jobs.PullMissing), string(jobs.PullNever)),
-		"--dry-run": cmdline.Words("client", "server"),
+		"--env":      offers.Env,
+		"--volume":   offerVolumes,
+		"--share":    offers.Users,
+		"--preset":   offerPresets,
+		"--restart":  cmdline.Words(string(jobs.RestartNever), string(jobs.RestartOnFailure), string(jobs.RestartAlways)),
+		"--pull":     cmdline.Words(string(jobs.PullAlways), string(jobs.PullMissing), string(jobs.PullNever)),
+		"--security": cmdline.Words(string(jobs.SecurityRestricted)),
+		"--dry-run":  cmdline.Words("client", "server"),
 
 		"--service-account":   offers.Objects("serviceaccounts", ""),
 		"--image-pull-secret": offers.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),

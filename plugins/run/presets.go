@@ -114,6 +114,8 @@ func presetList(presets jobs.Presets) *objects.PresetList {
 			GPU:          preset.GPU,
 			GPUResource:  preset.GPUResource,
 			Priority:     preset.Priority,
+			Security:     string(preset.Security.Level),
+			RunAsUser:    preset.Security.RunAsUser,
 			NodeSelector: preset.NodeSelector,
 			Tolerations:  tolerations(preset),
 		})

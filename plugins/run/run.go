@@ -79,6 +79,7 @@ Examples:
   ` + s.Typed + ` -q --no-mask --extshm --pull always --privileged ubuntu:24.04 -- mount
   ` + s.Typed + ` --detach --wait-start --no-extshm IMAGE
   ` + s.Typed + ` --no-wait-start -o json IMAGE
+  ` + s.Typed + ` --security restricted --run-as-user 1000 IMAGE
   ` + s.Typed + ` --share bob --share group:research IMAGE
   ` + s.Typed + ` --dry-run=client -o yaml IMAGE
   ` + s.Typed + ` --list-presets`,

@@ -124,8 +124,8 @@ func TestDryRunNeedsNoCluster(t *testing.T) {
 			t.Errorf("%q is not in\n%s", part, out)
 		}
 	}
-	for _, part := range []string{"status", "null", "creationTimestamp"} {
-		if strings.Contains(out, part+":") {
+	for _, part := range []string{"\nstatus:", "null:", "creationTimestamp:"} {
+		if strings.Contains(out, part) {
 			t.Errorf("%q is in\n%s", part, out)
 		}
 	}

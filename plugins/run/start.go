@@ -90,6 +90,7 @@ func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, st
 		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
 	o.showLastLines(ctx, api, job, state)
+	err = fmt.Errorf("%w%s", err, o.advice(state))
 	if deleteErr := o.delete(ctx, api, job); deleteErr != nil {
 		return fmt.Errorf("%w; %w", err, leftError(job, deleteErr))
 	}

@@ -292,7 +292,7 @@ func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
 			name: "run --detach",
 			command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
 				" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
-			requests: []string{"GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "POST NS/jobs"},
+			requests: []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "GET NS/roles", "POST NS/jobs"},
 			check:    checkJob(0),
 			again:    again(0),
 		},
@@ -301,8 +301,8 @@ func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
 			command: "kubectl-apolo_run --detach --name KEY --env X=secret:/OTHER/" + envSecret +
 				" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 			requests: []string{
-				"GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
-				"POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
+				"GET NS", "GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
+				"GET NS/roles", "POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
 			},
 			check: checkJob(2),
 			again: again(2),
@@ -336,7 +336,7 @@ func runAgainStill(copies int) func(*attempt) {
 // code, or a line of its log.
 func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
 	const job = " --quiet --name KEY --env X=secret:" + envSecret + " --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT-SLOWLY"
-	begin := []string{"GET NS/secrets/" + envSecret, "POST NS/jobs"}
+	begin := []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST NS/jobs"}
 	follow := []string{"GET NS/pods", "GET NS/jobs", "GET NS/pods watch", "GET NS/jobs watch", "GET NS/pods/POD/log follow=*"}
 	var cases []faultCase
 	for name, c := range map[string]struct {

@@ -145,7 +145,7 @@ func (a *attempt) known(request string) string {
 	for name, value := range a.names {
 		request = strings.ReplaceAll(request, value, name)
 	}
-	request = regexp.MustCompile("/pods/"+a.key+"-[a-z0-9]{5}\\b").ReplaceAllString(request, "/pods/POD")
+	request = regexp.MustCompile("/pods/("+a.key+"|running)-[a-z0-9]{5}\\b").ReplaceAllString(request, "/pods/POD")
 	for _, name := range []struct{ name, value string }{{"KEY", a.key}, {"NS", a.namespace}, {"OTHER", a.other}} {
 		if name.value != "" {
 			request = strings.ReplaceAll(request, name.value, name.name)

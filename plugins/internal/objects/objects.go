@@ -112,6 +112,8 @@ type Preset struct {
 	GPU          *int64            `json:"gpu,omitempty"`
 	GPUResource  string            `json:"gpuResource,omitempty"`
 	Priority     string            `json:"priority,omitempty"`
+	Security     string            `json:"security,omitempty"`
+	RunAsUser    *int64            `json:"runAsUser,omitempty"`
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	Tolerations  []string          `json:"tolerations,omitempty"`
 }

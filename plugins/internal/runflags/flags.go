@@ -31,6 +31,7 @@ type Flags struct {
 	priority, serviceAccount, pull        string
 	imagePullSecrets                      cmdline.Strings
 	privileged                            bool
+	security, runAsUser                   string
 
 	lifeSpan, ttl, scheduleTimeout string
 	restart                        string
@@ -89,7 +90,10 @@ func (f *Flags) resourceFlags() []cli.Flag {
 		list("toleration", "run also on nodes with a taint, `KEY[=VALUE][:EFFECT]`, such as gpu:NoSchedule; may be given several times", &f.tolerations),
 		text("priority", "name of the priority `CLASS`, such as high", &f.priority),
 		boolean("privileged", "let the container do to its node what root may", &f.privileged),
-		text("service-account", "`NAME` of the service account that the job is to the API server, such as robot (default: default)", &f.serviceAccount),
+		text("security", "meet the Pod Security Standard `LEVEL` restricted, as --security restricted (the default where the namespace takes no other pods): "+
+			"no root, no new privileges, no capabilities, the container runtime's seccomp profile", &f.security),
+		text("run-as-user", "`UID` of the user that the container runs as, such as 1000 (default: the image's)", &f.runAsUser),
+		text("service-account", "`NAME` of the service account that the job is to the API server, such as robot (default: the namespace's default one, without a token)", &f.serviceAccount),
 		list("image-pull-secret", "`NAME` of a Kubernetes secret with the password of the image's registry, such as my-registry; may be given several times", &f.imagePullSecrets),
 		text("pull", "`WHEN` a node fetches the image: always, missing or never (default: always for the tag latest, else missing)", &f.pull),
 	)

@@ -57,6 +57,10 @@ func Format(spec jobs.Spec) ([]string, error) {
 	}
 	flag("priority", spec.Priority)
 	boolean("privileged", spec.Privileged)
+	flag("security", string(spec.Security.Level))
+	if spec.RunAsUser != nil {
+		flag("run-as-user", strconv.FormatInt(*spec.RunAsUser, 10))
+	}
 	flag("service-account", spec.ServiceAccount)
 	all("image-pull-secret", spec.ImagePullSecrets)
 	flag("pull", string(spec.Pull))

@@ -53,6 +53,7 @@ func presets(t fataler) map[string]*jobs.Preset {
 		"gpu":       "{cpu: 1, gpu: 1, gpuResource: amd.com/gpu, priority: high}",
 		"spot":      "{nodeSelector: {spot: 'yes', disk: ssd}, tolerations: [spot, 'disk:NoSchedule']}",
 		"empty":     "{}",
+		"safe":      "{security: restricted, runAsUser: 1000}",
 	} {
 		preset, err := jobs.ParsePreset(name, text)
 		if err != nil {
@@ -193,6 +194,12 @@ func commandLine(t *rapid.T) []string {
 			line = append(line, flag)
 		}
 	}
+	if !slices.Contains(line, "--privileged") && rapid.Bool().Draw(t, "security") {
+		line = append(line, "--security", "restricted")
+	}
+	if rapid.Bool().Draw(t, "user") {
+		line = append(line, "--run-as-user", one("1", "2147483647").Draw(t, "run-as-user value"))
+	}
 	line = append(line, rapid.SampledFrom([][]string{{}, {"--rm"}, {"--rm", "--detach"}, {"--no-wait-start", "--rm"}, {"--ttl", "0"}, {"--ttl", "1h"}}).Draw(t, "end")...)
 	line = append(line, one("busybox", "busybox:1", "busybox:latest", "ghcr.io/o/my_tool:v1@sha256:"+strings.Repeat("0a", 32)).Draw(t, "image"))
 	if command := rapid.SliceOfN(text, 0, 3).Draw(t, "command"); len(command) > 0 {
@@ -221,7 +228,10 @@ func TestFormat(t *testing.T) {
 		"--pull missing --life-span 1d --restart never --ttl 24h busybox:1":   "busybox:1",
 		"--life-span 0 --volume storage::/s:rw --volume disk:d:/d:ro busybox": "--life-span 0s --volume storage::/s --volume disk:d:/d:ro busybox",
 		"-d why --tag a --tag a --http-port 80 -i busybox:1":                  "--description why --tag a --http-port 80 --stdin busybox:1",
-		"--entrypoint 'sh -c' -w /tmp -t busybox:1 true":                      "--tty --workdir /tmp --entrypoint 'sh -c' busybox:1 -- true",
+		"--security restricted --run-as-user 0001 busybox:1":                  "--security restricted --run-as-user 1 busybox:1",
+		"-s safe busybox:1":                              "--preset safe busybox:1",
+		"-s safe --run-as-user 7 busybox:1":              "--preset safe --run-as-user 7 busybox:1",
+		"--entrypoint 'sh -c' -w /tmp -t busybox:1 true": "--tty --workdir /tmp --entrypoint 'sh -c' busybox:1 -- true",
 	} {
 		line, err := shellquote.Split(typed)
 		if err != nil {
@@ -247,25 +257,30 @@ func TestForeignJobHasNoCommandLine(t *testing.T) {
 
 func TestFlagsRefuse(t *testing.T) {
 	for typed, want := range map[string]string{
-		"--cpu many":                 `--cpu "many" is not an amount`,
-		"--cpu 0":                    `--cpu "0" must be more than nothing`,
-		"--memory 1GB":               `--memory "1GB" is not an amount`,
-		"--memory 512m":              "memory 512m is less than 1Mi",
-		"--gpu -1":                   `--gpu "-1" must be a number of GPUs`,
-		"--gpu 1 --gpu-resource gpu": `GPU resource "gpu" must be the name of an extended resource`,
-		"--gpu-resource a.b/c":       "--gpu-resource needs --gpu",
-		"--preset 'a b'":             `preset "a b": use letters`,
-		"--http-port 0":              `--http-port "0" must be a number from 1 to 65535`,
-		"--http-port 65536":          `--http-port "65536"`,
-		"--life-span 1":              `--life-span "1" is not a time`,
-		"--ttl tomorrow":             `--ttl "tomorrow" is not a time`,
-		"--schedule-timeout -1s":     `--schedule-timeout "-1s" is not a time`,
-		"--restart Never":            `restart "Never" is not one of never, on-failure, always`,
-		"--pull Always":              `pull "Always" is not one of always, missing, never`,
-		"--priority A":               `priority class "A"`,
-		"--service-account A":        `service account "A"`,
-		"--image-pull-secret A":      `image pull secret "A"`,
-		"--node-selector a":          `node selector "a" must be KEY=VALUE`,
+		"--cpu many":                              `--cpu "many" is not an amount`,
+		"--cpu 0":                                 `--cpu "0" must be more than nothing`,
+		"--memory 1GB":                            `--memory "1GB" is not an amount`,
+		"--memory 512m":                           "memory 512m is less than 1Mi",
+		"--gpu -1":                                `--gpu "-1" must be a number of GPUs`,
+		"--gpu 1 --gpu-resource gpu":              `GPU resource "gpu" must be the name of an extended resource`,
+		"--gpu-resource a.b/c":                    "--gpu-resource needs --gpu",
+		"--preset 'a b'":                          `preset "a b": use letters`,
+		"--http-port 0":                           `--http-port "0" must be a number from 1 to 65535`,
+		"--http-port 65536":                       `--http-port "65536"`,
+		"--life-span 1":                           `--life-span "1" is not a time`,
+		"--ttl tomorrow":                          `--ttl "tomorrow" is not a time`,
+		"--schedule-timeout -1s":                  `--schedule-timeout "-1s" is not a time`,
+		"--restart Never":                         `restart "Never" is not one of never, on-failure, always`,
+		"--security baseline":                     `invalid security "baseline": must be restricted`,
+		"--run-as-user root":                      `--run-as-user "root" must be the number of a user`,
+		"--run-as-user 2147483648":                `--run-as-user "2147483648" must be`,
+		"--security restricted --privileged":      "security restricted and privileged exclude each other",
+		"--security restricted --run-as-user 0":   "security restricted and user 0, which is root, exclude each other",
+		"--pull Always":                           `pull "Always" is not one of always, missing, never`,
+		"--priority A":                            `priority class "A"`,
+		"--service-account A":                     `service account "A"`,
+		"--image-pull-secret A":                   `image pull secret "A"`,
+		"--node-selector a":                       `node selector "a" must be KEY=VALUE`,
 		"--node-selector a=b --node-selector a=c": "no node can have both",
 		"--toleration a:b":                        `"b" is not one of NoSchedule`,
 		"--tag ''":                                "a tag is empty",

@@ -188,6 +188,14 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 		}
 	}
 	spec.Preset, spec.GPUResource, spec.Priority, spec.Privileged = f.preset, f.gpuResource, f.priority, f.privileged
+	spec.Security.Level = jobs.SecurityLevel(f.security)
+	if f.runAsUser != "" {
+		id, err := jobs.ParseUserID(f.runAsUser)
+		if err != nil {
+			return fmt.Errorf("--run-as-user %w", err)
+		}
+		spec.RunAsUser = &id
+	}
 	spec.ServiceAccount, spec.ImagePullSecrets, spec.Pull = f.serviceAccount, f.imagePullSecrets, jobs.PullPolicy(f.pull)
 	return nil
 }

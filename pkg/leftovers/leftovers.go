@@ -1,0 +1,167 @@
+// Package leftovers finds what is left of jobs that are gone: whoever deletes a Job can tell the cluster to leave what it
+// owns (kubectl delete --cascade=orphan), and then nothing removes that by itself.
+//
+// It reads metadata only, so that doctor, which asks, stays small.
+package leftovers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
+)
+
+const (
+	// LabelShare is "true" on the Role and the RoleBinding of a job that is shared.
+	LabelShare = "apolo.us/job-share"
+
+	// labelJobName is on every pod of a Job: its name (https://kubernetes.io/docs/reference/labels-annotations-taints/).
+	labelJobName = "batch.kubernetes.io/job-name"
+
+	isTrue = "=true"
+	page   = 500
+)
+
+// Object is one thing that is left.
+type Object struct {
+	Resource  string // pods, secrets, roles or rolebindings
+	Namespace string
+	Name      string
+	UID       types.UID
+	Job       string // the name of the job that it was part of; empty where that can't be seen any more
+	Created   metav1.Time
+	// Deleted is set where the object is being deleted, and then Finalizers are what holds it.
+	Deleted    bool
+	Finalizers []string
+}
+
+// What is the object in words.
+func (o Object) What() string {
+	return map[string]string{"pods": "pod", "secrets": "copy of a secret", "roles": "Role", "rolebindings": "RoleBinding"}[o.Resource] + " " + o.Name
+}
+
+// kind is one resource that belongs to jobs.
+type kind struct {
+	resource schema.GroupVersionResource
+	selector string
+	job      func(*metav1.PartialObjectMetadata) string
+}
+
+// kinds are in the order in which they are removed: rights first.
+func kinds() []kind {
+	core, rbac := schema.GroupVersion{Version: "v1"}, schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
+	return []kind{
+		{rbac.WithResource("roles"), LabelShare + isTrue, jobOfShare},
+		{rbac.WithResource("rolebindings"), LabelShare + isTrue, jobOfShare},
+		{core.WithResource("pods"), usedby.LabelJob + isTrue, JobOfPod},
+		{core.WithResource("secrets"), usedby.LabelJobCopy + isTrue, jobOfCopy},
+	}
+}
+
+// JobOfPod is the name of the job that a pod was made by.
+func JobOfPod(pod *metav1.PartialObjectMetadata) string { return pod.Labels[labelJobName] }
+
+// jobOfShare reads apolo:job:NAME:UID.
+func jobOfShare(o *metav1.PartialObjectMetadata) string {
+	if parts := strings.Split(o.Name, ":"); len(parts) == 4 && parts[0] == "apolo" && parts[1] == "job" {
+		return parts[2]
+	}
+	return ""
+}
+
+var copyName = regexp.MustCompile(`^(.+)-[a-z2-7]{5}-[0-9]+$`)
+
+// jobOfCopy reads NAME-SUFFIX-NUMBER.
+func jobOfCopy(o *metav1.PartialObjectMetadata) string {
+	if match := copyName.FindStringSubmatch(o.Name); match != nil {
+		return match[1]
+	}
+	return ""
+}
+
+// Find returns what is left in a namespace, or in all where it is empty, sorted by namespace and job. Resources that the
+// user may not list are in unseen.
+func Find(ctx context.Context, client *kube.Client, namespace string) (found []Object, unseen []string, err error) {
+	metadata, err := client.Metadata()
+	if err != nil {
+		return nil, nil, err
+	}
+	all := kinds()
+	lists, problems := make([][]Object, len(all)), make([]error, len(all))
+	var group sync.WaitGroup
+	for i, k := range all {
+		group.Go(func() {
+			options := metav1.ListOptions{LabelSelector: k.selector, Limit: page}
+			var turned kube.Pages
+			for {
+				if problems[i] = turned.Turn(options.Continue); problems[i] != nil {
+					return
+				}
+				list, err := metadata.Resource(k.resource).Namespace(namespace).List(ctx, options)
+				if err != nil {
+					problems[i] = err
+					return
+				}
+				for j := range list.Items {
+					if o := &list.Items[j]; len(o.OwnerReferences) == 0 {
+						lists[i] = append(lists[i], Object{
+							Resource: k.resource.Resource, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Job: k.job(o), Created: o.CreationTimestamp,
+							Deleted: o.DeletionTimestamp != nil, Finalizers: o.Finalizers,
+						})
+					}
+				}
+				if options.Continue = list.Continue; options.Continue == "" {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	for i, problem := range problems {
+		switch {
+		case apierrors.IsForbidden(problem):
+			unseen = append(unseen, all[i].resource.Resource)
+		case problem != nil:
+			return nil, nil, client.Explain(problem, kube.Request{Verb: "list", Resource: all[i].resource.Resource, Namespace: namespace})
+		}
+	}
+	found = slices.Concat(lists...)
+	slices.SortStableFunc(found, func(a, b Object) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Job, b.Job))
+	})
+	return found, unseen, nil
+}
+
+// Remove removes what Find has returned. What is gone already is no error; what finalizers hold is one.
+func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
+	metadata, err := client.Metadata()
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds() {
+		for _, o := range objects {
+			if o.Resource != k.resource.Resource {
+				continue
+			}
+			if o.Deleted && len(o.Finalizers) > 0 {
+				return fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: o.Finalizers})
+			}
+			err := metadata.Resource(k.resource).Namespace(o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &o.UID}})
+			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+				return client.Explain(err, kube.Request{Verb: "delete", Resource: o.Resource, Namespace: o.Namespace, Name: o.Name})
+			}
+		}
+	}
+	return nil
+}
