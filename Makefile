@@ -94,7 +94,7 @@ web: $(web)/dist/.built ## build the Console's page, if something of it has chan
 # npm writes this file when it has installed what the lock file says.
 $(web)/node_modules/.package-lock.json: $(web)/package-lock.json
 	@echo "== installing what builds the Console's page"
-	@$(with_node) npm --prefix $(web) ci --no-fund --no-audit --loglevel error
+	@$(with_node) npm --prefix $(web) ci --ignore-scripts --no-fund --no-audit --loglevel error
 
 $(web)/src/api/schema.d.ts: $(web)/src/api/openapi.json $(web)/node_modules/.package-lock.json
 	@$(with_node) npm --prefix $(web) run --silent api
@@ -140,19 +140,18 @@ man: ## write the manual pages, for the packages
 # In a repository without a remote, goreleaser would not look at the commit.
 with_remote := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/neuro-inc/kubectl-apolo
 
-# Not committed changes would be in the binaries and not in their version.
+# Uncommitted changes would be in the binaries and not in their version.
 .PHONY: release-snapshot
-release-snapshot: ## make archives, packages, SBOMs, recipes and krew's manifests of this commit, for all platforms, in dist/release
+release-snapshot: ## make all files of a release of this commit, for all platforms, in dist/release
 	@echo "== a release of this commit, not to be published"
 	@tools=$$(test/release/tools.sh); export PATH="$$tools:$$PATH"; \
 		git ls-remote --get-url >/dev/null 2>&1 || export $(with_remote); \
-		goreleaser release --snapshot --clean --skip=sign; go run ./krew/generate
+		goreleaser release --snapshot --clean --skip=sign; go run ./krew/generate; test/release/collect.sh
 
 .PHONY: release
-release: ## make a draft of a release of the tag that is checked out, on GitHub; what CI runs for a new tag
+release: ## make all files of a release of the tag that is checked out; the workflow signs and publishes them
 	@tools=$$(test/release/tools.sh); export PATH="$$tools:$$PATH"; \
-		goreleaser release --clean; go run ./krew/generate; \
-		gh release upload "$$(git describe --tags --exact-match)" dist/release/krew/*.yaml
+		goreleaser release --clean --skip=publish,sign; go run ./krew/generate; test/release/collect.sh
 
 .PHONY: test-release
 test-release: tools cluster-up ## make a release twice, with the same bytes, and install it: krew, deb, rpm

@@ -8,5 +8,5 @@ cd "$(dirname "$0")"
 command -v chromium >/dev/null || ../apt.sh chromium fonts-liberation
 node=$(../node.sh)
 export PATH="$node:$PATH"
-[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-fund --no-audit --loglevel error
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-fund --no-audit --loglevel error
 exec npx --no-install playwright test "$@"

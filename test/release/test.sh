@@ -83,6 +83,9 @@ rm -rf "$other" "$work/cache"
 say "what is in the archives, and what is said of them"
 go run ./test/release/inspect -dist "$dist" -not "$here" -not "$(go env GOMODCACHE)" -not "$(go env GOCACHE)"
 version=$(jq -er .version "$dist/metadata.json")
+is "the published sums beside goreleaser's" "$(sort "$dist/checksums.txt" <(cd "$dist/krew" && sha256sum -- *.yaml))" \
+  "$(sort "$here/dist/release-files/assets/checksums.txt")"
+is "the recipes" "$(cd "$here/dist/release-files/recipes" && echo *)" "kubectl-apolo.json kubectl-apolo.rb"
 
 say "Homebrew's cask, as its four kinds of machine read it"
 for machine in "macos intel amd64" "macos arm arm64" "linux intel amd64" "linux arm arm64"; do
