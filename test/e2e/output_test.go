@@ -55,7 +55,7 @@ const (
 // A reader that takes nothing until the job has ended gets every line.
 func TestSlowReaderOfARotatedLog(t *testing.T) {
 	t.Parallel()
-	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "slow-" + rand.String(5)
 	command := plugin(t, kubeconfig, "kubectl-apolo_run", "--name", name, "busybox:1", "--", "sh", "-c", aLot)
 	var stderr bytes.Buffer
@@ -67,7 +67,7 @@ func TestSlowReaderOfARotatedLog(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitForJob(t, kubeconfig, name)
+	waitForJob(t, namespace, name)
 	lines := 0
 	for scanner := bufio.NewScanner(out); scanner.Scan(); {
 		if lines++; scanner.Text() != fmt.Sprint(lines) {
@@ -80,20 +80,17 @@ func TestSlowReaderOfARotatedLog(t *testing.T) {
 }
 
 // waitForJob returns when a job has ended well.
-func waitForJob(t *testing.T, kubeconfig, name string) {
+func waitForJob(t *testing.T, namespace, name string) {
 	t.Helper()
-	if got := runDirect(t, kubeconfig, "kubectl", "wait", "--for=create", "job/"+name, "--timeout=5m"); got.code != 0 {
-		t.Fatal(got)
-	}
-	if got := runDirect(t, kubeconfig, "kubectl", "wait", "--for=condition=Complete", "job/"+name, "--timeout=5m"); got.code != 0 {
-		t.Fatal(got)
-	}
+	c := openCluster(t)
+	c.kubectl(t, "alice", "wait", "-n", namespace, "--for=create", "job/"+name, "--timeout=5m")
+	c.kubectl(t, "alice", "wait", "-n", namespace, "--for=condition=Complete", "job/"+name, "--timeout=5m")
 }
 
 // A process that is stopped meanwhile has all lines, or says that it has not.
 func TestStoppedReaderOfARotatedLog(t *testing.T) {
 	t.Parallel()
-	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "stopped-" + rand.String(5)
 	command := plugin(t, kubeconfig, "kubectl-apolo_run", "--name", name, "busybox:1", "--", "sh", "-c", aLot)
 	var stderr bytes.Buffer
@@ -112,7 +109,7 @@ func TestStoppedReaderOfARotatedLog(t *testing.T) {
 	if err := command.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	waitForJob(t, kubeconfig, name)
+	waitForJob(t, namespace, name)
 	if err := command.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +128,12 @@ func TestStoppedReaderOfARotatedLog(t *testing.T) {
 // What is there after a rotation is not all, and it is said.
 func TestLogsAfterRotation(t *testing.T) {
 	t.Parallel()
-	_, kubeconfig := openCluster(t).namespace(t, "alice")
+	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "rotated-" + rand.String(5)
 	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", name, "busybox:1", "--", "sh", "-c", aLot); got.code != 0 {
 		t.Fatal(got)
 	}
-	waitForJob(t, kubeconfig, name)
+	waitForJob(t, namespace, name)
 	got := runDirect(t, kubeconfig, "kubectl-apolo_job", "logs", name)
 	if got.code != 0 || strings.HasPrefix(got.stdout, "1\n") || !strings.HasSuffix(got.stdout, "\n450000\n") {
 		t.Fatalf("exit code %d, %.20q…, %s", got.code, got.stdout, got.stderr)
@@ -156,7 +153,7 @@ func TestFullOutput(t *testing.T) {
 	for _, words := range []string{
 		"kubectl-apolo --help", "kubectl-apolo --version", "kubectl-apolo completion bash",
 		"kubectl-apolo_secret --help", "kubectl-apolo_secret get key", "kubectl-apolo_secret ls", "kubectl-apolo_secret ls -o json",
-		"kubectl-apolo_secret add other value", "kubectl-apolo_secret export", "kubectl-apolo_acl ls", "kubectl-apolo_doctor",
+		"kubectl-apolo_secret add other value", "kubectl-apolo_secret export -o yaml", "kubectl-apolo_acl ls", "kubectl-apolo_doctor",
 		"kubectl-apolo_run --name full -q busybox:1 -- echo hello", "kubectl-apolo_run --list-presets", "kubectl-apolo_job ls -a",
 		"kubectl-apolo_job logs full", "kubectl-apolo_job status full", "kubectl-apolo_job generate-run-command full",
 	} {

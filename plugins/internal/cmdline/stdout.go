@@ -35,13 +35,12 @@ func (s *stdout) Write(data []byte) (int, error) {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		err = path.Err
 	}
-	err = fmt.Errorf("can't write to standard output: %w", err)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.failed == nil {
-		s.failed = err
+		s.failed = fmt.Errorf("can't write to standard output: %w", err)
 	}
-	return n, err
+	return n, s.failed // one error, however often it is met
 }
 
 // unsaid returns the first error of standard output, where err doesn't say so already.
