@@ -25,6 +25,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/leftovers"
 )
 
 // Status is the outcome of a check.
@@ -83,6 +84,7 @@ func Examine(ctx context.Context, client *kube.Client, tasks []Task) *Report {
 		return r
 	}
 	r.namespace(ctx, client)
+	r.leftovers(ctx, client)
 	r.rights(ctx, client, tasks)
 	r.discovery(ctx, client)
 	r.encryption(ctx, client)
@@ -214,6 +216,26 @@ func (r *Report) namespace(ctx context.Context, client *kube.Client) {
 		r.add("namespace", Warning, "%q exists; it takes only pods that meet the Pod Security Standard \"restricted\"; jobs are made so by themselves, and most images run as root: give run a user with --run-as-user", client.Namespace)
 	default:
 		r.add("namespace", OK, "%q exists", client.Namespace)
+	}
+}
+
+// leftovers looks for what is left of jobs that are gone. Where there is nothing, there is nothing to tell.
+func (r *Report) leftovers(ctx context.Context, client *kube.Client) {
+	found, _, err := leftovers.Find(ctx, client, client.Namespace)
+	if err != nil {
+		r.add("leftovers", Unknown, "%s", err)
+		return
+	}
+	for len(found) > 0 {
+		job := found[0].Job
+		var what []string
+		found = slices.DeleteFunc(found, func(o leftovers.Object) bool {
+			if o.Job == job {
+				what = append(what, o.What())
+			}
+			return o.Job == job
+		})
+		r.add("leftovers", Warning, "of job %q, which was deleted, there are left: %s; job kill %s removes them", job, strings.Join(what, ", "), job)
 	}
 }
 

@@ -39,6 +39,9 @@ type Options struct {
 	Kubeconfig string // path of the only kubeconfig file to read; empty: as KUBECONFIG says
 	Overrides  clientcmd.ConfigOverrides
 	UserAgent  string // how the audit log of the cluster calls the command
+	// Warn, which may be nil, gets the warnings that an API server sends beside its answers. They are not harmless for a
+	// terminal. It may be called by several goroutines at the same time.
+	Warn func(text string)
 }
 
 // Client is a connection to one cluster. It makes no request until it is used, is safe for use by
@@ -140,7 +143,7 @@ func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error)
 		config.Timeout = DefaultRequestTimeout
 	}
 	config.QPS = -1 // the server's own fairness is enough; waiting here would only slow down bursts
-	config.WarningHandler = rest.NoWarnings{}
+	config.WarningHandler = warnings{o.Warn}
 	config.UserAgent = o.UserAgent
 	config.Wrap(newFirstAlone)
 	client.config = config

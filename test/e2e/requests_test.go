@@ -91,7 +91,7 @@ func requestCases() []requestCase {
 		{command: "job kill running", requests: []string{"GET NS/jobs/running", "DELETE NS/jobs/running", "GET NS/pods"},
 			besides: "three for each job; one more where a finalizer holds it; four more where there is no such job"},
 		{command: "__complete secret get KE", requests: []string{"GET NS/secrets"}, besides: "a TAB; one for each 1,000"},
-		{command: "doctor", requests: []string{"GET /version", "POST selfsubjectreviews", "GET NS", "POST selfsubjectaccessreviews", "GET kube-system/pods", "GET /metrics"},
+		{command: "doctor", requests: []string{"GET /version", "POST selfsubjectreviews", "GET NS", "GET NS/roles", "GET NS/rolebindings", "GET NS/pods", "GET NS/secrets", "POST selfsubjectaccessreviews", "GET kube-system/pods", "GET /metrics"},
 			besides: "one for each right that is asked about"},
 	}
 }

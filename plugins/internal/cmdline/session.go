@@ -187,6 +187,7 @@ func ParseAll[T any](args []string, parse func(string) (T, error)) ([]T, error) 
 // begin applies the flags that concern the whole call.
 func (s *Session) begin() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
+	s.Kube.Warn = (&serverWarnings{warn: s.Warn}).show
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	klog.ClearLogger()
