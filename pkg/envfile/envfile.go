@@ -47,7 +47,7 @@ func Lines(content string) iter.Seq2[Line, error] {
 			var found bool
 			line.Name, line.Value, found = strings.Cut(text, "=")
 			line.Bare = !found
-			err := ValidateName(line.Name)
+			err := validateLineName(line.Name, line.Bare)
 			if err != nil && line.Bare {
 				// Without a "=" it could be anything, such as the second line of a key.
 				line.Name, err = "", errors.New("neither NAME=VALUE, nor the NAME of a variable")
@@ -75,14 +75,26 @@ func (l Line) Resolve(lookup func(name string) (value string, ok bool)) (string,
 	return value, nil
 }
 
-// ValidateName says why a variable can't have a name, or returns nil: the rule of Kubernetes
-// (k8s.io/apimachinery/pkg/util/validation, IsEnvVarName). Its error does not quote the name: what stands before a "="
-// may be the last line of a key.
+// ValidateName says why a variable can't have a name, or returns nil: the rule of Kubernetes since 1.32
+// (k8s.io/apimachinery/pkg/util/validation, IsRelaxedEnvVarName). Older API servers take fewer names, and say so.
+// Its error does not quote the name: what stands before a "=" may be the last line of a key.
 func ValidateName(name string) error {
-	if len(validation.IsEnvVarName(name)) > 0 {
-		return errors.New("invalid name of a variable: use letters, digits, '_', '-' and '.', no digit first")
+	if len(validation.IsRelaxedEnvVarName(name)) > 0 {
+		return errors.New("invalid name of a variable: use printable ASCII characters other than '='")
 	}
 	return nil
+}
+
+// validateLineName is ValidateName for a name in a file. As in docker's files it has no white space: such a line was
+// more likely meant for another format, as "export NAME=VALUE" is. A bare name is one that a shell can set.
+func validateLineName(name string, bare bool) error {
+	if strings.ContainsFunc(name, unicode.IsSpace) {
+		return errors.New("invalid name of a variable in a file: it contains white space")
+	}
+	if bare && len(validation.IsEnvVarName(name)) > 0 {
+		return errors.New("no shell can set such a variable")
+	}
+	return ValidateName(name)
 }
 
 // Format is the line for a variable, with its line end. It returns an error, which does not quote the
@@ -95,9 +107,11 @@ func Format(name, value string) (string, error) {
 		}
 		break
 	}
-	switch err := ValidateName(name); {
+	switch err := validateLineName(name, false); {
 	case err != nil:
 		return "", err
+	case strings.HasPrefix(name, "#"):
+		return "", errors.New("invalid name of a variable in a file: the line would be a comment")
 	case strings.Contains(value, "\n"):
 		return "", errors.New("the value has several lines")
 	}

@@ -60,7 +60,9 @@ func TestResolve(t *testing.T) {
 
 func TestFormatSaysWhatItCannotHold(t *testing.T) {
 	for _, test := range []struct{ name, value, err string }{
-		{"1A", "x", "invalid name of a variable"},
+		{"A=", "x", "invalid name of a variable"},
+		{"A B", "x", "contains white space"},
+		{"#A", "x", "would be a comment"},
 		{"A", "one\ntwo", "has several lines"},
 		{"A", "x\n", "has several lines"},
 		{"A", "x\r", "ends with a carriage return"},

@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleLines() {
-	for line, err := range envfile.Lines("# settings\nSTAGE=test\nTOKEN=\"with quotes\" #1\nHOME\n1ST=x\n") {
+	for line, err := range envfile.Lines("# settings\nSTAGE=test\nTOKEN=\"with quotes\" #1\nHOME\nConnectionStrings:Default=y\n1ST=x\nexport A=b\n") {
 		if err != nil {
 			fmt.Println(err)
 			continue
@@ -18,5 +18,7 @@ func ExampleLines() {
 	// 2: STAGE is test, bare: false
 	// 3: TOKEN is "with quotes" #1, bare: false
 	// 4: HOME is , bare: true
-	// line 5: invalid name of a variable: use letters, digits, '_', '-' and '.', no digit first
+	// 5: ConnectionStrings:Default is y, bare: false
+	// 6: 1ST is x, bare: false
+	// line 7: invalid name of a variable in a file: it contains white space
 }

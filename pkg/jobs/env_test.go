@@ -39,6 +39,7 @@ func TestParseVariable(t *testing.T) {
 		{in: "A=secret://arn:aws/x/alice/key", want: Variable{Name: "A", Secret: secret("arn:aws/x", "alice", "key")}},
 		{in: "a-b.c=d", want: Variable{Name: "a-b.c", Value: "d"}},
 		{in: "A=secrets", want: Variable{Name: "A", Value: "secrets"}},
+<<<<<<< HEAD
 		{in: "MISSING", err: "is not set here"},
 		{in: "", err: "invalid name of a variable"},
 		{in: "=p@ss", err: "invalid name of a variable"},
@@ -46,6 +47,18 @@ func TestParseVariable(t *testing.T) {
 		{in: "A B=c", err: "invalid name of a variable"},
 		{in: "A=secret:", err: "variable A: the value begins with \"secret:\""},
 		{in: "A=secret:/alice", err: "not the URI of a secret"},
+=======
+		{in: "MISSING", err: "MISSING is not set here"},
+		{in: "", err: `"" can't be the name`},
+		{in: "=p@ss", err: `"" can't be the name`},
+		{in: "Ä=b", err: `"Ä" can't be the name`},
+		{in: "A\tB=c", err: `"A\tB" can't be the name`},
+		{in: "1TOKEN=b", want: Variable{Name: "1TOKEN", Value: "b"}},
+		{in: "ConnectionStrings:Default=b", want: Variable{Name: "ConnectionStrings:Default", Value: "b"}},
+		{in: "A B=c", want: Variable{Name: "A B", Value: "c"}},
+		{in: "A=secret:", err: "the key is empty"},
+		{in: "A=secret:/alice", err: "not complete"},
+>>>>>>> 180e7be (Names and numbers: what Kubernetes takes is taken, too much is said; --detach waits for the start)
 		{in: "A=\xff", err: "is not UTF-8"},
 		{in: "A=a\x00b", err: "zero byte"},
 	} {

@@ -496,7 +496,7 @@ func (l *Listed) Started() time.Time {
 
 // LifeSpan is how long a job may run; 0 means for ever.
 func (l *Listed) LifeSpan() time.Duration {
-	return time.Duration(deref(l.Spec.ActiveDeadlineSeconds)) * time.Second
+	return ofSeconds(deref(l.Spec.ActiveDeadlineSeconds))
 }
 
 // Deadline is when a job's life span ends; zero where it has none, or has not started.

@@ -223,7 +223,7 @@ func (r *reading) readLife() {
 	if timeout, err := ParseDuration(r.job.Annotations[AnnotationScheduleTimeout]); err == nil {
 		r.spec.ScheduleTimeout = timeout
 	}
-	r.spec.LifeSpan = ofSeconds(ptr.Deref(r.job.Spec.ActiveDeadlineSeconds, 0))
+	r.spec.LifeSpan = min(ofSeconds(ptr.Deref(r.job.Spec.ActiveDeadlineSeconds, 0)), MaxDuration) // more is a difference
 	switch ttl := r.job.Spec.TTLSecondsAfterFinished; {
 	case ttl == nil:
 	case *ttl == 0:

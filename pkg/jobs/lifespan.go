@@ -40,6 +40,10 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		if podsAreLimited(current) {
 			return fmt.Errorf("job %s is or was shared, so its pods have a deadline too, which Kubernetes never raises; run it again with a longer --life-span", job.Name)
 		}
+		if listed.LifeSpan() > MaxDuration-more {
+			return fmt.Errorf("job %s has a life span of %s already: with %s more it would be longer than the longest possible, %s",
+				job.Name, FormatDuration(listed.LifeSpan()), FormatDuration(more), FormatDuration(MaxDuration))
+		}
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": current.ResourceVersion},
 			"spec":     map[string]any{"activeDeadlineSeconds": *seconds(listed.LifeSpan() + more)},

@@ -3,7 +3,6 @@ package jobs
 import (
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -77,21 +76,6 @@ func FuzzParseNodeLabel(f *testing.F) {
 			t.Errorf("%q is %q and %q", s, key, value)
 		}
 	})
-}
-
-func TestParseDuration(t *testing.T) {
-	for in, want := range map[string]time.Duration{
-		"1d2h3m4s": 26*time.Hour + 3*time.Minute + 4*time.Second, "0": 0, "0s": 0, "90m": 90 * time.Minute, "1.5h": 90 * time.Minute, "1w": 7 * 24 * time.Hour,
-	} {
-		if got, err := ParseDuration(in); got != want || err != nil {
-			t.Errorf("ParseDuration(%q) = %v, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{"", "1", "-1h", "1y", "h", "1 h", "99999999w"} {
-		if got, err := ParseDuration(in); !matches(err, "is not a time") {
-			t.Errorf("ParseDuration(%q) = %v, %v", in, got, err)
-		}
-	}
 }
 
 func FuzzParseDuration(f *testing.F) {

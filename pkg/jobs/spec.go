@@ -227,6 +227,9 @@ func (s *Spec) validateTimes() error {
 	if shortest := min(s.LifeSpan, s.TTL, s.ScheduleTimeout); shortest < 0 {
 		return fmt.Errorf("a time of %s is negative", FormatDuration(shortest))
 	}
+	if longest := max(s.LifeSpan, s.TTL, s.ScheduleTimeout); longest > MaxDuration {
+		return fmt.Errorf("a time of %s is too long: the longest possible is %s", FormatDuration(longest), FormatDuration(MaxDuration))
+	}
 	return nil
 }
 

@@ -52,8 +52,9 @@ func newApp(s *cmdline.Session) (*cli.App, *options) {
 	app := &cli.App{
 		Usage:     "Run a command in a container of the cluster, with secrets, and show its log",
 		ArgsUsage: "IMAGE [-- COMMAND [ARGUMENT...]]",
-		Description: `The exit code is the container's. Ctrl-C deletes the job; --detach leaves it running. A job ends after a
-day at the latest (--life-span), and stays for another day, so that it can be looked at (--ttl, --rm).
+		Description: `The exit code is the container's. Ctrl-C deletes the job; --detach waits until the job has started and
+leaves it running, --no-wait-start does not wait. A job ends after a day at the latest (--life-span), and
+stays for another day, so that it can be looked at (--ttl, --rm).
 
 Everything behind "--" is the command, as it is. Without "--" flags behind IMAGE are those of run, so
 a command with flags needs it. Where no command is given, the image's own runs.
@@ -77,7 +78,7 @@ Examples:
   tar c . | ` + s.Typed + ` -i -T busybox:1 -- tar t
   ` + s.Typed + ` --http-port 8888 --browse --port-forward 2222:22 --rm IMAGE
   ` + s.Typed + ` -q --no-mask --extshm --pull always --privileged ubuntu:24.04 -- mount
-  ` + s.Typed + ` --detach --wait-start --no-extshm IMAGE
+  ` + s.Typed + ` --detach --no-extshm --wait-start IMAGE
   ` + s.Typed + ` --no-wait-start -o json IMAGE
   ` + s.Typed + ` --security restricted --run-as-user 1000 IMAGE
   ` + s.Typed + ` --share bob --share group:research IMAGE

@@ -454,8 +454,8 @@ func (r *runner) singleJobs(ctx context.Context, each func(comparison) error) er
 	}
 	created := func(n int) string { return fmt.Sprintf("theirs-%d", n) }
 	for _, c := range []comparison{{
-		ours: side{label: "run --detach " + image + " -- sleep 3600", as: one, steps: func(n int) []step {
-			return []step{{run, "--detach", "--name", fmt.Sprintf("ours-%d", n), image, "--", "sleep", "3600"}}
+		ours: side{label: "run --no-wait-start " + image + " -- sleep 3600", as: one, steps: func(n int) []step {
+			return []step{{run, "--no-wait-start", "--name", fmt.Sprintf("ours-%d", n), image, "--", "sleep", "3600"}}
 		}},
 		theirs: side{label: "kubectl create job", as: one, steps: func(n int) []step {
 			return []step{{r.kubectl, "create", "job", created(n), "--image=" + image, "--", "sleep", "3600"}}

@@ -103,7 +103,7 @@ func (r *runner) firstRequests(ctx context.Context) (header row, rows []row, err
 	defer d.listener.Close()
 	for _, command := range []step{
 		{"kubectl-apolo_secret", "ls"}, {"kubectl-apolo_secret", "get", "key"}, {"kubectl-apolo_acl", "ls"}, {"kubectl-apolo_share", "secret:key", "bob"},
-		{"kubectl-apolo_run", "--detach", image, "--", "true"}, {"kubectl-apolo_job", "ls"}, {"kubectl-apolo_doctor"},
+		{"kubectl-apolo_run", "--no-wait-start", image, "--", "true"}, {"kubectl-apolo_job", "ls"}, {"kubectl-apolo_doctor"},
 		{"kubectl-apolo", "secret", "ls"}, {"kubectl", "get", "secrets"},
 	} {
 		typed := strings.TrimPrefix(strings.Join(command, " "), "kubectl-apolo_")

@@ -4,7 +4,7 @@ const markup = `<img src=x onerror="alert(1)">`;
 
 test("markup and escape sequences in what a job is called and writes do nothing", async ({ browser, alice }) => {
   const script = String.raw`echo '<img src=x onerror="alert(1)"><script>alert(2)</script>'; printf '\033]0;renamed\007\033]52;c;aGFja2Vk\007\033[2Jcleared \033[31mred\033[0m\n'; sleep 600`;
-  apolo("alice", ["run", "-n", alice.namespace, "--detach", "--name", "hostile", "--tag", markup, "--description", markup, "--env", `X=${markup}`, "busybox:1", "--", "sh", "-c", script]);
+  apolo("alice", ["run", "-n", alice.namespace, "--no-wait-start", "--name", "hostile", "--tag", markup, "--description", markup, "--env", `X=${markup}`, "busybox:1", "--", "sh", "-c", script]);
   const page = await alice.open(browser, "/jobs");
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: alice.address });
   await page.evaluate(() => navigator.clipboard.writeText("mine"));

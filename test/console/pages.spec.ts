@@ -8,7 +8,7 @@ function fill(alice: Console): void {
   for (const key of ["aws-key", "gcp-key", "secret-password", "wandb-token"]) apolo("alice", ["secret", "-n", alice.namespace, "add", "-q", "--overwrite", key, "value"]);
   apolo("alice", ["share", "-n", alice.namespace, "-q", "secret:gcp-key", "bob"]);
   const names = apolo("alice", ["job", "ls", "-a", "-q", "-n", alice.namespace]).split("\n");
-  const run = (name: string, ...rest: string[]) => names.some((line) => line.includes(name)) || apolo("alice", ["run", "-n", alice.namespace, "--detach", "-q", "--name", name, ...rest]);
+  const run = (name: string, ...rest: string[]) => names.some((line) => line.includes(name)) || apolo("alice", ["run", "-n", alice.namespace, "--no-wait-start", "-q", "--name", name, ...rest]);
   run("notebook", "--env", "TOKEN=secret:wandb-token", "--volume", "secret:gcp-key:/var/secrets/gcp.json", "busybox:1", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo \"epoch $i: loss 0.$((9-i))42\"; done; sleep 3600");
   run("waits-for-an-image", "registry.invalid/no/such:image");
   run("evaluation", "busybox:1", "--", "sh", "-c", "echo accuracy 0.94");

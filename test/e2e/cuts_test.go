@@ -127,7 +127,7 @@ func TestNoLineIsLostThroughCuts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if command[1] == "logs" {
-				if out, err := plugin(t, kubeconfig, "kubectl-apolo_run", append([]string{"--detach", "--name", "logged"}, job...)...).CombinedOutput(); err != nil {
+				if out, err := plugin(t, kubeconfig, "kubectl-apolo_run", append([]string{"--no-wait-start", "--name", "logged"}, job...)...).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			}

@@ -35,7 +35,7 @@ func newJobPlace(t *testing.T) *place {
 // makeJob prepares a job that does not start.
 func makeJob(a *attempt) {
 	a.Helper()
-	a.succeeds("kubectl-apolo_run --detach --name KEY --life-span 1h busybox:1 -- true", "KEY")
+	a.succeeds("kubectl-apolo_run --no-wait-start --name KEY --life-span 1h busybox:1 -- true", "KEY")
 	eventually(a, "the job was seen by its controller", func() bool { return a.job().Status.StartTime != nil })
 }
 

@@ -285,20 +285,20 @@ func faultsOfRun(t *testing.T, o *observed) {
 	faultsOfRunAttached(t, newRunPlace(t), o)
 }
 
-// detachedRuns are run --detach with secrets of the namespace, and with another's, of which it makes copies.
+// detachedRuns are run --no-wait-start with secrets of the namespace, and with another's, of which it makes copies.
 func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
 	return []faultCase{
 		{
-			name: "run --detach",
-			command: "kubectl-apolo_run --detach --name KEY --env X=secret:" + envSecret +
+			name: "run --no-wait-start",
+			command: "kubectl-apolo_run --no-wait-start --name KEY --env X=secret:" + envSecret +
 				" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 			requests: []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "GET NS/roles", "POST NS/jobs"},
 			check:    checkJob(0),
 			again:    again(0),
 		},
 		{
-			name: "run --detach, with another's secrets",
-			command: "kubectl-apolo_run --detach --name KEY --env X=secret:/OTHER/" + envSecret +
+			name: "run --no-wait-start, with another's secrets",
+			command: "kubectl-apolo_run --no-wait-start --name KEY --env X=secret:/OTHER/" + envSecret +
 				" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 			requests: []string{
 				"GET NS", "GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
@@ -381,7 +381,7 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 			t.Parallel()
 			tag := strings.ReplaceAll(string(m), " ", "-")
 			a := p.attempt(t, tag, fault{moment: m, nth: 1, match: func(request string) bool { return strings.HasPrefix(request, "POST ") }})
-			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--detach", "--tag", tag, "busybox:1", "--", "true")
+			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--no-wait-start", "--tag", tag, "busybox:1", "--", "true")
 			if got.code != 1 || !isErrorLine(got.stderr) || !strings.HasSuffix(got.stderr, "; the job was removed again\n") || got.stdout != "" {
 				t.Error(got)
 			}

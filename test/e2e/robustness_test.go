@@ -83,7 +83,7 @@ func TestSignalLeavesTheJobToLogs(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
-	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", "goes-on", "busybox:1", "--", "sh", "-c", "echo begun; sleep 300"); got.code != 0 {
+	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--no-wait-start", "--name", "goes-on", "busybox:1", "--", "sh", "-c", "echo begun; sleep 300"); got.code != 0 {
 		t.Fatal(got)
 	}
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {

@@ -15,7 +15,7 @@ func TestTop(t *testing.T) {
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	for _, name := range []string{"busy", "new"} {
-		runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--quiet", "--name", name, "--memory", "64Mi", "busybox:1", "--", "sleep", "300")
+		runDirect(t, kubeconfig, "kubectl-apolo_run", "--no-wait-start", "--quiet", "--name", name, "--memory", "64Mi", "busybox:1", "--", "sleep", "300")
 	}
 	eventually(t, "both jobs run", func() bool {
 		return strings.Count(runDirect(t, kubeconfig, "kubectl-apolo_job", "ls", "-q", "--status", "running").stdout, "\n") == 2

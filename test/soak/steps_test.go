@@ -419,10 +419,10 @@ func verbs() []*verb {
 				}
 				return answer{out: j.value}
 			}},
-		{name: "run --detach", weight: 6, draw: drawJob,
+		{name: "run --no-wait-start", weight: 6, draw: drawJob,
 			unless: func(m *model, s *step) bool { return m.spaces[s.actor].count(false) >= mostJobs },
 			args: func(s *step) []string {
-				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
+				return words("run", "-q", "--no-wait-start", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
 			},
 			expect: func(m *model, s *step) answer {
 				j, failed := m.run(s)

@@ -44,8 +44,8 @@ type Flags struct {
 // Detach tells whether the command returns while the job goes on.
 func (f *Flags) Detach() bool { return f.detach || f.noWaiting }
 
-// WaitStart tells whether a command that detaches waits until the job has started.
-func (f *Flags) WaitStart() bool { return f.waitStart }
+// WaitStart reports whether a command that detaches waits until the job has started, as Apolo's does.
+func (f *Flags) WaitStart() bool { return !f.noWaiting }
 
 // Remove tells whether the job is to be deleted when it has ended.
 func (f *Flags) Remove() bool { return f.remove }
@@ -71,9 +71,9 @@ func (f *Flags) jobFlags() []cli.Flag {
 		boolean("tty", "give the command a terminal, and yours to it", &f.tty, "t"),
 		boolean("no-tty", "give the command no terminal (the default)", &f.noTTY, "T"),
 		boolean("stdin", "pass standard input to the command, as in tar c . | … -i IMAGE -- tar t", &f.stdin, "i"),
-		boolean("detach", "print the job's name and return as soon as it is created", &f.detach),
-		boolean("wait-start", "with --detach, return when the job has started, and say why where it does not", &f.waitStart),
-		boolean("no-wait-start", "the same as --detach", &f.noWaiting),
+		boolean("detach", "print the job's name and return when it has started; fail if it does not start", &f.detach),
+		boolean("wait-start", "wait until the job has started (the default)", &f.waitStart),
+		boolean("no-wait-start", "print the job's name and return as soon as the job is created", &f.noWaiting),
 	}
 }
 

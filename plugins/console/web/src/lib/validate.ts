@@ -19,8 +19,7 @@ export function checkValueSize(bytes: number): Complaint {
 
 export function checkVariable(name: string): Complaint {
   if (name === "") return "Enter the name of the variable";
-  if (!/^[A-Za-z_.-][A-Za-z0-9_.-]*$/.test(name)) return "Use letters, digits, “_”, “-” and “.”, no digit first";
-  if (name === "." || name.startsWith("..")) return "A name can't be “.” nor begin with “..”";
+  if (!/^[ -<>-~]+$/.test(name)) return "Use printable ASCII characters other than “=”";
   return undefined;
 }
 
