@@ -249,7 +249,18 @@ func neverSent(err error) bool {
 // CreateDryRun has the API server check the job of a plan without storing it, and returns the Job
 // as it would be. Secrets are not copied.
 func (c *Client) CreateDryRun(ctx context.Context, plan *Plan) (*batchv1.Job, error) {
-	return c.post(ctx, plan.job, metav1.DryRunAll)
+	job, err := c.post(ctx, plan.job, metav1.DryRunAll)
+	if !apierrors.IsAlreadyExists(err) {
+		return job, err
+	}
+	existing, status, endedErr := c.ended(ctx, plan.job.Name)
+	switch {
+	case endedErr != nil:
+		return nil, endedErr
+	case existing == nil, status != "":
+		return c.dryRunBeside(ctx, plan)
+	}
+	return nil, fmt.Errorf("job %q %w; choose another name", plan.job.Name, ErrExists)
 }
 
 // Create creates the job of a plan that Check has passed, with the copies that it needs, and
@@ -321,11 +332,11 @@ func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, e
 		}
 		switch {
 		case plan.named:
-			cleared, held := c.clearAbandoned(ctx, plan.job.Name)
-			if held != nil {
-				return nil, fmt.Errorf("job %q %w; choose another name, or try again when it is gone", plan.job.Name, held)
+			free, err := c.freeName(ctx, plan, attempt)
+			if err != nil {
+				return nil, err
 			}
-			if attempt > 1 || !cleared {
+			if !free {
 				return nil, fmt.Errorf("job %q %w; choose another name, or remove it with: %s",
 					plan.job.Name, ErrExists, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())
 			}

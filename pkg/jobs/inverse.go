@@ -275,6 +275,7 @@ var unspoken = []string{
 	"spec.template.metadata.labels.job-name",
 	"metadata.annotations[" + annotationPreparing + "]",
 	"metadata.annotations[" + AnnotationPods + "]",
+	"metadata.annotations[" + AnnotationOwner + "]",
 	"metadata.annotations[" + corev1.LastAppliedConfigAnnotation + "]",
 }
 

@@ -61,9 +61,15 @@ func ParseMount(s string) (Mount, error) {
 	if i < 0 {
 		return Mount{}, fmt.Errorf("volume %q must be disk:CLAIM:/path or storage:PATH:/path, with :ro or :rw behind it", s)
 	}
-	mount.Path = rest[i+1:]
+	// A "/" at the end of a directory says nothing that is not known.
+	if mount.Path = rest[i+1:]; len(mount.Path) > 1 {
+		mount.Path = strings.TrimSuffix(mount.Path, "/")
+	}
 	if mount.Storage {
 		mount.SubPath = rest[:i]
+		if len(mount.SubPath) > 1 {
+			mount.SubPath = strings.TrimSuffix(mount.SubPath, "/")
+		}
 	} else {
 		mount.Claim = rest[:i]
 	}
@@ -96,9 +102,9 @@ func checkSubPath(p string) error {
 	}
 	switch {
 	case path.IsAbs(p):
-		return errors.New("of the storage must be relative, without '/' at its beginning")
+		return errors.New("of the storage must be relative, without '/' at its beginning: the storage is the namespace's own, and --project chooses another")
 	case path.Clean(p) != p || p == "." || p == ".." || strings.HasPrefix(p, "../"):
-		return errors.New("of the storage must be written without '.', '..', double slashes and '/' at its end")
+		return errors.New("of the storage must be written without '.', '..' and double slashes")
 	}
 	return nil
 }

@@ -25,10 +25,13 @@ const (
 	PresetsConfigMap = "apolo-presets"
 	// PresetsNamespace is where it is looked for if the job's own namespace has none.
 	PresetsNamespace = "apolo"
-	// SettingsConfigMap, in the job's namespace, holds StorageClaimKey.
+	// SettingsConfigMap, in the job's namespace, holds StorageClaimKey, DefaultPresetKey and DefaultLifeSpanKey.
 	SettingsConfigMap = "apolo-config"
 	// StorageClaimKey is the name of the claim behind storage: in this namespace.
 	StorageClaimKey = "storage-claim"
+	// DefaultPresetKey is the preset of jobs that name none, and DefaultLifeSpanKey the life span of those without one.
+	DefaultPresetKey   = "preset"
+	DefaultLifeSpanKey = "life-span"
 )
 
 const configMapsResource = "configmaps"
@@ -281,41 +284,6 @@ func (c *Client) configMap(ctx context.Context, namespace, name string) (*corev1
 	return found, nil
 }
 
-// Complete fills in what a Spec leaves to the cluster: what its preset means, and the claim behind
-// its storage. It makes requests only for what the Spec has of these. Its error is an
-// UnknownPresetError where there is no such preset.
-func (c *Client) Complete(ctx context.Context, spec *Spec) error {
-	var (
-		presets           Presets
-		presetErr, mapErr error
-		settings          *corev1.ConfigMap
-		group             sync.WaitGroup
-	)
-	if spec.Preset != "" {
-		group.Go(func() { presets, presetErr = c.Presets(ctx) })
-	}
-	storage := slices.ContainsFunc(spec.Mounts, func(m Mount) bool { return m.Storage && m.Claim == "" })
-	if storage {
-		group.Go(func() { settings, mapErr = c.configMap(ctx, c.kube.Namespace, SettingsConfigMap) })
-	}
-	group.Wait()
-	if err := cmp.Or(presetErr, mapErr); err != nil {
-		return err
-	}
-	if storage && settings != nil {
-		useClaim(spec.Mounts, settings.Data[StorageClaimKey])
-	}
-	if spec.Preset == "" {
-		return nil
-	}
-	preset, err := presets.Find(spec.Preset)
-	if err != nil {
-		return err
-	}
-	preset.Apply(spec)
-	return nil
-}
-
 // CompleteOffline is Client.Complete where there is no cluster to ask.
 func CompleteOffline(spec *Spec) error {
 	if spec.Preset == "" {
@@ -327,23 +295,6 @@ func CompleteOffline(spec *Spec) error {
 		return err
 	}
 	preset.Apply(spec)
-	return nil
-}
-
-// Shorten is the opposite of Client.Complete, for a Spec that was read from a Job: what its preset
-// says is left to the preset. Where the preset is gone, or is not what it was, the Spec says all
-// by itself and names none.
-func (c *Client) Shorten(ctx context.Context, spec *Spec) error {
-	if spec.Preset == "" {
-		return nil
-	}
-	presets, err := c.Presets(ctx)
-	if err != nil {
-		return err
-	}
-	if preset, err := presets.Find(spec.Preset); err != nil || !preset.Unapply(spec) {
-		spec.Preset = ""
-	}
 	return nil
 }
 

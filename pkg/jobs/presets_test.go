@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -173,6 +174,11 @@ type configMaps struct {
 }
 
 func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/selfsubjectreviews") {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview","status":{"userInfo":{"username":"alice"}}}`))
+		return
+	}
 	parts := strings.Split(r.URL.Path, "/") // /api/v1/namespaces/NAMESPACE/configmaps/NAME
 	namespace, name := parts[4], parts[6]
 	c.mutex.Lock()
@@ -206,19 +212,25 @@ func TestCompleteAsksForNoMoreThanItNeeds(t *testing.T) {
 		cpu     string
 		claim   string
 		err     string
+
+		lifeSpan time.Duration
 	}{
-		"nothing":           {},
+		"nothing": {asked: []string{"alice/apolo-config"}},
+		"default preset": {server: &configMaps{data: map[string]map[string]string{"alice/apolo-config": {DefaultPresetKey: "cpu-medium", DefaultLifeSpanKey: "2h"}}},
+			asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "2", lifeSpan: 2 * time.Hour},
+		"default life span that is none": {server: &configMaps{data: map[string]map[string]string{"alice/apolo-config": {DefaultLifeSpanKey: "soon"}}},
+			asked: []string{"alice/apolo-config"}, err: `ConfigMap alice/apolo-config: life-span "soon" is not a time`},
 		"storage":           {storage: true, asked: []string{"alice/apolo-config"}},
 		"named storage":     {server: &configMaps{data: map[string]map[string]string{"alice/apolo-config": settings}}, storage: true, asked: []string{"alice/apolo-config"}, claim: "home"},
 		"storage, guarded":  {server: &configMaps{forbidden: "alice"}, storage: true, asked: []string{"alice/apolo-config"}},
-		"built-in preset":   {preset: "cpu-small", asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, cpu: "500m"},
-		"guarded":           {server: &configMaps{forbidden: "apolo"}, preset: "cpu-small", asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, cpu: "500m"},
-		"the cluster's":     {server: &configMaps{data: map[string]map[string]string{"apolo/apolo-presets": shared}}, preset: "p", asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, cpu: "2"},
-		"guarded namespace": {server: &configMaps{forbidden: "alice", data: map[string]map[string]string{"apolo/apolo-presets": shared}}, preset: "p", asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, cpu: "2"},
+		"built-in preset":   {preset: "cpu-small", asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "500m"},
+		"guarded":           {server: &configMaps{forbidden: "apolo"}, preset: "cpu-small", asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "500m"},
+		"the cluster's":     {server: &configMaps{data: map[string]map[string]string{"apolo/apolo-presets": shared}}, preset: "p", asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "2"},
+		"guarded namespace": {server: &configMaps{forbidden: "alice", data: map[string]map[string]string{"apolo/apolo-presets": shared}}, preset: "p", asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "2"},
 		"the namespace's": {server: &configMaps{data: map[string]map[string]string{"alice/apolo-presets": own, "apolo/apolo-presets": shared}}, preset: "p",
-			asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, cpu: "1"},
+			asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, cpu: "1"},
 		"none in it": {server: &configMaps{data: map[string]map[string]string{"alice/apolo-presets": {}, "apolo/apolo-presets": shared}}, preset: "p",
-			asked: []string{"alice/apolo-presets", "apolo/apolo-presets"}, err: "there is none in the ConfigMap alice/apolo-presets"},
+			asked: []string{"alice/apolo-config", "alice/apolo-presets", "apolo/apolo-presets"}, err: "there is none in the ConfigMap alice/apolo-presets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := *specOf("busybox:1")
@@ -234,6 +246,9 @@ func TestCompleteAsksForNoMoreThanItNeeds(t *testing.T) {
 			slices.Sort(server.asked)
 			if !slices.Equal(server.asked, test.asked) {
 				t.Errorf("asked for %v, want %v", server.asked, test.asked)
+			}
+			if test.err == "" && (spec.Owner != "alice" || spec.LifeSpan != cmp.Or(test.lifeSpan, DefaultLifeSpan)) {
+				t.Errorf("owner %q, life span %s", spec.Owner, spec.LifeSpan)
 			}
 			if got := spec.CPU.String(); got != cmp.Or(test.cpu, "0") {
 				t.Errorf("%s CPUs", got)

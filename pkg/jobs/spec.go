@@ -42,6 +42,7 @@ const (
 	AnnotationTags        = "apolo.us/tags"
 	AnnotationDescription = "apolo.us/description"
 	AnnotationPreset      = "apolo.us/preset"
+	AnnotationOwner       = "apolo.us/owner"
 	// AnnotationScheduleTimeout is a duration as ParseDuration reads it. Nothing in the cluster acts
 	// on it: the command that waits for the start does.
 	AnnotationScheduleTimeout = "apolo.us/schedule-timeout"
@@ -78,6 +79,13 @@ type Spec struct {
 	// ExtShm makes /dev/shm as large as the job's memory allows; container runtimes give 64 MB.
 	// A mount at /dev/shm takes its place.
 	ExtShm bool
+
+	// Owner is who makes the job, as the API server knows them. Client.Complete fills it in; it is a note in the Job, which
+	// whoever may write to the Job can change.
+	Owner string
+
+	// NoPreset and OwnLifeSpan keep the preset and the life span as they are, where the namespace has defaults for them.
+	NoPreset, OwnLifeSpan bool
 
 	// Preset names a set of resources. It is no more than a word until Client.Complete has filled in
 	// what the fields below leave open.
@@ -241,6 +249,8 @@ type Plan struct {
 	own      []uri.Secret
 	copies   []secretCopy
 	shared   []grantee.Grantee // with whom
+	// replaced is the status of the job that had the name.
+	replaced Status
 }
 
 // secretCopy is another's secret, copied for one job.
@@ -439,7 +449,7 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 // describe makes the labels and annotations of the Job.
 func (s *Spec) describe() (labels, annotations map[string]string, err error) {
 	labels, annotations = map[string]string{LabelJob: labelTrue}, map[string]string{}
-	for key, value := range map[string]string{AnnotationDescription: s.Description, AnnotationPreset: s.Preset} {
+	for key, value := range map[string]string{AnnotationDescription: s.Description, AnnotationPreset: s.Preset, AnnotationOwner: s.Owner} {
 		if value != "" {
 			annotations[key] = value
 		}

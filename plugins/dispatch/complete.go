@@ -70,6 +70,9 @@ func (d *Dispatcher) complete(words []string) int {
 	if words[0] == "help" && len(words) > 1 {
 		words = words[1:]
 	}
+	if len(words) > 2 { // "job run" itself may still become another verb
+		words = redirected(words)
+	}
 	if len(words) == 1 {
 		return d.completeOwn(words[0])
 	}

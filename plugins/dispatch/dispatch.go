@@ -52,7 +52,7 @@ func summary(name string) string {
 type shortForm struct{ name, verb string }
 
 func shortForms() []shortForm {
-	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"kill", "kill"},
+	return []shortForm{{"ps", "ls"}, {"logs", "logs"}, {"status", "status"}, {"exec", "exec"}, {"attach", "attach"}, {"browse", "browse"}, {"kill", "kill"},
 		{"top", "top"}, {"port-forward", "port-forward"}}
 }
 
@@ -101,7 +101,10 @@ func (d *Dispatcher) Run() int {
 	if words, ok := d.completing(); ok {
 		return d.complete(words)
 	}
-	args := d.Args[1:]
+	global, args, err := readGlobals(d.Args[1:])
+	if err != nil {
+		return d.fail(exitUsage, "%s", err)
+	}
 	if len(args) == 0 {
 		return d.help()
 	}
@@ -114,6 +117,7 @@ func (d *Dispatcher) Run() int {
 	case "version", "--version":
 		return d.print(fmt.Sprintln(d.typed(), version.Line()))
 	}
+	args = redirected(args)
 	name := args[0]
 	if strings.HasPrefix(name, "-") {
 		return d.fail(exitUsage, "flags must come after the command: %s COMMAND --FLAG", d.typed())
@@ -128,10 +132,16 @@ func (d *Dispatcher) Run() int {
 		return d.completion(args[1:])
 	}
 	if !ok {
+		if word := d.instead(name); word != "" {
+			return d.fail(exitUsage, "there is no command %s: %s", name, word)
+		}
 		return d.fail(exitUsage, "%s; see '%s --help'", nearest.Unknown(name, d.known()), d.typed())
 	}
+	if len(global.flags) > 0 && summary(name) == "" {
+		return d.fail(exitUsage, "%s is another's plugin: flags must stand behind it", name)
+	}
 	// The plugin shows this first argument in its help as what the user typed.
-	code, err := d.Become(path, append([]string{d.typed() + " " + name}, args[1:]...), d.Environment)
+	code, err := d.Become(path, slices.Concat([]string{d.typed() + " " + name}, global.flags, args[1:]), append(d.Environment, global.environment...))
 	if err != nil {
 		return d.fail(exitFailed, "cannot run %s: %s", path, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/forward"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
 )
@@ -23,6 +24,9 @@ type attachOptions struct {
 	target uri.Job
 	noTTY  bool
 	noMask bool
+
+	portForward cmdline.Strings
+	pairs       []jobs.PortPair
 }
 
 func newAttach(s *cmdline.Session) *cli.Command {
@@ -40,9 +44,12 @@ The exit code is the job's.
 
 Examples:
   ` + s.Typed + ` attach training
-  ` + s.Typed + ` attach training -T`,
+  ` + s.Typed + ` attach training -T
+  ` + s.Typed + ` attach training --port-forward 8888:8888 --port-forward 6006:6006`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "only look: hand on neither keys nor standard input", Destination: &o.noTTY, DisableDefaultText: true},
+			&cli.GenericFlag{Name: "port-forward", Value: &o.portForward,
+				Usage: "while attached, `LOCAL:REMOTE` makes a port of the job one of this machine; LOCAL 0 is a free one; may be given several times"},
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets in a log, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but what the job prints"),
 		},
@@ -54,7 +61,10 @@ func (o *attachOptions) complete(args []string) (err error) {
 	if len(args) > 1 {
 		return cmdline.Usagef("attach takes one job")
 	}
-	o.target, err = parseTarget("attach", args)
+	if o.target, err = parseTarget("attach", args); err != nil {
+		return err
+	}
+	o.pairs, err = forward.ParsePairs(o.portForward)
 	return err
 }
 
@@ -63,10 +73,17 @@ func (o *attachOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	forwarder := &forward.Forwarder{}
+	if len(o.pairs) > 0 {
+		if forwarder, err = forward.Open(o.pairs); err != nil {
+			return err
+		}
+	}
+	defer forwarder.Close()
 	user := terminal.Of(o.In, o.Out)
 	container := r.container()
 	if container.TTY && user != nil && !o.noTTY {
-		return o.interact(ctx, r, user)
+		return o.interact(ctx, r, user, forwarder)
 	}
 	out, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false, logview.Following)
 	if err != nil {
@@ -76,13 +93,17 @@ func (o *attachOptions) run(ctx context.Context) error {
 	following, stop := out.Context(ctx)
 	defer stop()
 	line := tell(o.Session)
+	forwarder.Line = line
 	observer := out.InOrder(jobs.Observer{
 		Notice:  func(text string) { line("job/%s: %s", r.job.Name, text) },
 		Attempt: func(number int) { line("job/%s attempt %d", r.job.Name, number) },
 	})
 	view := viewCommand(following)
 	defer view.end(nil)
-	observer.State = view.saw
+	observer.State = func(state jobs.State) {
+		view.saw(state)
+		forwarder.Follow(ctx, r.api, r.ref(), state)
+	}
 	var state jobs.State
 	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
@@ -101,7 +122,7 @@ func (o *attachOptions) run(ctx context.Context) error {
 	return o.end(r, state, err)
 }
 
-func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal.Terminal) error {
+func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal.Terminal, forwarder *forward.Forwarder) error {
 	lent, keys := user.Begin(ctx, terminal.Detaching)
 	defer user.Restore()
 	tell(o.Session)("attached to job/%s: Ctrl-C goes to it, %s leaves it running; press Enter if you see no prompt", r.job.Name, terminal.DetachKeys)
@@ -113,7 +134,14 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 	line := tell(&cmdline.Session{IOStreams: streams, Quiet: o.Quiet})
 	view := viewCommand(lent)
 	defer view.end(nil)
-	observer := jobs.Observer{State: view.saw, Notice: func(text string) { line("job/%s: %s", r.job.Name, text) }}
+	forwarder.Line, forwarder.Hide = line, true
+	observer := jobs.Observer{
+		State: func(state jobs.State) {
+			view.saw(state)
+			forwarder.Follow(ctx, r.api, r.ref(), state)
+		},
+		Notice: func(text string) { line("job/%s: %s", r.job.Name, text) },
+	}
 	ends := jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
 	state, err := r.api.Interact(view.ctx, r.ref(), observer, ends, nil)
 	if view.ended() {

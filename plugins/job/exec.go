@@ -35,11 +35,14 @@ func newExecCommand(s *cmdline.Session) (*cli.Command, *execOptions) {
 		Usage:     "Run a command in a running job",
 		ArgsUsage: "JOB -- COMMAND [ARGUMENT...]",
 		Description: naming + ` The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
-case. When it ends, or you end it with Ctrl-C, the job goes on.
+case. When it ends, or you end it with Ctrl-C, the job goes on. A command of one word with blanks in it is split
+as a shell does. A command without flags may stand without "--".
 
 Examples:
   ` + s.Typed + ` exec training -- bash
+  ` + s.Typed + ` exec training bash
   ` + s.Typed + ` exec training -T -- nvidia-smi
+  ` + s.Typed + ` exec training -- "bash -c 'ls | wc -l'"
   tar c data | ` + s.Typed + ` exec training -- tar x -C /tmp`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal: fail if there is none", Destination: &o.tty, DisableDefaultText: true},
@@ -63,7 +66,9 @@ func (o *execOptions) complete(args []string) (err error) {
 	case o.tty && terminal.Of(o.In, o.Out) == nil:
 		return cmdline.Usagef("-t needs a terminal as standard input and output")
 	}
-	o.command = args[1:]
+	if o.command, err = jobs.SplitCommand(args[1:]); err != nil {
+		return cmdline.Usagef("%s", err)
+	}
 	return nil
 }
 

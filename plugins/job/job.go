@@ -15,7 +15,7 @@ import (
 )
 
 // naming says in help how a job is named on the command line.
-const naming = `JOB is its name, or job:/NAMESPACE/NAME or job://CLUSTER/NAMESPACE/NAME.`
+const naming = `JOB is its name or ID, or job:/NAMESPACE/NAME or job://CLUSTER/NAMESPACE/NAME.`
 
 // Main runs the plugin as a process and returns its exit code.
 func Main() int { return cmdline.Main(New) }
@@ -23,6 +23,10 @@ func Main() int { return cmdline.Main(New) }
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
+	s.Instead = map[string]string{
+		"run":  "use " + s.Other("run"),
+		"save": "Kubernetes can't make an image of a container; build one, or keep results on a disk",
+	}
 	return &cli.App{
 		Usage: "Look at jobs, their logs and processes, and end them",
 		Commands: []*cli.Command{
@@ -31,6 +35,7 @@ func New(s *cmdline.Session) *cli.App {
 			newExec(s),
 			newAttach(s),
 			newPortForward(s),
+			newBrowse(s),
 			newLogs(s),
 			newKill(s),
 			newShare(s),
@@ -56,7 +61,7 @@ func completers() cmdline.Completers {
 // offerJobs completes the name of a job: one that has not ended, where a verb is of no use otherwise.
 func offerJobs(ctx context.Context, c *cmdline.Completion) {
 	switch c.Command {
-	case "exec", "attach", "port-forward", "kill", "top", "bump-life-span", "share":
+	case "exec", "attach", "port-forward", "browse", "kill", "top", "bump-life-span", "share":
 		offers.LivingJobs(ctx, c)
 	default:
 		offers.Jobs(ctx, c)
@@ -91,6 +96,6 @@ func find(ctx context.Context, s *cmdline.Session, where uri.Job) (*jobs.Client,
 	if err != nil {
 		return nil, nil, err
 	}
-	job, err := client.Get(ctx, where.Name)
+	job, err := client.Find(ctx, where.Name)
 	return client, job, err
 }

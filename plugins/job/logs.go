@@ -65,7 +65,7 @@ func (o *logsOptions) complete(args []string) (err error) {
 	if o.target, err = parse(args[0]); err != nil {
 		return err
 	}
-	o.earliest, err = parseSince(o.since, o.now())
+	o.earliest, err = parseMoment("since", o.since, o.now())
 	return err
 }
 
@@ -74,7 +74,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.earliest, err = parseSince(o.since, client.Now()); err != nil { // the log has the cluster's times
+	if o.earliest, err = parseMoment("since", o.since, client.Now()); err != nil { // the log has the cluster's times
 		return err
 	}
 	output := logview.Direct

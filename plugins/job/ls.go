@@ -30,6 +30,7 @@ type lsOptions struct {
 	statuses      cmdline.Strings
 	names         cmdline.Strings
 	tags          cmdline.Strings
+	filters       filters
 	since         string
 	watch         bool
 	format        string
@@ -37,6 +38,7 @@ type lsOptions struct {
 
 	columns  []column
 	earliest time.Time // zero: no limit
+	latest   time.Time // zero: no limit
 	terminal bool
 }
 
@@ -74,6 +76,7 @@ func columns() []column {
 		{"finished", "FINISHED", moment((*jobs.Listed).Finished)},
 		{"image", "IMAGE", func(_ *lsOptions, j *jobs.Listed) string { return jobs.Image(j.Job) }},
 		{"command", "COMMAND", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(runflags.Quote(jobs.Command(j.Job)...)) }},
+		{"owner", "OWNER", func(_ *lsOptions, j *jobs.Listed) string { return jobs.OwnerOf(j.Job) }},
 		{"tags", "TAGS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.TagsOf(j.Job), ", ") }},
 		{"description", "DESCRIPTION", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(j.Annotations[jobs.AnnotationDescription]) }},
 		{"preset", "PRESET", func(_ *lsOptions, j *jobs.Listed) string { return j.Annotations[jobs.AnnotationPreset] }},
@@ -110,8 +113,9 @@ Examples:
 			&cli.GenericFlag{Name: "name", Value: &o.names, Usage: "those whose `NAME` is or begins so; may be given several times"},
 			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags, Usage: "those with this `TAG`; of several tags, a job must have all"},
 			&cli.StringFlag{Name: "since", Usage: "those that were made since `TIME`, such as 1d12h (ago), 2026-01-31 or 2026-01-31T12:00:00Z", Destination: &o.since},
+			o.filters.until(), o.filters.owner(), o.filters.descriptionFlag(), o.filters.first(), o.filters.last(),
 			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "go on and show what changes, until Ctrl-C", Destination: &o.watch, DisableDefaultText: true},
-			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A"}, Usage: "the jobs of all namespaces", Destination: &o.allNamespaces, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A", "all-projects"}, Usage: "the jobs of all namespaces", Destination: &o.allNamespaces, DisableDefaultText: true},
 			&cli.StringFlag{Name: "format", Usage: "`COLUMNS` to show, such as id,name,status; there are " + strings.Join(columnNames(), ", "), Destination: &o.format},
 			o.output.Flag(),
 			s.QuietFlag("print names only, a line each"),
@@ -125,7 +129,7 @@ func (o *lsOptions) complete(args []string) error {
 		return cmdline.Usagef("ls takes no arguments; choose jobs with --name, --status and --tag, a namespace with -n")
 	}
 	if err := o.output.Validate(); err != nil {
-		return err
+		return cmdline.Usagef("%s; for the jobs of a user, use --owner USER", err)
 	}
 	if o.watch && o.output.IsObject() {
 		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Format)
@@ -135,30 +139,14 @@ func (o *lsOptions) complete(args []string) error {
 			return cmdline.Usagef("--status %q is not one of %s", status, join(jobs.Statuses()))
 		}
 	}
-	var err error
-	if o.earliest, err = parseSince(o.since, o.now()); err != nil {
+	if err := o.readTimes(); err != nil {
+		return err
+	}
+	if err := o.filters.complete(o); err != nil {
 		return err
 	}
 	o.terminal = cmdline.IsTerminal(o.Out)
 	return o.chooseColumns()
-}
-
-// parseSince reads a date, a time or how long ago.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	if at, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
-		return at, nil
-	}
-	ago, err := jobs.ParseDuration(text)
-	if err != nil {
-		return time.Time{}, cmdline.Usagef("--since %q is neither a time such as 2026-01-31 or 2026-01-31T12:00:00Z, nor how long ago, such as 1d12h", text)
-	}
-	return now.Add(-ago), nil
 }
 
 func join[T ~string](words []T) string {
@@ -199,20 +187,29 @@ func (o *lsOptions) run(ctx context.Context) error {
 	}
 	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags, Orphans: true, Leftovers: o.all || slices.Contains(o.statuses, string(jobs.StatusOrphaned))}
 	if o.watch {
+		if err := o.filters.me(ctx, client); err != nil {
+			return err
+		}
 		o.GoesOn()
 		o.now = client.Now
 		return o.follow(ctx, client, options)
 	}
-	found, err := client.List(ctx, options)
-	if err != nil {
+	if err := o.filters.me(ctx, client); err != nil {
 		return err
 	}
+	found, err := client.List(ctx, options)
+	if err != nil {
+		return o.OrName(err)
+	}
 	o.now = client.Now // jobs have the cluster's times
-	if o.earliest, err = parseSince(o.since, o.now()); err != nil {
+	if err := o.readTimes(); err != nil {
 		return err
 	}
 	found = o.choose(found)
 	if len(found) == 0 {
+		if o.Kube.Overrides.Context.Namespace != "" && !o.allNamespaces && client.NoNamespace(ctx) {
+			return o.NoNamespaceError()
+		}
 		o.Hint("there are no such jobs%s", map[bool]string{false: "; --all lists those that have ended too"}[o.all || len(o.statuses) > 0])
 	}
 	switch {
@@ -258,7 +255,11 @@ func style(status jobs.Status) cmdline.Style {
 }
 
 func (o *lsOptions) choose(found []jobs.Listed) []jobs.Listed {
-	return slices.DeleteFunc(found, func(j jobs.Listed) bool { return !o.wants(&j) })
+	found = slices.DeleteFunc(found, func(j jobs.Listed) bool { return !o.wants(&j) })
+	if o.filters.recentFirst {
+		slices.Reverse(found)
+	}
+	return found
 }
 
 func (o *lsOptions) wants(j *jobs.Listed) bool {
@@ -267,7 +268,9 @@ func (o *lsOptions) wants(j *jobs.Listed) bool {
 	case len(o.statuses) > 0 && !slices.Contains(o.statuses, string(status)),
 		len(o.statuses) == 0 && !o.all && j.Ended(),
 		len(o.names) > 0 && !slices.ContainsFunc(o.names, func(name string) bool { return strings.HasPrefix(j.Name, name) }),
-		j.CreationTimestamp.Time.Before(o.earliest):
+		j.CreationTimestamp.Time.Before(o.earliest),
+		!o.latest.IsZero() && j.CreationTimestamp.Time.After(o.latest),
+		!o.filters.wants(j):
 		return false
 	}
 	return true

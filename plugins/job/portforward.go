@@ -2,7 +2,7 @@ package job
 
 import (
 	"context"
-	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,6 +18,7 @@ type portForwardOptions struct {
 
 	target uri.Job
 	pairs  []jobs.PortPair
+	browse bool // open a browser too
 }
 
 func newPortForward(s *cmdline.Session) *cli.Command {
@@ -39,8 +40,11 @@ Examples:
 }
 
 func (o *portForwardOptions) complete(args []string) (err error) {
-	if o.target, err = parseTarget("port-forward", args); err != nil {
+	if o.target, err = parseTarget(map[bool]string{false: "port-forward", true: "browse"}[o.browse], args); err != nil {
 		return err
+	}
+	if o.browse && len(args) > 1 {
+		return cmdline.Usagef("browse takes one JOB")
 	}
 	o.pairs, err = forward.ParsePairs(args[1:])
 	return err
@@ -54,21 +58,21 @@ func (o *portForwardOptions) run(ctx context.Context) error {
 	if r.state.Phase != jobs.Running {
 		return r.startedError()
 	}
+	var page uint16
 	if len(o.pairs) == 0 {
-		for _, port := range r.container().Ports {
-			if port.Name == jobs.HTTPPortName {
-				o.pairs = []jobs.PortPair{{Remote: uint16(port.ContainerPort)}} // #nosec G115 -- the API server takes ports only
-			}
+		if page, err = r.httpPort(); err != nil {
+			return err
 		}
-		if len(o.pairs) == 0 {
-			return fmt.Errorf("job %s was started without --http-port: say which port, as LOCAL:REMOTE", r.job.Name)
-		}
+		o.pairs = []jobs.PortPair{{Remote: page}}
 	}
 	forwarder, err := forward.Open(o.pairs)
 	if err != nil {
 		return err
 	}
 	defer forwarder.Close()
+	if o.browse {
+		forwarder.Browse(page, os.LookupEnv)
+	}
 	if err := r.api.CheckForward(ctx, r.job.Namespace, r.state.Pod); err != nil {
 		return r.explain(err)
 	}

@@ -286,6 +286,7 @@ func object(j *jobs.Listed) objects.Job {
 		Tags:              append([]string{}, jobs.TagsOf(j.Job)...),
 		Secrets:           append([]string{}, jobs.SecretsOf(j.Job)...),
 		Preset:            j.Annotations[jobs.AnnotationPreset],
+		Owner:             jobs.OwnerOf(j.Job),
 		Description:       j.Annotations[jobs.AnnotationDescription],
 		CreationTimestamp: moment(j.CreationTimestamp.Time),
 		StartTime:         moment(j.Started()),

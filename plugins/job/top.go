@@ -58,11 +58,15 @@ func (o *topOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range o.names {
-		if !slices.ContainsFunc(found, func(j jobs.Listed) bool { return j.Name == name }) {
-			_, err := client.Get(ctx, name)
+	for i, name := range o.names {
+		if slices.ContainsFunc(found, func(j jobs.Listed) bool { return j.Name == name }) {
+			continue
+		}
+		job, err := client.Find(ctx, name)
+		if err != nil {
 			return err
 		}
+		o.names[i] = job.Name
 	}
 	usages, err := client.Usages(ctx)
 	if err != nil {

@@ -14,6 +14,7 @@ func completers() cmdline.Completers {
 	return cmdline.Completers{
 		"--env":      offers.Env,
 		"--volume":   offerVolumes,
+		"--v":        offerVolumes,
 		"--share":    offers.Users,
 		"--preset":   offerPresets,
 		"--restart":  cmdline.Words(string(jobs.RestartNever), string(jobs.RestartOnFailure), string(jobs.RestartAlways)),

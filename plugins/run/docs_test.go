@@ -73,7 +73,7 @@ func TestDocumentedFlagsMakeTheDocumentedJob(t *testing.T) {
 			if len(effects) == 0 {
 				continue
 			}
-			if words[0] != "-n" && words[0] != "--namespace" {
+			if !slices.Contains([]string{"-n", "--namespace", "-p", "--project"}, words[0]) {
 				words = append(words, "-n", "default")
 			}
 			exit, out, errOut := call(t, New, append(words, "--dry-run=client", "-o", "json", "busybox:1")...)
@@ -112,7 +112,7 @@ func valueAt(t *testing.T, job any, path string) string {
 func TestEveryFlagIsDocumented(t *testing.T) {
 	text, rows := readDocs(t)
 	app, _ := newApp(&cmdline.Session{})
-	exist := map[string]bool{"--version": true, "-n": true, "--namespace": true, "--cluster": true}
+	exist := map[string]bool{"--version": true, "-n": true, "--namespace": true, "-p": true, "--project": true, "--cluster": true, "-v": true}
 	for _, flag := range app.Flags {
 		for _, name := range flag.Names() {
 			dashes := "--"

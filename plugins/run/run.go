@@ -9,12 +9,14 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
@@ -49,6 +51,7 @@ func New(s *cmdline.Session) *cli.App {
 func newApp(s *cmdline.Session) (*cli.App, *options) {
 	o := &options{Session: s, lookup: os.LookupEnv, output: cmdline.NewOutput("name")}
 	s.Completers = completers()
+	s.Volume = o.flags.AddVolume
 	app := &cli.App{
 		Usage:     "Run a command in a container of the cluster, with secrets, and show its log",
 		ArgsUsage: "IMAGE [-- COMMAND [ARGUMENT...]]",
@@ -57,7 +60,8 @@ leaves it running, --no-wait-start does not wait. A job ends after a day at the 
 stays for another day, so that it can be looked at (--ttl, --rm).
 
 Everything behind "--" is the command, as it is. Without "--" flags behind IMAGE are those of run, so
-a command with flags needs it. Where no command is given, the image's own runs.
+a command with flags needs it. A command of one word with blanks in it is split as a shell does, unless
+there is an --entrypoint. Where no command is given, the image's own runs.
 
 A secret is SECRET = secret:KEY, secret:/NAMESPACE/KEY or secret://CLUSTER/NAMESPACE/KEY, one that
 was shared with you included. All secrets are looked up before anything is created. The file of a
@@ -75,6 +79,7 @@ Examples:
   ` + s.Typed + ` --preset cpu-medium --memory 12Gi --volume storage:datasets/mnist:/data:ro --restart on-failure IMAGE -- python train.py
   ` + s.Typed + ` --gpu 1 --life-span 2d12h --schedule-timeout 30m --tag nightly --description 'night run' IMAGE
   ` + s.Typed + ` -t ubuntu:24.04 -- bash
+  ` + s.Typed + ` -v secret:gcp-key:/etc/gcp/key.json ubuntu:24.04 -- "bash -c 'wc -c </etc/gcp/key.json'"
   tar c . | ` + s.Typed + ` -i -T busybox:1 -- tar t
   ` + s.Typed + ` --http-port 8888 --browse --port-forward 2222:22 --rm IMAGE
   ` + s.Typed + ` -q --no-mask --extshm --pull always --privileged ubuntu:24.04 -- mount
@@ -162,7 +167,7 @@ func (o *options) run(ctx context.Context) error {
 		return o.print(plan.Job())
 	}
 	if err := o.check(ctx, api, plan); err != nil {
-		return err
+		return o.namespaceError(ctx, api, err)
 	}
 	if o.dryRun == "server" {
 		job, err := api.CreateDryRun(ctx, plan)
@@ -177,7 +182,10 @@ func (o *options) run(ctx context.Context) error {
 	defer o.forwarder.Close()
 	job, err := api.Create(ctx, plan)
 	if err != nil {
-		return o.interrupted(ctx, err)
+		return o.interrupted(ctx, o.namespaceError(ctx, api, err))
+	}
+	if status := plan.Replaced(); status != "" {
+		progress.New(o.Session, job).Line("job/%s had ended (%s): it was deleted with its log, and makes room for this one", job.Name, status)
 	}
 	if !o.flags.Detach() {
 		return o.attend(ctx, api, job)
@@ -189,4 +197,12 @@ func (o *options) run(ctx context.Context) error {
 	}
 	o.shareDetached(ctx, api, job)
 	return o.printDetached(plan, job)
+}
+
+// namespaceError is err, in other words where the namespace of -n does not exist.
+func (o *options) namespaceError(ctx context.Context, api *jobs.Client, err error) error {
+	if o.Kube.Overrides.Context.Namespace != "" && apierrors.IsNotFound(err) && api.NoNamespace(ctx) {
+		return o.NoNamespaceError()
+	}
+	return o.OrName(err)
 }

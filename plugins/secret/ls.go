@@ -43,7 +43,7 @@ Examples:
 		Flags: []cli.Flag{
 			s.QuietFlag("print keys only, a line each"),
 			&cli.BoolFlag{Name: "full-uri", Usage: "print complete URIs instead of keys", Destination: &o.fullURI, DisableDefaultText: true},
-			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A"}, Usage: "list the secrets of all namespaces",
+			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A", "all-projects"}, Usage: "list the secrets of all namespaces",
 				Destination: &o.allNamespaces, DisableDefaultText: true},
 			o.output.Flag(),
 		},

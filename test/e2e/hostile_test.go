@@ -51,7 +51,7 @@ func hostileCommands(folder string) map[string][]string {
 		"acl ls --shared":          {"kubectl-apolo_acl", "ls", "--shared"},
 		"share":                    {"kubectl-apolo_share", "secret:key", "bob"},
 		"run":                      {"kubectl-apolo_run", "--env", "X=secret:key", "busybox"},
-		"run --no-wait-start":             {"kubectl-apolo_run", "--no-wait-start", "busybox"},
+		"run --no-wait-start":      {"kubectl-apolo_run", "--no-wait-start", "busybox"},
 		"job ls":                   {"kubectl-apolo_job", "ls"},
 		"job status":               {"kubectl-apolo_job", "status", "job"},
 		"job logs":                 {"kubectl-apolo_job", "logs", "job"},

@@ -57,7 +57,7 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 		default:
 			read, needsNext, err := expand(known, arg)
 			if err != nil {
-				return arranged{names: names}, unknownFlag(known, arg, i)
+				return arranged{names: names}, unknownFlag(names, known, arg, i)
 			}
 			if needsNext {
 				if i++; i == len(args) {
@@ -109,7 +109,11 @@ func expand(known []cli.Flag, arg string) (flags []string, needsNext bool, err e
 }
 
 // unknownFlag says which argument is no flag, by its number: it may be a value.
-func unknownFlag(known []cli.Flag, arg string, number int) error {
+func unknownFlag(names []string, known []cli.Flag, arg string, number int) error {
+	flag, _, _ := strings.Cut(arg, "=")
+	if word := insteadOf(names, flag); word != "" {
+		return Usagef("%s", word)
+	}
 	text := fmt.Sprintf("unknown flag (argument %d)", number)
 	typed, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 	if near := nearest.To(typed, longNames(known)); len(typed) > 2 && near != "" {

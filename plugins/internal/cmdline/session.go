@@ -44,8 +44,13 @@ type Session struct {
 	Dash int
 	// Quiet is the flag -q of the commands that have one.
 	Quiet bool
+	// Volume takes the value of a -v that is no number, as Apolo's -v is a volume; nil where there are no volumes.
+	Volume func(value string)
 	// Completers complete what users type.
 	Completers Completers
+
+	// Instead says what to type in place of commands of Apolo's that there are not.
+	Instead map[string]string
 
 	command     string   // Typed and the names of the commands behind it
 	concealed   []string // arguments that may be values
@@ -123,6 +128,7 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 	app.OnUsageError = usageError
 	app.CustomAppHelpTemplate = appHelp
 	app.Flags = append(app.Flags, s.connectionFlags()...)
+	app.Flags = s.withQuiet(app.Flags)
 	app.Flags = append(app.Flags, &cli.BoolFlag{
 		Name: "version", Usage: "print version, commit and date, and exit", Destination: &s.showVersion, DisableDefaultText: true,
 	})
@@ -137,11 +143,14 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 		case c.NArg() == 0:
 			return cli.ShowAppHelp(c)
 		}
+		if word, ok := s.Instead[c.Args().First()]; ok {
+			return Usagef("there is no command %s: %s", c.Args().First(), word)
+		}
 		return Usagef("%s", nearest.Unknown(c.Args().First(), names(app.Commands)))
 	}
 	app.Before = func(*cli.Context) error { return s.begin() }
 	for _, command := range app.Commands {
-		command.Flags = append(command.Flags, s.connectionFlags()...)
+		command.Flags = s.withQuiet(append(command.Flags, s.connectionFlags()...))
 		command.OnUsageError = usageError
 		command.CustomHelpTemplate = commandHelp
 		command.HideHelpCommand = true
@@ -210,13 +219,13 @@ func (s *Session) connectionFlags() []cli.Flag {
 		str("context", "kubeconfig `CONTEXT` to use", &o.CurrentContext),
 		str("cluster", "kubeconfig `CLUSTER` to use", &o.Context.Cluster),
 		str("user", "kubeconfig `USER` to use", &o.Context.AuthInfo),
-		str("namespace", "`NAMESPACE` to work in", &o.Context.Namespace, "n"),
+		str("namespace", "`NAMESPACE` to work in; --project and -p are Apolo's words for it", &o.Context.Namespace, "n", "project", "p"),
 		str("as", "`USER` to impersonate", &o.AuthInfo.Impersonate),
 		&cli.GenericFlag{Name: "as-group", Usage: "`GROUP` to impersonate; may be given several times",
 			Value: (*Strings)(&o.AuthInfo.ImpersonateGroups), Category: category},
 		str("request-timeout", "how long one request may take, such as 30s; 0 for ever (default: 1m)", &o.Timeout),
-		&cli.IntFlag{Name: "v", Usage: fmt.Sprintf("log `LEVEL` of the client library, up to %d: higher ones would log values", maxVerbosity),
-			Destination: &s.verbosity, Category: category, DefaultText: "0"},
+		&cli.GenericFlag{Name: "v", Usage: fmt.Sprintf("log `LEVEL` of the client library, up to %d: higher ones would log values", maxVerbosity),
+			Value: (*verbosity)(s), Category: category, DefaultText: "0"},
 	}
 }
 

@@ -90,6 +90,7 @@ type Job struct {
 	Tags              []string `json:"tags"`
 	Secrets           []string `json:"secrets"`
 	Preset            string   `json:"preset,omitempty"`
+	Owner             string   `json:"owner,omitempty"`
 	Description       string   `json:"description,omitempty"`
 	CreationTimestamp string   `json:"creationTimestamp"`
 	StartTime         string   `json:"startTime,omitempty"`

@@ -26,7 +26,7 @@ type Flags struct {
 	description   string
 
 	preset, cpu, memory, gpu, gpuResource string
-	extShm, noExtShm                      bool
+	extShm, noExtShm, noPreset            bool
 	nodeSelector, tolerations             cmdline.Strings
 	priority, serviceAccount, pull        string
 	imagePullSecrets                      cmdline.Strings
@@ -40,6 +40,9 @@ type Flags struct {
 	stdin, tty, noTTY            bool
 	detach, waitStart, noWaiting bool
 }
+
+// AddVolume adds a volume that was given by another flag than --volume.
+func (f *Flags) AddVolume(text string) { f.volumes = append(f.volumes, text) }
 
 // Detach tells whether the command returns while the job goes on.
 func (f *Flags) Detach() bool { return f.detach || f.noWaiting }
@@ -60,12 +63,12 @@ func (f *Flags) jobFlags() []cli.Flag {
 		list("env", "variable `NAME=VALUE`, NAME=SECRET, or NAME with the value that it has here; may be given several times", &f.env, "e"),
 		list("env-file", "`FILE` with a NAME=VALUE, NAME=SECRET or NAME a line, taken as it is: no quotes, no expansion; --env goes over it", &f.envFiles),
 		list("volume", "secret:KEY:/PATH/TO/FILE, disk:CLAIM:/PATH or storage:SUBPATH:/PATH, the last two with :ro or :rw behind it, "+
-			"as `VOLUME`; may be given several times", &f.volumes),
+			"as `VOLUME`, also with -v; may be given several times", &f.volumes),
 		text("name", "`NAME` of the job, such as training (default: the image's, and five characters)", &f.name),
 		text("workdir", "`DIRECTORY` in the container to run in, such as /src", &f.workdir, "w"),
 		&cli.StringFlag{Name: "entrypoint", Usage: "`COMMAND` in place of the image's entrypoint, split into words as a shell does, such as 'sh -c'",
 			Action: func(_ *cli.Context, value string) error { f.entrypoint = &value; return nil }},
-		text("http-port", "`PORT` on which the job serves HTTP, such as 8080", &f.httpPort),
+		text("http-port", "`PORT` on which the job serves HTTP, such as 8080", &f.httpPort, "http"),
 		list("tag", "`TEXT` to find the job by, such as nightly; may be given several times", &f.tags),
 		text("description", "`TEXT` that says what the job is for, such as 'night run'", &f.description, "d"),
 		boolean("tty", "give the command a terminal, and yours to it", &f.tty, "t"),
@@ -79,7 +82,8 @@ func (f *Flags) jobFlags() []cli.Flag {
 
 func (f *Flags) resourceFlags() []cli.Flag {
 	return inCategory(resourcesCategory,
-		text("preset", "`NAME` of a set of resources, such as cpu-small; the flags below go over it (--list-presets shows all)", &f.preset, "s"),
+		&cli.StringFlag{Name: "preset", Aliases: []string{"s"}, Usage: "`NAME` of a set of resources, such as cpu-small; the flags below go over it (--list-presets shows all); " +
+			"'' takes none, not even the namespace's default", Action: func(_ *cli.Context, value string) error { f.preset, f.noPreset = value, value == ""; return nil }},
 		text("cpu", "`AMOUNT` of cores, such as 500m or 2", &f.cpu),
 		text("memory", "`AMOUNT` of memory, such as 512Mi or 16G", &f.memory),
 		text("gpu", "`NUMBER` of GPUs, such as 1", &f.gpu),
@@ -101,7 +105,7 @@ func (f *Flags) resourceFlags() []cli.Flag {
 
 func (f *Flags) lifeFlags() []cli.Flag {
 	return inCategory(lifeCategory,
-		text("life-span", "end the job that long after its start, a `TIME` such as 1d2h3m4s; 0 for never (default: 1d)", &f.lifeSpan),
+		text("life-span", "end the job that long after its start, a `TIME` such as 1d2h3m4s; 0 for never (default: the namespace's, else 1d)", &f.lifeSpan),
 		text("schedule-timeout", "give the job up if it has not started in that `TIME`, such as 10m; 0 for never (default: 0)", &f.scheduleTimeout),
 		text("restart", "run the command again: `WHEN` is never, on-failure or always (default: never)", &f.restart),
 		boolean("rm", "delete the job when it has ended", &f.remove),

@@ -34,6 +34,9 @@ func Format(spec jobs.Spec) ([]string, error) {
 	flag("name", spec.Name)
 	flag("description", spec.Description)
 	all("tag", spec.Tags)
+	if spec.NoPreset {
+		words = append(words, "--preset", "")
+	}
 	flag("preset", spec.Preset)
 	if !spec.CPU.IsZero() {
 		flag("cpu", spec.CPU.String())
@@ -67,7 +70,7 @@ func Format(spec jobs.Spec) ([]string, error) {
 	boolean("no-extshm", !spec.ExtShm)
 
 	defaults := jobs.NewSpec()
-	if spec.LifeSpan != defaults.LifeSpan {
+	if spec.LifeSpan != defaults.LifeSpan || spec.OwnLifeSpan {
 		flag("life-span", jobs.FormatDuration(spec.LifeSpan))
 	}
 	if spec.ScheduleTimeout != defaults.ScheduleTimeout {
@@ -108,7 +111,11 @@ func Format(spec jobs.Spec) ([]string, error) {
 	}
 	words = append(words, spec.Image)
 	if len(spec.Args) > 0 {
-		words = append(append(words, "--"), spec.Args...)
+		args := spec.Args
+		if len(spec.Entrypoint) == 0 {
+			args = jobs.JoinCommand(args)
+		}
+		words = append(append(words, "--"), args...)
 	}
 	return words, nil
 }

@@ -31,7 +31,7 @@ func (f *Flags) Spec(args []string, caller Caller) (jobs.Spec, error) {
 	if err := f.files(&spec, caller); err != nil {
 		return spec, err
 	}
-	for _, read := range []func(*jobs.Spec, Caller) error{f.contents, f.resources, f.life} {
+	for _, read := range []func(*jobs.Spec, Caller) error{f.contents, f.command, f.resources, f.life} {
 		if err := read(&spec, caller); err != nil {
 			return spec, cmdline.Usagef("%s", err)
 		}
@@ -121,6 +121,14 @@ func (f *Flags) contents(spec *jobs.Spec, caller Caller) (err error) {
 	return nil
 }
 
+// command splits a command that was given as one word. Where there is an entrypoint the words are its arguments.
+func (f *Flags) command(spec *jobs.Spec, _ Caller) (err error) {
+	if len(spec.Entrypoint) == 0 {
+		spec.Args, err = jobs.SplitCommand(spec.Args)
+	}
+	return err
+}
+
 func addVolume(spec *jobs.Spec, text string) error {
 	switch {
 	case uri.IsSecret(text):
@@ -187,6 +195,7 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 			spec.Tolerations = append(spec.Tolerations, toleration)
 		}
 	}
+	spec.NoPreset = f.noPreset
 	spec.Preset, spec.GPUResource, spec.Priority, spec.Privileged = f.preset, f.gpuResource, f.priority, f.privileged
 	spec.Security.Level = jobs.SecurityLevel(f.security)
 	if f.runAsUser != "" {
@@ -218,6 +227,7 @@ func (f *Flags) life(spec *jobs.Spec, _ Caller) error {
 		}
 		*times[flag].to = duration
 	}
+	spec.OwnLifeSpan = f.lifeSpan != ""
 	if f.restart != "" {
 		spec.Restart = jobs.RestartPolicy(f.restart)
 	}
