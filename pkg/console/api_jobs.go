@@ -87,7 +87,7 @@ func (s *Server) listActions(ctx context.Context, input *inPlace) (*body[ActionL
 	list := ActionList{Items: []Action{}, Notes: []string{}}
 	for _, action := range actions {
 		list.Items = append(list.Items, Action{
-			Name: action.Name, Title: action.Title, Description: action.Description, Image: action.Image,
+			Name: action.Name, Title: action.Title, Description: described(action.Description, action.From()), Image: action.Image,
 			Command: orEmpty(action.Command), Preset: action.Preset, Terminal: action.Terminal,
 		})
 	}
@@ -95,6 +95,17 @@ func (s *Server) listActions(ctx context.Context, input *inPlace) (*body[ActionL
 		list.Notes = append(list.Notes, sanitize.Line(err.Error()))
 	}
 	return &body[ActionList]{list}, nil
+}
+
+// described is a description with where it comes from.
+func described(text, from string) string {
+	switch {
+	case from == "":
+		return text
+	case text == "":
+		return "(" + from + ")"
+	}
+	return text + " (" + from + ")"
 }
 
 // orEmpty makes an empty list of nil, which is null in JSON.

@@ -54,7 +54,7 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 		found  []secrets.Secret
 		note   string
 		shared = func(secrets.Secret) bool { return false }
-		users  usedby.Users
+		users  *usedby.Found
 	)
 	requests, inner := errgroup.WithContext(ctx)
 	requests.Go(func() (err error) {
@@ -73,9 +73,6 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 	})
 	requests.Go(func() (err error) {
 		users, err = usedby.Find(inner, client, client.Namespace)
-		if apierrors.IsForbidden(err) {
-			return nil
-		}
 		return err
 	})
 	if err := requests.Wait(); err != nil {
@@ -85,10 +82,14 @@ func (s *Server) listSecrets(ctx context.Context, input *inPlace) (*body[SecretL
 	if note != "" {
 		list.Notes = append(list.Notes, note)
 	}
+	if len(found) > 0 && users.Err() != nil {
+		list.Notes = append(list.Notes, "Not all that uses the secrets is known: "+users.Err().Error()+".")
+	}
 	for _, secret := range found {
 		usedBy := []string{}
-		for _, job := range users[uri.Secret{Namespace: secret.Namespace, Key: secret.Key}] {
-			usedBy = append(usedBy, job.Name)
+		for _, user := range users.Of(secret.Namespace, secret.Object) {
+			user.State = ""
+			usedBy = append(usedBy, user.String())
 		}
 		list.Items = append(list.Items, Secret{
 			Key:     secret.Key,

@@ -34,12 +34,12 @@ func (s *Server) registerSession(r *router) {
 }
 
 func (s *Server) session(visit visit) Session {
-	session := Session{Mode: "local", Version: s.version}
+	session := Session{Mode: "local"}
 	if s.team != nil {
 		session.Mode = "team"
 	}
 	if visit.session != nil {
-		session.Authenticated, session.User = true, visit.session.user
+		session.Authenticated, session.User, session.Version = true, visit.session.user, s.version // no stranger needs to know it
 	}
 	return session
 }
@@ -65,12 +65,9 @@ func (s *Server) login(ctx context.Context, input *body[Login]) (*loggedIn, erro
 	if old.session != nil {
 		old.session.end()
 	}
-	id, pageKey, err := s.sessions.begin(v, user)
-	if err != nil {
-		return nil, newProblem(http.StatusServiceUnavailable, err.Error())
-	}
+	id, pageKey := s.sessions.begin(v, user)
 	session := s.session(visit{})
-	session.Authenticated, session.User = true, user
+	session.Authenticated, session.User, session.Version = true, user, s.version
 	return &loggedIn{SetCookie: cookie(old.cookie, id, s.secure()), Body: LoggedIn{Session: session, PageKey: pageKey}}, nil
 }
 

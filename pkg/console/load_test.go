@@ -134,7 +134,11 @@ func TestRequestsAreFew(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/session":  nil,
 		"/contexts": {"GET /api/v1/namespaces"},
-		"/secrets": {"GET /api/v1/namespaces/default/secrets", "GET /apis/batch/v1/namespaces/default/jobs",
+		"/secrets": {"GET /api/v1/namespaces/default/pods", "GET /api/v1/namespaces/default/secrets", "GET /api/v1/namespaces/default/serviceaccounts",
+			"GET /apis/apps/v1/namespaces/default/daemonsets", "GET /apis/apps/v1/namespaces/default/deployments",
+			"GET /apis/apps/v1/namespaces/default/replicasets", "GET /apis/apps/v1/namespaces/default/statefulsets",
+			"GET /apis/batch/v1/namespaces/default/cronjobs", "GET /apis/batch/v1/namespaces/default/jobs",
+			"GET /apis/networking.k8s.io/v1/namespaces/default/ingresses",
 			"GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", "GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"},
 		"/jobs": {"GET /api/v1/namespaces/default/pods", "GET /apis/batch/v1/namespaces/default/jobs"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -559,22 +560,22 @@ func TestSessionLimits(t *testing.T) {
 		defer cancel()
 		s := newSessions(ctx, limits{sessions: 4, perUser: 2, idle: time.Hour, lifetime: 12 * time.Hour})
 		begin := func(user string) credentials {
-			id, pageKey, err := s.begin(&guest{}, user)
-			if err != nil {
-				t.Fatal(err)
-			}
+			id, pageKey := s.begin(&guest{}, user)
+			time.Sleep(time.Second)
 			return credentials{&http.Cookie{Value: id}, pageKey}
 		}
 		of := func(c credentials) *session { return s.of(c.cookie.Value, c.pageKey) }
-		first, second := begin("alice"), begin("alice")
+		second, first := begin("alice"), begin("alice")
 		bobs := begin("bob")
+		of(second)
 		third := begin("alice")
 		if of(first) != nil || of(second) == nil || of(third) == nil || of(bobs) == nil {
-			t.Error("who has too many sessions must lose the oldest, and no other")
+			t.Error("who has too many sessions must lose the idlest, and no other")
 		}
 		begin("carol")
-		if _, _, err := s.begin(&guest{}, "dave"); err != errFull {
-			t.Errorf("%v", err)
+		begin("dave")
+		if of(second) != nil || of(third) == nil || of(bobs) == nil {
+			t.Error("on a full server, who has the most sessions must lose the idlest")
 		}
 		for range 3 {
 			time.Sleep(50 * time.Minute)
@@ -596,6 +597,29 @@ func TestSessionLimits(t *testing.T) {
 			t.Error("a session must end after half a day")
 		}
 	})
+}
+
+// TestOneTenantCannotLockOutOthers logs in as many service accounts of one namespace as the server has sessions, and more.
+func TestOneTenantCannotLockOutOthers(t *testing.T) {
+	s := newSessions(t.Context(), limits{sessions: 50, perUser: 10})
+	alice, pageKey := s.begin(&guest{}, "alice")
+	sa, saKey := s.begin(&guest{}, "system:serviceaccount:team:robot")
+	for i := range 200 {
+		s.begin(&guest{}, fmt.Sprintf("system:serviceaccount:evil:sa-%d", i))
+	}
+	for i := range 20 {
+		s.begin(&guest{}, fmt.Sprintf("user-%d", i))
+	}
+	if len(s.byID) != 50 || len(s.order) != 50 {
+		t.Errorf("%d sessions", len(s.byID))
+	}
+	if s.of(alice, pageKey) == nil || s.of(sa, saKey) == nil {
+		t.Error("other people's sessions have ended")
+	}
+	evil := s.count(func(other *session) bool { return tenantOf(other.user) == "namespace evil" })
+	if evil != 50-2-20 {
+		t.Errorf("%d sessions of one tenant", evil)
+	}
 }
 
 func TestUpdate(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -20,18 +19,16 @@ const (
 	maxStreams = 32
 )
 
-// errFull says that no more sessions are possible.
-var errFull = errors.New("too many people are logged in; try again later")
-
 // session is one visitor who is logged in.
 type session struct {
 	visitor
-	user    string
-	pageKey fingerprint
-	ctx     context.Context // ends with the session
-	end     context.CancelFunc
-	idle    *time.Timer // nil: a session ends with the process
-	streams chan struct{}
+	user     string
+	lastUsed time.Time // guarded by the mutex of sessions
+	pageKey  fingerprint
+	ctx      context.Context // ends with the session
+	end      context.CancelFunc
+	idle     *time.Timer // nil: a session ends with the process
+	streams  chan struct{}
 }
 
 // in returns a connection to a place; empty names mean the current ones.
@@ -80,26 +77,66 @@ func newSessions(ctx context.Context, limits limits) *sessions {
 	return &sessions{limits: limits, ctx: ctx, byID: map[fingerprint]*session{}}
 }
 
-// begin logs a visitor in and returns what the browser keeps: a cookie, and the page's key. Who has
-// too many sessions loses the oldest.
-func (s *sessions) begin(v visitor, user string) (id, pageKey string, err error) {
+// tenantOf is whom a session counts for where there are too many. Who rules a namespace can make any number of service
+// accounts in it, which count together; other users are made by the cluster's administrators.
+func tenantOf(user string) string {
+	if namespace := ownNamespace(user); namespace != "" {
+		return "namespace " + namespace
+	}
+	return "user " + user
+}
+
+// makeRoom ends sessions where a new one of the user would be too many: of a person the one that was not used for the
+// longest time, and of a full server, that of the tenant that has the most. So nobody can lock out others.
+func (s *sessions) makeRoom(user string) {
+	own := func(other *session) bool { return other.user == user }
+	if s.limits.perUser > 0 && s.count(own) >= s.limits.perUser {
+		s.removeIdlest(own)
+	}
+	if s.limits.sessions == 0 || len(s.byID) < s.limits.sessions {
+		return
+	}
+	most := tenantOf(user)
+	counts := map[string]int{most: 1}
+	for _, other := range s.byID {
+		counts[tenantOf(other.user)]++
+	}
+	for _, key := range s.order {
+		if tenant := tenantOf(s.byID[key].user); counts[tenant] > counts[most] {
+			most = tenant
+		}
+	}
+	s.removeIdlest(func(other *session) bool { return tenantOf(other.user) == most })
+}
+
+func (s *sessions) count(which func(*session) bool) (n int) {
+	for _, other := range s.byID {
+		if which(other) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *sessions) removeIdlest(which func(*session) bool) {
+	var idlest fingerprint
+	var found *session
+	for _, key := range s.order {
+		if other := s.byID[key]; which(other) && (found == nil || other.lastUsed.Before(found.lastUsed)) {
+			idlest, found = key, other
+		}
+	}
+	s.remove(idlest)
+}
+
+// begin logs a visitor in and returns what the browser keeps: a cookie, and the page's key.
+func (s *sessions) begin(v visitor, user string) (id, pageKey string) {
 	id, pageKey = rand.Text(), rand.Text()
 	key := fingerprintOf(id)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	var own []fingerprint
-	for _, other := range s.order {
-		if s.byID[other].user == user {
-			own = append(own, other)
-		}
-	}
-	if s.limits.perUser > 0 && len(own) >= s.limits.perUser {
-		s.remove(own[0])
-	}
-	if s.limits.sessions > 0 && len(s.byID) >= s.limits.sessions {
-		return "", "", errFull
-	}
-	begun := &session{visitor: v, user: user, pageKey: fingerprintOf(pageKey), streams: make(chan struct{}, maxStreams)}
+	s.makeRoom(user)
+	begun := &session{visitor: v, user: user, lastUsed: time.Now(), pageKey: fingerprintOf(pageKey), streams: make(chan struct{}, maxStreams)}
 	if s.limits.lifetime > 0 {
 		begun.ctx, begun.end = context.WithTimeout(s.ctx, s.limits.lifetime)
 	} else {
@@ -111,7 +148,7 @@ func (s *sessions) begin(v visitor, user string) (id, pageKey string, err error)
 	}
 	s.byID[key] = begun
 	s.order = append(s.order, key)
-	return id, pageKey, nil
+	return id, pageKey
 }
 
 // of returns the session of a request, or nil. pageKey is what the request has besides the cookie.
@@ -122,6 +159,9 @@ func (s *sessions) of(cookie, pageKey string) *session {
 	if found == nil || !found.knows(pageKey) || found.ctx.Err() != nil {
 		return nil
 	}
+	s.mutex.Lock()
+	found.lastUsed = time.Now()
+	s.mutex.Unlock()
 	if found.idle != nil {
 		found.idle.Reset(s.limits.idle)
 	}

@@ -62,7 +62,7 @@ type Secret struct {
 	URI     string    `json:"uri" doc:"The complete URI"`
 	Created time.Time `json:"created"`
 	Shared  bool      `json:"shared" doc:"Whether anybody was granted access"`
-	UsedBy  []string  `json:"usedBy" nullable:"false" doc:"The jobs that wait or run with it"`
+	UsedBy  []string  `json:"usedBy" nullable:"false" doc:"What uses it, such as job/NAME or deployment/NAME; jobs and pods that have ended do not"`
 	Deleted string    `json:"deleted,omitempty" doc:"Of one that was deleted and is still there: that it is, and what holds it"`
 }
 

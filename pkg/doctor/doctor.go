@@ -92,7 +92,7 @@ func Examine(ctx context.Context, client *kube.Client, tasks []Task) *Report {
 }
 
 func (r *Report) context(client *kube.Client) {
-	if client.Context == "" {
+	if client.InCluster {
 		r.add("kubeconfig", OK, "none is needed: this is a pod, with the rights of its service account; namespace %q", client.Namespace)
 		return
 	}

@@ -2,7 +2,7 @@
 // too: a NAME=VALUE or NAME a line.
 //
 // White space before a line, empty lines, lines that begin with '#', a byte order mark and the CR of
-// a CRLF are dropped. All else is taken as it is: quotes, '$', '#', "export" and spaces around "=" or
+// a CRLF are dropped. Where no line ends with LF, CR alone ends one. All else is taken as it is: quotes, '$', '#', "export" and spaces around "=" or
 // behind the value mean nothing, and no value has more than one line.
 //
 // The parser that docker has (github.com/docker/cli/pkg/kvfile) does the same, but it quotes the
@@ -36,7 +36,7 @@ type Line struct {
 func Lines(content string) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		number := 0
-		for text := range strings.Lines(strings.TrimPrefix(content, byteOrderMark)) {
+		for text := range strings.Lines(withLineFeeds(strings.TrimPrefix(content, byteOrderMark))) {
 			number++
 			text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 			text = strings.TrimLeftFunc(text, unicode.IsSpace)

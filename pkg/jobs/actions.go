@@ -25,6 +25,8 @@ type Action struct {
 	Command     []string
 	Preset      string // the one that is chosen where nobody chooses; may be empty
 	Terminal    bool   // the job has a terminal, which is opened when it runs
+
+	namespace string // that it comes from, if that is not where it runs
 }
 
 // BuiltinActions are there in every namespace.
@@ -70,8 +72,16 @@ func ParseAction(name, text string) (Action, error) {
 	return action, nil
 }
 
+// From says where an action of another namespace comes from; empty: it is the namespace's own, or built in.
+func (a Action) From() string {
+	if a.namespace == "" {
+		return ""
+	}
+	return "from namespace " + a.namespace
+}
+
 // Actions reads the actions of the client's namespace: the built-in ones, and behind them, sorted by
-// name, those of a ConfigMap. One that has the name of a built-in action takes its place. faulty says
+// name, those of a ConfigMap. One of this namespace that has the name of a built-in action takes its place. faulty says
 // what is wrong with those that can't be used. Who may not read a ConfigMap is treated as if there
 // were none.
 func (c *Client) Actions(ctx context.Context) (actions []Action, faulty []error, err error) {
@@ -89,22 +99,32 @@ func (c *Client) Actions(ctx context.Context) (actions []Action, faulty []error,
 			return nil, nil, problems[i]
 		}
 		if configMap != nil {
-			actions, faulty = withActions(actions, configMap)
+			actions, faulty = withActions(actions, configMap, c.kube.Namespace)
 			break
 		}
 	}
 	return actions, faulty, nil
 }
 
-func withActions(actions []Action, from *corev1.ConfigMap) (all []Action, faulty []error) {
+// withActions adds those of a ConfigMap. One of another namespace says so, and takes no built-in one's place: whoever
+// owns a namespace of that name would choose the image that gets the secrets.
+func withActions(actions []Action, from *corev1.ConfigMap, namespace string) (all []Action, faulty []error) {
 	for _, name := range slices.Sorted(maps.Keys(from.Data)) {
 		action, err := ParseAction(name, from.Data[name])
 		if err != nil {
 			faulty = append(faulty, fmt.Errorf("ConfigMap %s/%s: %w", from.Namespace, from.Name, err))
 			continue
 		}
+		if from.Namespace != namespace {
+			action.namespace = from.Namespace
+		}
 		if i := slices.IndexFunc(actions, func(a Action) bool { return a.Name == name }); i >= 0 {
-			actions[i] = action
+			if action.namespace == "" {
+				actions[i] = action
+			} else {
+				faulty = append(faulty, fmt.Errorf("ConfigMap %s/%s: action %q is built in, and only an action of the namespace itself can replace it",
+					from.Namespace, from.Name, name))
+			}
 			continue
 		}
 		actions = append(actions, action)

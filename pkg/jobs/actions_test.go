@@ -37,7 +37,7 @@ func TestActionsOfAConfigMap(t *testing.T) {
 	actions, faulty := withActions(BuiltinActions(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: ActionsConfigMap},
 		Data:       map[string]string{"z": "", "a": "title: First", "terminal": "title: Shell\nimage: busybox:1", "wrong": "x"},
-	})
+	}, "team")
 	var titles []string
 	for _, action := range actions {
 		titles = append(titles, action.Title)
@@ -46,6 +46,20 @@ func TestActionsOfAConfigMap(t *testing.T) {
 		t.Errorf("%q", titles)
 	}
 	if len(faulty) != 1 || !strings.HasPrefix(faulty[0].Error(), `ConfigMap team/apolo-actions: action "wrong": `) {
+		t.Errorf("%v", faulty)
+	}
+}
+
+// TestActionsOfAnotherNamespace has the owner of the namespace apolo offer actions to everybody.
+func TestActionsOfAnotherNamespace(t *testing.T) {
+	actions, faulty := withActions(BuiltinActions(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: PresetsNamespace, Name: ActionsConfigMap},
+		Data:       map[string]string{"a": "title: First", "terminal": "title: Terminal\nimage: evil:1"},
+	}, "team")
+	if len(actions) != 3 || actions[0].Image != BuiltinActions()[0].Image || actions[0].From() != "" || actions[2].From() != "from namespace apolo" {
+		t.Errorf("%+v", actions)
+	}
+	if len(faulty) != 1 || !strings.Contains(faulty[0].Error(), "is built in") {
 		t.Errorf("%v", faulty)
 	}
 }

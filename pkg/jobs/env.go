@@ -3,7 +3,6 @@ package jobs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -60,20 +59,20 @@ func newVariable(name, value string) (Variable, error) {
 	return Variable{Name: name, Value: value}, nil
 }
 
-// maxVariables is the largest file of variables, in bytes: etcd takes no object of more (etcd's --max-request-bytes).
-const maxVariables = 3 << 19
+// MaxVariables is the largest file of variables, in bytes: etcd takes no object of more (etcd's --max-request-bytes).
+const MaxVariables = 3 << 19
 
 // ParseVariables reads a file of variables in the format of pkg/envfile, each as ParseVariable does.
-func ParseVariables(r io.Reader, lookup Lookup) ([]Variable, error) {
-	content, err := io.ReadAll(io.LimitReader(r, maxVariables+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxVariables {
-		return nil, fmt.Errorf("more than %d bytes, which no job can hold", maxVariables)
+func ParseVariables(content []byte, lookup Lookup) ([]Variable, error) {
+	if len(content) > MaxVariables {
+		return nil, fmt.Errorf("more than %d bytes, which no job can hold", MaxVariables)
 	}
 	var variables []Variable
-	for line, err := range envfile.Lines(string(content)) {
+	text, err := envfile.Text(content)
+	if err != nil {
+		return nil, fmt.Errorf("the file %w", err)
+	}
+	for line, err := range envfile.Lines(text) {
 		if err != nil {
 			return nil, err
 		}

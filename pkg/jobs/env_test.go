@@ -89,7 +89,7 @@ func TestParseVariables(t *testing.T) {
 		{Name: "S", Secret: &uri.Secret{Key: "db-password"}},
 		{Name: "LAST", Value: "no line end"},
 	}
-	got, err := ParseVariables(strings.NewReader(file), environment)
+	got, err := ParseVariables([]byte(file), environment)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
@@ -101,7 +101,7 @@ func TestParseVariables(t *testing.T) {
 		"A = 1":                           "line 1: invalid name of a variable",
 		"A=secret:..":                     "line 1: variable A",
 	} {
-		_, err := ParseVariables(strings.NewReader(file), environment)
+		_, err := ParseVariables([]byte(file), environment)
 		if !matches(err, text) {
 			t.Errorf("ParseVariables(%q): %v; want %q", file, err, text)
 		}
@@ -111,7 +111,7 @@ func TestParseVariables(t *testing.T) {
 	}
 
 	long := "A=" + strings.Repeat("x", 1<<20)
-	if got, err := ParseVariables(strings.NewReader(long), environment); err != nil || len(got[0].Value) != 1<<20 {
+	if got, err := ParseVariables([]byte(long), environment); err != nil || len(got[0].Value) != 1<<20 {
 		t.Errorf("a line of 1 MiB: %v", err)
 	}
 }
@@ -192,7 +192,7 @@ func FuzzParseVariables(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		variables, err := ParseVariables(strings.NewReader(s), environment)
+		variables, err := ParseVariables([]byte(s), environment)
 		if err != nil {
 			return
 		}
@@ -205,7 +205,7 @@ func FuzzParseVariables(f *testing.F) {
 			}
 			b.WriteString(v.Name + "=" + value + "\r\n")
 		}
-		again, err := ParseVariables(strings.NewReader(b.String()), environment)
+		again, err := ParseVariables([]byte(b.String()), environment)
 		if err != nil || !reflect.DeepEqual(again, variables) {
 			t.Errorf("%q is read as %+v, and that as %+v, %v", s, variables, again, err)
 		}

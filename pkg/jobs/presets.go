@@ -249,10 +249,21 @@ func (c *Client) Presets(ctx context.Context) (Presets, error) {
 			return Presets{}, problems[i]
 		}
 		if configMap != nil {
-			return readPresets(configMap), nil
+			presets := readPresets(configMap)
+			if namespaces[i] != c.kube.Namespace {
+				presets.tellNamespace(namespaces[i])
+			}
+			return presets, nil
 		}
 	}
 	return BuiltinPresets(), nil
+}
+
+// tellNamespace has each preset say that another namespace made it: whoever owns that one chose where the jobs run.
+func (p *Presets) tellNamespace(namespace string) {
+	for i := range p.All {
+		p.All[i].Description = strings.TrimSpace(p.All[i].Description + " (from namespace " + namespace + ")")
+	}
 }
 
 func readPresets(from *corev1.ConfigMap) Presets {

@@ -263,10 +263,10 @@ type secretCopy struct {
 // Job is the object that Client.Create sends; it holds the names of secrets and no values.
 func (p *Plan) Job() *batchv1.Job { return p.job.DeepCopy() }
 
-// useDataKey has the job take an adopted secret from the data key that has the value: until it is looked up, it is
+// useDataKey has the job take a secret that is adopted, or was renamed, from the data key that has the value: until it is looked up, it is
 // taken for one of Apolo's own, whose data key is the key.
 func (p *Plan) useDataKey(secret secrets.Secret) {
-	if secret.Owner == "" {
+	if secret.Owner == "" && secret.DataKey == secret.Key {
 		return
 	}
 	pod := &p.job.Spec.Template.Spec

@@ -6,7 +6,7 @@
 package kube
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -30,9 +30,6 @@ const DefaultRequestTimeout = time.Minute
 // inCluster names the cluster that a pod without a kubeconfig runs in.
 const inCluster = "in-cluster"
 
-// ErrNoKubeconfig says that there is neither a kubeconfig nor a surrounding cluster.
-var ErrNoKubeconfig = errors.New("no kubeconfig found: set KUBECONFIG or --kubeconfig, or put one at ~/.kube/config")
-
 // Options say which cluster to talk to, and as whom. They are kubectl's global flags: flags bind
 // straight into Overrides, so that what they mean is decided by clientcmd as for kubectl.
 type Options struct {
@@ -42,6 +39,8 @@ type Options struct {
 	// Warn, which may be nil, gets the warnings that an API server sends beside its answers. They are not harmless for a
 	// terminal. It may be called by several goroutines at the same time.
 	Warn func(text string)
+	// Files keep what was read, for all copies of the options; nil: it is read for each call.
+	Files *ConfigFiles
 }
 
 // Client is a connection to one cluster. It makes no request until it is used, is safe for use by
@@ -55,6 +54,8 @@ type Client struct {
 	Namespace string
 	// ContextNamespace is the context's own, whatever the flag says.
 	ContextNamespace string
+	// InCluster reports whether this is a pod without a kubeconfig, with the pod's own identity.
+	InCluster bool
 
 	config     *rest.Config
 	transport  *transport
@@ -65,29 +66,29 @@ type Client struct {
 // names. It returns ErrNoKubeconfig where there is none, and an error that names the entry where
 // a context, cluster or user does not exist.
 func NewClient(o *Options) (*Client, error) {
-	return newClient(o, o.Overrides)
+	return newClient(o.load(), o, o.Overrides)
 }
 
 // NewClientFor is NewClient for the cluster whose kubeconfig entry has the given name. An empty
 // name means the current one. The current context is preferred, then the first in alphabetical
 // order that points to this cluster.
 func NewClientFor(o *Options, cluster string) (*Client, error) {
-	current, err := newClient(o, o.Overrides)
-	if cluster == "" || (err == nil && current.Cluster == cluster) {
+	files := o.load()
+	current, err := newClient(files, o, o.Overrides)
+	if cluster == "" || files.err != nil || (err == nil && current.Cluster == cluster) {
 		return current, err
 	}
-	raw, loadErr := loader(o, o.Overrides).RawConfig()
-	if loadErr != nil {
-		return nil, describeConfigError(loadErr)
-	}
 	var contexts, clusters []string
-	for name, context := range raw.Contexts {
+	for name, context := range files.config.Contexts {
 		if context.Cluster == cluster {
 			contexts = append(contexts, name)
 		}
 		clusters = append(clusters, context.Cluster)
 	}
 	if len(contexts) == 0 {
+		if err != nil && len(clusters) == 0 {
+			return nil, err
+		}
 		slices.Sort(clusters)
 		return nil, fmt.Errorf("cluster %q: no context of the kubeconfig points to it (there are: %s)",
 			cluster, strings.Join(slices.Compact(clusters), ", "))
@@ -95,42 +96,22 @@ func NewClientFor(o *Options, cluster string) (*Client, error) {
 	overrides := o.Overrides
 	overrides.CurrentContext = slices.Min(contexts)
 	overrides.Context.Cluster = ""
-	return newClient(o, overrides)
+	return newClient(files, o, overrides)
 }
 
-func loader(o *Options, overrides clientcmd.ConfigOverrides) clientcmd.ClientConfig {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.Kubeconfig
-	rules.WarnIfAllMissing = false // NewClient returns ErrNoKubeconfig, which says more
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &overrides)
-}
-
-func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error) {
-	load := loader(o, overrides)
-	config, err := load.ClientConfig()
+func newClient(files *configFile, o *Options, overrides clientcmd.ConfigOverrides) (*Client, error) {
+	if files.err != nil {
+		return nil, files.err
+	}
+	config, namespace, err := files.settings(&overrides)
 	if err != nil {
-		return nil, describeConfigError(err)
+		return nil, err
 	}
-	raw, err := load.RawConfig()
-	if err != nil {
-		return nil, describeConfigError(err)
-	}
-	namespace, _, err := load.Namespace()
-	if err != nil {
-		return nil, describeConfigError(err)
-	}
-
-	client := &Client{Cluster: inCluster, Namespace: namespace, ContextNamespace: namespace}
-	client.Context = raw.CurrentContext
-	if overrides.CurrentContext != "" {
-		client.Context = overrides.CurrentContext
-	}
-	if context, ok := raw.Contexts[client.Context]; ok {
+	client := &Client{Cluster: inCluster, Namespace: namespace, ContextNamespace: namespace, InCluster: files.mayBeInCluster(&overrides)}
+	client.Context = cmp.Or(overrides.CurrentContext, files.config.CurrentContext)
+	if context, ok := files.config.Contexts[client.Context]; ok {
 		client.Cluster = context.Cluster
-		client.ContextNamespace = context.Namespace
-		if client.ContextNamespace == "" {
-			client.ContextNamespace = metav1.NamespaceDefault
-		}
+		client.ContextNamespace = cmp.Or(context.Namespace, metav1.NamespaceDefault)
 	}
 	if overrides.Context.Cluster != "" {
 		client.Cluster = overrides.Context.Cluster
@@ -152,14 +133,6 @@ func newClient(o *Options, overrides clientcmd.ConfigOverrides) (*Client, error)
 	}
 	client.httpClient = httpClient(client.transport, config, false)
 	return client, nil
-}
-
-func describeConfigError(err error) error {
-	if clientcmd.IsEmptyConfig(err) {
-		return ErrNoKubeconfig
-	}
-	text := strings.TrimPrefix(err.Error(), "invalid configuration: ")
-	return fmt.Errorf("kubeconfig: %s", strings.Trim(text, "[]"))
 }
 
 // Host is the URL of the API server.
@@ -231,12 +204,12 @@ func NewScheme(version schema.GroupVersion, types ...runtime.Object) *runtime.Sc
 
 // NamespacesOf lists, sorted, the namespaces that the kubeconfig's contexts name for a cluster.
 func NamespacesOf(o *Options, cluster string) ([]string, error) {
-	raw, err := loader(o, o.Overrides).RawConfig()
-	if err != nil {
-		return nil, describeConfigError(err)
+	files := o.load()
+	if files.err != nil {
+		return nil, files.err
 	}
 	var names []string
-	for _, context := range raw.Contexts {
+	for _, context := range files.config.Contexts {
 		if context.Cluster == cluster && context.Namespace != "" {
 			names = append(names, context.Namespace)
 		}

@@ -53,13 +53,13 @@ func (c *Client) In(namespace string) *Client {
 
 // Clusters lists, sorted, the names of the clusters that the contexts of the kubeconfig point to.
 func Clusters(o *Options) ([]string, error) {
-	raw, err := loader(o, o.Overrides).RawConfig()
-	if err != nil {
-		return nil, describeConfigError(err)
+	files := o.load()
+	if files.err != nil {
+		return nil, files.err
 	}
 	var names []string
-	for _, context := range raw.Contexts {
-		if raw.Clusters[context.Cluster] != nil {
+	for _, context := range files.config.Contexts {
+		if files.config.Clusters[context.Cluster] != nil {
 			names = append(names, context.Cluster)
 		}
 	}
@@ -72,10 +72,11 @@ type Entries struct{ Contexts, Clusters, Users []string }
 
 // EntriesOf reads the names of a kubeconfig's entries, whichever of them are in use.
 func EntriesOf(o *Options) (Entries, error) {
-	raw, err := loader(o, o.Overrides).RawConfig()
-	if err != nil {
-		return Entries{}, describeConfigError(err)
+	files := o.load()
+	if files.err != nil {
+		return Entries{}, files.err
 	}
+	raw := files.config
 	return Entries{
 		Contexts: slices.Sorted(maps.Keys(raw.Contexts)),
 		Clusters: slices.Sorted(maps.Keys(raw.Clusters)),

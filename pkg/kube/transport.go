@@ -203,7 +203,7 @@ func (t *transport) send(base http.RoundTripper, request *http.Request) (*http.R
 			return nil, cause
 		}
 		if !connecting.Load() && t.config.ExecProvider != nil {
-			return nil, &pluginError{plugin: t.config.ExecProvider.Command, cause: a.err}
+			return nil, &pluginError{plugin: t.config.ExecProvider.Command, hint: t.config.ExecProvider.InstallHint, cause: a.err}
 		}
 		return nil, a.err
 	case <-ctx.Done():
@@ -280,6 +280,7 @@ func (b *closingBody) Close() error {
 // pluginError says that the program that the kubeconfig names for credentials did not bring any.
 type pluginError struct {
 	plugin string
+	hint   string // how to install it, as the kubeconfig says
 	cause  error
 }
 
@@ -289,7 +290,12 @@ func (e *pluginError) Error() string {
 	}
 	text := strings.TrimPrefix(e.cause.Error(), "getting credentials: ")
 	text = strings.TrimPrefix(text, "exec: ")
-	text, _, _ = strings.Cut(text, "\n") // behind it stands advice on how to install things
+	// client-go knows only by these words that there is no such program. Its advice after them is the same for all
+	// programs; the kubeconfig's own is shown, each time, and in one line.
+	text, advice, _ := strings.Cut(text, "\n")
+	if hint := strings.Join(strings.Fields(e.hint), " "); hint != "" && (advice != "" || strings.HasSuffix(text, " not found")) {
+		text += "; " + hint
+	}
 	return fmt.Sprintf("the program %q, which your kubeconfig names for credentials, brought none: %s", e.plugin, text)
 }
 

@@ -63,7 +63,8 @@ type Secret struct {
 	Object    string // the name of the Kubernetes Secret
 	UID       types.UID
 	Created   time.Time
-	// DataKey is which data key of the Kubernetes Secret has the value: Key itself, unless it is adopted.
+	// DataKey is which data key of the Kubernetes Secret has the value: Key itself, unless it is adopted, or another
+	// tool has renamed the Secret.
 	DataKey string
 	// Owner is, of an adopted Secret, the tool that it belongs to; empty for one that Apolo made.
 	Owner string
@@ -254,7 +255,7 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 		return adoptedError(found)
 	}
 	// The UID is a precondition: that one, not a later one of the same name.
-	patch, err := replacement(key, value, map[string]any{"uid": found.UID})
+	patch, err := replacement(found, key, value, map[string]any{"uid": found.UID})
 	if err != nil {
 		return err
 	}
@@ -279,12 +280,11 @@ func dryRun(o AddOptions) []string {
 }
 
 // replacement is a merge patch that gives a key another value.
-func replacement(key string, value []byte, preconditions map[string]any) ([]byte, error) {
+func replacement(secret Secret, key string, value []byte, preconditions map[string]any) ([]byte, error) {
 	preconditions["annotations"] = map[string]any{AnnotationKey: key, lastApplied: nil}
-	return json.Marshal(map[string]any{
-		"metadata": preconditions,
-		"data":     map[string]any{key: base64.StdEncoding.EncodeToString(value)},
-	})
+	data := map[string]any{secret.DataKey: nil} // of one that was renamed
+	data[key] = base64.StdEncoding.EncodeToString(value)
+	return json.Marshal(map[string]any{"metadata": preconditions, "data": data})
 }
 
 // Replace gives a secret that was read another value, if nobody has changed it since: it returns ErrChanged
@@ -299,7 +299,7 @@ func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
 	case read.Owner != "":
 		return s.wrap(read.Key, adoptedError(read.Secret))
 	}
-	patch, err := replacement(read.Key, value, map[string]any{"uid": read.UID, "resourceVersion": read.resourceVersion})
+	patch, err := replacement(read.Secret, read.Key, value, map[string]any{"uid": read.UID, "resourceVersion": read.resourceVersion})
 	if err != nil {
 		return err
 	}
@@ -331,13 +331,16 @@ func (s *Store) Read(ctx context.Context, key string) (Value, error) {
 	}
 	value := Value{Secret: describe(&object.Metadata), resourceVersion: object.Metadata.ResourceVersion}
 	value.Key = key
-	if value.Owner == "" {
-		value.DataKey = key
-	}
 	var ok bool
 	switch value.Data, ok = object.Data[value.DataKey]; {
 	case ok:
 		return value, nil
+	case value.Owner == "" && value.DataKey != key:
+		// Not renamed after all: somebody has changed the annotation.
+		if value.Data, ok = object.Data[key]; ok {
+			value.DataKey = key
+			return value, nil
+		}
 	case value.Owner != "":
 		return Value{}, s.wrap(key, fmt.Errorf("its Kubernetes Secret, of %s, has no data key %q; adopt it again with another", value.Owner, value.DataKey))
 	}
@@ -435,7 +438,14 @@ func describe(object metav1.Object) Secret {
 	}
 	described.DataKey = described.Key
 	described.BeingDeleted, _ = kube.CheckNotBeingDeleted(object).(*kube.BeingDeletedError)
-	if object.GetLabels()[LabelSecret] == LabelAdopted {
+	switch object.GetLabels()[LabelSecret] {
+	case LabelTrue:
+		// A tool that renames objects, as kustomize does with namePrefix, leaves the annotation and the data as they were.
+		// The key is what the object's name says, so that it can't pass for another one.
+		if before := object.GetAnnotations()[AnnotationKey]; uri.ValidateKey(before) == nil {
+			described.DataKey = before
+		}
+	case LabelAdopted:
 		described.DataKey, described.Owner = object.GetAnnotations()[AnnotationDataKey], ownerOf(object)
 	}
 	return described

@@ -115,18 +115,12 @@ func (o *discoveryOptions) consent(ctx context.Context, question string) error {
 		return nil
 	}
 	fmt.Fprint(o.ErrOut, question)
-	answered := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(o.In).ReadString('\n') // no answer is no consent
-		answered <- line
-	}()
-	select {
-	case line := <-answered:
-		if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
-			return nil
-		}
-		return fmt.Errorf("nothing was changed")
-	case <-ctx.Done():
+	line, _ := cmdline.Interruptible(ctx, func() (string, error) { return bufio.NewReader(o.In).ReadString('\n') }) // no answer is no consent
+	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if answer := strings.ToLower(strings.TrimSpace(line)); answer == "y" || answer == "yes" {
+		return nil
+	}
+	return fmt.Errorf("nothing was changed")
 }

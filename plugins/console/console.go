@@ -92,9 +92,14 @@ func (o *options) run(ctx context.Context) error {
 	if o.team.enabled {
 		return o.serveTeam(ctx, files)
 	}
-	if _, err := kube.NewClient(&o.Kube); err != nil {
+	// Other programs renew what is in a kubeconfig. The context stays the one that the Console began with, whatever
+	// 'kubectl config use-context' makes the current one meanwhile.
+	o.Kube.Files = &kube.ConfigFiles{Context: ctx, Reread: true}
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
 		return err // better here than on the page
 	}
+	o.Kube.Overrides.CurrentContext = client.Context
 	listener, err := listen(ctx, o.port)
 	if err != nil {
 		return err
@@ -138,7 +143,7 @@ func (o *options) runCommand(client *kube.Client, spec jobs.Spec) (string, error
 	}
 	line := []string{"kubectl", "apolo", "run"}
 	if client.Context != "" {
-		plain, err := kube.NewClient(&kube.Options{Kubeconfig: o.Kube.Kubeconfig})
+		plain, err := kube.NewClient(&kube.Options{Kubeconfig: o.Kube.Kubeconfig, Files: o.Kube.Files})
 		if err != nil || plain.Context != client.Context {
 			line = append(line, "--context", client.Context)
 		}

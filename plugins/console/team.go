@@ -96,6 +96,9 @@ func (o *teamOptions) complete(given func(string) bool) error {
 
 // team describes the server.
 func (o *teamOptions) team(namespace, userAgent string) (*console.Team, error) {
+	if err := cmdline.HomePaths(&o.authority, &o.certificate, &o.key); err != nil {
+		return nil, err
+	}
 	authority, err := os.ReadFile(o.authority)
 	if err != nil {
 		return nil, fmt.Errorf("--api-server-ca: %w; mount the ConfigMap kube-root-ca.crt there", err)

@@ -121,7 +121,7 @@ func (o *options) complete(args []string) (err error) {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
-	if o.spec, err = o.flags.Spec(args, runflags.Caller{Lookup: o.lookup, Stdin: o.In}); err != nil {
+	if o.spec, err = o.flags.Spec(args, runflags.Caller{Lookup: o.lookup, ReadFile: o.ReadFile}); err != nil {
 		return err
 	}
 	if strings.HasPrefix(o.spec.Description, "-") && !strings.Contains(o.spec.Description, " ") { // a -d meant as docker's

@@ -114,7 +114,7 @@ func (o *addOptions) read(ctx context.Context) ([]byte, error) {
 	if o.value == nil {
 		return askValue(ctx, o.Session, o.where.String())
 	}
-	return readValue(o.In, *o.value)
+	return readValue(o.Session, *o.value)
 }
 
 // print says what was stored. Only a dry run shows the value, because showing the whole manifest

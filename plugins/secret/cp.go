@@ -157,7 +157,7 @@ func (o *cpOptions) move(ctx context.Context) error {
 	// look behind it.
 	var (
 		granted   secrets.Grants
-		users     usedby.Users
+		users     *usedby.Found
 		usersErr  error
 		grantsErr error
 		questions sync.WaitGroup
@@ -180,8 +180,8 @@ func (o *cpOptions) move(ctx context.Context) error {
 	if granted.Exist() {
 		o.Warn("who was granted %s has no access to %s: grant it again", o.from, o.to)
 	}
-	if jobs := users[uri.Secret{Namespace: from.Namespace(), Key: o.from.Key}]; usersErr == nil && len(jobs) > 0 {
-		o.Warn("%s is used by %s", o.from, list(jobs))
+	if by := users.Of(from.Namespace(), secrets.ObjectName(o.from.Key)); usersErr == nil && len(by) > 0 {
+		o.Warn("%s is used by %s", o.from, list(by))
 	}
 	return nil
 }

@@ -90,6 +90,8 @@ func (o *exportOptions) complete(args []string) error {
 	switch {
 	case chosen == 0 && !o.output.Given():
 		return cmdline.Usagef("export needs --to-dir, --to-env-file, --to-secret or -o yaml")
+	case o.toDir == "-":
+		return cmdline.Usagef("--to-dir needs a folder; --to-env-file - writes to standard output")
 	case chosen > 1:
 		return cmdline.Usagef("--to-dir, --to-env-file and --to-secret exclude each other")
 	case o.output.Given() && chosen > 0 && o.toSecret == "":
@@ -103,6 +105,9 @@ func (o *exportOptions) complete(args []string) error {
 }
 
 func (o *exportOptions) run(ctx context.Context) error {
+	if err := cmdline.HomePaths(&o.toDir, &o.toEnvFile); err != nil {
+		return err
+	}
 	// What stands in the way is known before any value is read, as far as that is possible.
 	if err := o.checkTarget(); err != nil {
 		return err
@@ -266,14 +271,14 @@ func (o *exportOptions) writeFolder(found []exported) (err error) {
 	if isNew {
 		err = os.Rename(stage, o.toDir)
 	} else {
+		keys := make([]string, 0, len(found))
 		for _, e := range found {
-			if err = os.Rename(filepath.Join(stage, e.where.Key), filepath.Join(o.toDir, e.where.Key)); err != nil {
-				break
-			}
+			keys = append(keys, e.where.Key)
 		}
+		err = moveAll(stage, o.toDir, keys)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write to %s: %w", o.toDir, withoutPath(err))
+		return fmt.Errorf("cannot write to %s: %w", o.toDir, err)
 	}
 	o.Done("%s written (%s, %s)", o.toDir, count(len(found)), cmdline.Bytes(total))
 	return nil

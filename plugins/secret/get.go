@@ -37,7 +37,7 @@ Examples:
   ` + s.Typed + ` get gcp-key -f gcp.json                     # readable by you alone
   ` + s.Typed + ` get secret://default/alice/wandb-token      # shared by alice`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE`, with mode 0600 and all at once",
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE`, with mode 0600 and all at once; - is standard output",
 				Destination: &o.file, TakesFile: true},
 			s.QuietFlag("print nothing but the value"),
 		},
@@ -48,6 +48,12 @@ Examples:
 func (o *getOptions) complete(args []string) (err error) {
 	if len(args) != 1 {
 		return cmdline.Usagef("get takes one KEY, here are %d", len(args))
+	}
+	if o.file == "-" { // as for other programs; a file of that name is ./-
+		o.file = ""
+	}
+	if o.file, err = cmdline.HomePath(o.file); err != nil {
+		return err
 	}
 	o.where, err = parse(args[0])
 	return err

@@ -143,9 +143,9 @@ func nothingDone(err error) error {
 
 // collect reads everything that is to be imported: files first, which cost no request.
 func (o *importOptions) collect(ctx context.Context) ([]entry, error) {
-	found := &sources{chosen: o.keys}
+	found := &sources{session: o.Session, chosen: o.keys}
 	for _, path := range o.fromEnvFiles {
-		found.envFile(o.In, path, os.LookupEnv)
+		found.envFile(path, os.LookupEnv)
 	}
 	if keys := quoted(found.entries); len(keys) > 0 {
 		o.Hint("the quotes around the value are part of it: %s", strings.Join(keys, ", "))
@@ -157,12 +157,12 @@ func (o *importOptions) collect(ctx context.Context) ([]entry, error) {
 		found.file(arg)
 	}
 	for _, where := range o.objects {
-		if err := found.object(ctx, o.Session, where); err != nil {
+		if err := found.object(ctx, where); err != nil {
 			found.problems = append(found.problems, err)
 		}
 	}
 	for _, project := range o.projects {
-		if err := found.platform(ctx, o.Session, project.cluster, project.PlatformProject); err != nil {
+		if err := found.platform(ctx, project.cluster, project.PlatformProject); err != nil {
 			found.problems = append(found.problems, err)
 		}
 	}

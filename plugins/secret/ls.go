@@ -38,7 +38,7 @@ func newLs(s *cmdline.Session) *cli.Command {
 Examples:
   ` + s.Typed + ` ls
   ` + s.Typed + ` ls -q                # keys only, for scripts
-  ` + s.Typed + ` ls -o wide           # and the jobs that use them and have not ended
+  ` + s.Typed + ` ls -o wide           # and what uses them
   ` + s.Typed + ` ls -o json -n team`,
 		Flags: []cli.Flag{
 			s.QuietFlag("print keys only, a line each"),
@@ -91,9 +91,9 @@ func (o *lsOptions) run(ctx context.Context) error {
 	return o.table(client, found, <-users)
 }
 
-// findUsers asks which jobs use the secrets, where that is shown; nil where it can't be known.
-func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan usedby.Users {
-	found := make(chan usedby.Users, 1)
+// findUsers asks what uses the secrets, where that is shown; nil where it can't be known.
+func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan *usedby.Found {
+	found := make(chan *usedby.Found, 1)
 	if o.output.Format != "wide" {
 		close(found)
 		return found
@@ -104,8 +104,11 @@ func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan u
 			namespace = ""
 		}
 		users, err := usedby.Find(ctx, client, namespace)
+		if err == nil {
+			err = users.Err()
+		}
 		if err != nil {
-			o.Hint("which jobs use the secrets is unknown: %s", err)
+			o.Hint("not all that uses the secrets is known: %s", err)
 		}
 		found <- users
 	}()
@@ -147,7 +150,7 @@ func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) stri
 	return o.Lines(texts...)
 }
 
-func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users usedby.Users) error {
+func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *usedby.Found) error {
 	var headings []string
 	if o.allNamespaces && !o.fullURI {
 		headings = append(headings, "NAMESPACE")
@@ -155,7 +158,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users use
 	headings = append(headings, "KEY")
 	wide := o.output.Format == "wide"
 	if wide {
-		headings = append(headings, "AGE", "KUBERNETES SECRET", "JOBS")
+		headings = append(headings, "AGE", "KUBERNETES SECRET", "USED BY")
 	}
 	rows := make([][]string, 0, len(found))
 	for _, s := range found {
@@ -172,21 +175,22 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users use
 			if s.BeingDeleted != nil {
 				object += " (" + s.BeingDeleted.Error() + ")"
 			}
-			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, jobsOf(users, s))
+			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, usersOf(users, s))
 		}
 		rows = append(rows, row)
 	}
 	return cmdline.Table(o.Out, headings, rows)
 }
 
-// jobsOf are the names of the jobs that use a secret and have not ended.
-func jobsOf(users usedby.Users, s secrets.Secret) string {
-	if users == nil {
-		return "?"
-	}
+// usersOf names what uses a secret; "?" is for what could not be seen.
+func usersOf(users *usedby.Found, s secrets.Secret) string {
 	var names []string
-	for _, job := range users[uri.Secret{Namespace: s.Namespace, Key: s.Key}] {
-		names = append(names, job.Name)
+	for _, user := range users.Of(s.Namespace, s.Object) {
+		user.State = ""
+		names = append(names, user.String())
+	}
+	if users == nil || users.Err() != nil {
+		names = append(names, "?")
 	}
 	return strings.Join(names, ", ")
 }

@@ -24,7 +24,7 @@ type rmOptions struct {
 	ifUnused       bool
 	wait           cmdline.Wait
 
-	users map[uri.Secret]usedby.Users // that were asked for, by URI without a key
+	users map[uri.Secret]*usedby.Found // that were asked for, by URI without a key
 }
 
 func newRm(s *cmdline.Session) *cli.Command {
@@ -33,8 +33,9 @@ func newRm(s *cmdline.Session) *cli.Command {
 		Name:      "rm",
 		Usage:     "Remove secrets, and with them everybody's access",
 		ArgsUsage: "KEY...",
-		Description: `Jobs that use a key and have not ended are named; they keep the value that they started with, and
-those that have yet to start can't. A job that uses another's secret has a copy of its own.
+		Description: `What uses a key is named: jobs and pods that have not ended, Deployments, StatefulSets, DaemonSets, CronJobs,
+Ingresses and ServiceAccounts. What runs keeps the value that it started with; what is yet to start can't. A job that
+uses another's secret has a copy of its own.
 
 A Secret that a finalizer holds is still there after it was deleted, with its value: that is an error, which names the
 finalizer. With --wait it is one only if the Secret is not gone in time.
@@ -47,7 +48,7 @@ Examples:
 		Flags: append(o.wait.Flags("wait until a Secret that a finalizer holds is gone"), []cli.Flag{
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a key that does not exist as removed",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
-			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that a job uses that has not ended, and fail",
+			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that something uses, or may use as far as you can see, and fail",
 				Destination: &o.ifUnused, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		}...),
@@ -68,7 +69,7 @@ func (o *rmOptions) complete(args []string) (err error) {
 
 // run removes all it can; one key that is missing must not keep the others.
 func (o *rmOptions) run(ctx context.Context) error {
-	o.users = map[uri.Secret]usedby.Users{}
+	o.users = map[uri.Secret]*usedby.Found{}
 	var failed []error
 	for _, target := range o.targets {
 		removed, err := o.remove(ctx, target)
@@ -96,10 +97,10 @@ func (o *rmOptions) remove(ctx context.Context, target uri.Secret) (secrets.Secr
 	switch {
 	case ctx.Err() != nil:
 		return secrets.Secret{}, ctx.Err()
-	case err != nil && o.ifUnused:
-		return secrets.Secret{}, fmt.Errorf("%s: whether a job uses it is unknown, so it stays: %w", target, err)
 	case len(users) > 0 && o.ifUnused:
 		return secrets.Secret{}, fmt.Errorf("%s: used by %s, so it stays", target, list(users))
+	case err != nil && o.ifUnused:
+		return secrets.Secret{}, fmt.Errorf("%s: whether something uses it is unknown, so it stays: %w", target, err)
 	case len(users) > 0:
 		o.Warn("%s is used by %s", target, list(users))
 	}
@@ -110,8 +111,8 @@ func (o *rmOptions) remove(ctx context.Context, target uri.Secret) (secrets.Secr
 	return removed, o.wait.Until(ctx, o.Session, err, func(ctx context.Context) error { return store.WaitUntilGone(ctx, removed) })
 }
 
-// usersOf asks once for each namespace. Who may not know is told nothing but the error.
-func (o *rmOptions) usersOf(ctx context.Context, store *place, target uri.Secret) ([]usedby.Job, error) {
+// usersOf asks once for each namespace. The error says what could not be seen; the rest was.
+func (o *rmOptions) usersOf(ctx context.Context, store *place, target uri.Secret) ([]usedby.User, error) {
 	where := target
 	where.Key = ""
 	users, ok := o.users[where]
@@ -122,13 +123,13 @@ func (o *rmOptions) usersOf(ctx context.Context, store *place, target uri.Secret
 		}
 		o.users[where] = users
 	}
-	return users[uri.Secret{Namespace: store.Namespace(), Key: target.Key}], nil
+	return users.Of(store.Namespace(), secrets.ObjectName(target.Key)), users.Err()
 }
 
-func list(users []usedby.Job) string {
+func list(users []usedby.User) string {
 	var names []string
-	for _, job := range users {
-		names = append(names, job.String())
+	for _, user := range users {
+		names = append(names, user.String())
 	}
 	return strings.Join(names, ", ")
 }

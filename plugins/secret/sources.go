@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -32,6 +31,7 @@ type entry struct {
 // sources collects entries from wherever values are kept. What is wrong with them is collected too, so
 // that all of it can be told at once.
 type sources struct {
+	session  *cmdline.Session
 	chosen   []string // only these keys; empty: all
 	entries  []entry
 	problems []error
@@ -52,8 +52,8 @@ func (s *sources) problem(format string, args ...any) {
 }
 
 // envFile reads a file of variables. "-" is standard input.
-func (s *sources) envFile(in io.Reader, path string, lookup func(string) (string, bool)) {
-	content, err := readEnvFile(in, path)
+func (s *sources) envFile(path string, lookup func(string) (string, bool)) {
+	content, err := s.readEnvFile(path)
 	if err != nil {
 		s.problems = append(s.problems, err)
 		return
@@ -83,29 +83,21 @@ func (s *sources) envFile(in io.Reader, path string, lookup func(string) (string
 // maxEnvFile is the largest file of variables, in bytes. It bounds what an endless pipe can do.
 const maxEnvFile = 64 << 20
 
-func readEnvFile(in io.Reader, path string) (string, error) {
-	if path != "-" {
-		path, err := atHome(path)
-		if err != nil {
-			return "", err
-		}
-		file, err := os.Open(path) // #nosec G304 -- the file that the user names
-		if err != nil {
-			return "", cmdline.CannotRead("--from-env-file", path, err)
-		}
-		defer file.Close()
-		in = file
-	}
-	content, err := io.ReadAll(io.LimitReader(in, maxEnvFile+1))
+func (s *sources) readEnvFile(path string) (string, error) {
+	content, err := s.session.ReadFile(path, maxEnvFile)
 	switch {
+	case errors.Is(err, cmdline.ErrNothingRead):
+		return "", fmt.Errorf("--from-env-file: %w", err)
 	case err != nil:
-		return "", unreadable(path, err)
-	case cmdline.CheckEmpty(in, len(content)) != nil:
-		return "", fmt.Errorf("--from-env-file: %w", cmdline.ErrNothingRead)
+		return "", cmdline.CannotRead("--from-env-file", path, err)
 	case len(content) > maxEnvFile:
 		return "", fmt.Errorf("%s has more than %d bytes, which is no file of variables", path, maxEnvFile)
 	}
-	return string(content), nil
+	text, err := envfile.Text(content)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", path, err)
+	}
+	return text, nil
 }
 
 // envValue says why a value should not stand in a file of variables, or returns nil. Such files have many readers:
@@ -139,7 +131,7 @@ func (s *sources) file(arg string) {
 	if !named {
 		key, path = filepath.Base(arg), arg
 	}
-	path, err := atHome(path)
+	path, err := cmdline.HomePath(path)
 	if err != nil {
 		s.problems = append(s.problems, err)
 		return
@@ -153,7 +145,7 @@ func (s *sources) file(arg string) {
 	case info.IsDir():
 		s.folder(path)
 	case s.wants(key):
-		value, err := readFile("--from-file", path)
+		value, err := readFile(s.session, "--from-file", path)
 		if err != nil {
 			s.problems = append(s.problems, err)
 			return
@@ -165,7 +157,7 @@ func (s *sources) file(arg string) {
 // folder takes each file of a folder for a key. Symbolic links are followed inside of it, which is how Kubernetes
 // mounts a Secret, and never out of it. What begins with ".." is Kubernetes' own, and can't be a key.
 func (s *sources) folder(path string) {
-	path, err := atHome(path)
+	path, err := cmdline.HomePath(path)
 	if err != nil {
 		s.problems = append(s.problems, err)
 		return
@@ -217,8 +209,8 @@ func readIn(root *os.Root, name string) ([]byte, error) {
 }
 
 // object takes each data key of a Kubernetes Secret.
-func (s *sources) object(ctx context.Context, session *cmdline.Session, where uri.Secret) error {
-	store, err := open(session, where)
+func (s *sources) object(ctx context.Context, where uri.Secret) error {
+	store, err := open(s.session, where)
 	if err != nil {
 		return err
 	}
@@ -232,9 +224,9 @@ func (s *sources) object(ctx context.Context, session *cmdline.Session, where ur
 }
 
 // platform takes all secrets of a project of the Apolo platform, out of the cluster that the platform runs in.
-func (s *sources) platform(ctx context.Context, session *cmdline.Session, cluster string, project secrets.PlatformProject) error {
+func (s *sources) platform(ctx context.Context, cluster string, project secrets.PlatformProject) error {
 	where := uri.Secret{Cluster: cluster, Namespace: project.Namespace()}
-	store, err := open(session, where)
+	store, err := open(s.session, where)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func TestFoldersKeepEveryKeyAndByte(t *testing.T) {
 		if err := o.writeFolder(written); err != nil {
 			t.Fatal(err)
 		}
-		read := &sources{}
+		read := &sources{session: &cmdline.Session{}}
 		read.folder(o.toDir)
 		compare(t, read, written)
 	})
@@ -103,8 +103,8 @@ func TestFilesOfVariablesKeepEveryByteOrAreNotWritten(t *testing.T) {
 			}
 			return
 		}
-		read := &sources{}
-		read.envFile(nil, o.toEnvFile, func(string) (string, bool) { return "", false })
+		read := &sources{session: &cmdline.Session{}}
+		read.envFile(o.toEnvFile, func(string) (string, bool) { return "", false })
 		compare(t, read, written)
 	})
 }
@@ -126,7 +126,7 @@ func TestManifestsKeepEveryKeyAndByte(t *testing.T) {
 		if err := json.Unmarshal(out.Bytes(), &manifest); err != nil {
 			t.Fatal(err)
 		}
-		read := &sources{}
+		read := &sources{session: &cmdline.Session{}}
 		read.data(manifest.Data, "")
 		compare(t, read, written)
 	})

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/term"
@@ -20,15 +19,15 @@ import (
 // readValue turns the VALUE of the command line into bytes: the text itself, @path for a file,
 // @- for standard input as it is, - for standard input as typed, and \@text for a text that
 // begins with @. Nothing on the way turns bytes into characters and back.
-func readValue(in io.Reader, arg string) ([]byte, error) {
+func readValue(s *cmdline.Session, arg string) ([]byte, error) {
 	switch {
 	case arg == "-":
-		data, err := readAll(in)
+		data, err := readStdin(s)
 		return notEmpty(trimOneLine(data), err)
 	case arg == "@-":
-		return notEmpty(readAll(in))
+		return notEmpty(readStdin(s))
 	case strings.HasPrefix(arg, "@"):
-		return readFileValue(arg[1:])
+		return readFileValue(s, arg[1:])
 	case strings.HasPrefix(arg, `\@`):
 		return []byte(arg[1:]), nil
 	}
@@ -38,7 +37,7 @@ func readValue(in io.Reader, arg string) ([]byte, error) {
 var errNoValue = fmt.Errorf("%w; write '' for an empty value", cmdline.ErrNothingRead)
 
 func notEmpty(data []byte, err error) ([]byte, error) {
-	if err == nil && len(data) == 0 {
+	if errors.Is(err, cmdline.ErrNothingRead) || err == nil && len(data) == 0 {
 		return nil, fmt.Errorf("standard input: %w", errNoValue)
 	}
 	return data, err
@@ -54,11 +53,11 @@ func trimOneLine(data []byte) []byte {
 	return line
 }
 
-func readFileValue(path string) ([]byte, error) {
+func readFileValue(s *cmdline.Session, path string) ([]byte, error) {
 	if path == "" {
 		return nil, cmdline.Usagef(`"@" must be followed by the path of a file, or by "-" for standard input`)
 	}
-	data, err := readFile("@", path)
+	data, err := readFile(s, "@", path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf(`%w; a text that begins with "@" is written \@`, err)
 	}
@@ -66,37 +65,30 @@ func readFileValue(path string) ([]byte, error) {
 }
 
 // readFile reads the file of a path in an argument, which errors call argument where there is no such file.
-func readFile(argument, path string) ([]byte, error) {
-	path, err := atHome(path)
-	if err != nil {
-		return nil, err
+func readFile(s *cmdline.Session, argument, path string) ([]byte, error) {
+	if path == "-" {
+		path = "./-" // standard input is "@-", which is not a path
 	}
-	file, err := os.Open(path) // #nosec G304 -- the file that the user names
-	if err != nil {
-		return nil, cmdline.CannotRead(argument, path, err)
-	}
-	defer file.Close()
-	data, err := readAll(file)
-	if err != nil {
-		return nil, cmdline.CannotRead(argument, path, err)
-	}
-	if cmdline.CheckEmpty(file, len(data)) != nil { // such as /dev/stdin, or the shell's <(command)
+	data, err := s.ReadFile(path, secrets.MaxValueSize)
+	switch {
+	case errors.Is(err, cmdline.ErrNothingRead): // such as /dev/stdin, or the shell's <(command)
 		return nil, fmt.Errorf("%s: %w", argument, errNoValue)
+	case errors.Is(err, context.Canceled):
+		return nil, err
+	case err != nil:
+		return nil, cmdline.CannotRead(argument, path, err)
+	case len(data) > secrets.MaxValueSize:
+		return nil, cmdline.CannotRead(argument, path, errTooLarge)
 	}
 	return data, nil
 }
 
-// atHome puts the user's home in place of a "~/" that no shell has replaced, as in "@~/file".
-func atHome(path string) (string, error) {
-	rest, ok := strings.CutPrefix(path, "~/")
-	if !ok {
-		return path, nil
+func readStdin(s *cmdline.Session) ([]byte, error) {
+	data, err := s.ReadFile("-", secrets.MaxValueSize)
+	if err == nil && len(data) > secrets.MaxValueSize {
+		err = errTooLarge
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	return filepath.Join(home, rest), nil
+	return data, err
 }
 
 func unreadable(path string, err error) error {

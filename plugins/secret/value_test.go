@@ -2,11 +2,21 @@ package secret
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
+
+// typing is a session with that standard input.
+func typing(in io.Reader) *cmdline.Session {
+	return &cmdline.Session{IOStreams: genericiooptions.IOStreams{In: in}}
+}
 
 func TestReadValue(t *testing.T) {
 	folder := t.TempDir()
@@ -33,7 +43,7 @@ func TestReadValue(t *testing.T) {
 		"a lone carriage return":   {"-", "one\r", "one\r"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := readValue(strings.NewReader(test.in), test.arg)
+			got, err := readValue(typing(strings.NewReader(test.in)), test.arg)
 			if err != nil || string(got) != test.want {
 				t.Errorf("readValue(%q) of %q = %q, %v; want %q", test.arg, test.in, got, err, test.want)
 			}
@@ -58,13 +68,13 @@ func TestReadValueRefuses(t *testing.T) {
 		"a folder":         {"@" + folder, "", "cannot read the file " + folder},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := readValue(strings.NewReader(test.in), test.arg)
+			_, err := readValue(typing(strings.NewReader(test.in)), test.arg)
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
 				t.Errorf("readValue(%q): %v; want %q", test.arg, err, test.want)
 			}
 		})
 	}
-	if got, err := readValue(nil, "@"+filepath.Join(folder, "empty")); err != nil || len(got) != 0 {
+	if got, err := readValue(typing(nil), "@"+filepath.Join(folder, "empty")); err != nil || len(got) != 0 {
 		t.Errorf("an empty file is %q, %v", got, err)
 	}
 }
@@ -77,7 +87,7 @@ func FuzzReadValue(f *testing.F) {
 		if strings.HasPrefix(arg, "@") && arg != "@-" {
 			return // reads files
 		}
-		got, err := readValue(bytes.NewReader(in), arg)
+		got, err := readValue(typing(bytes.NewReader(in)), arg)
 		if err != nil {
 			return
 		}

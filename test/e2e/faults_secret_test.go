@@ -174,7 +174,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 		{
 			name:     "secret rm",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
+			requests: withUsers("USERS", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"),
 			prepare:  shareKey(grants.Manage),
 			check: func(a *attempt) {
 				if a.sent("DELETE NS/secrets") > 0 {
@@ -207,7 +207,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			name:     "secret rm, and then not rm again",
 			row:      "secret rm",
 			command:  "kubectl-apolo_secret rm KEY",
-			requests: []string{"GET NS/jobs", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"},
+			requests: withUsers("USERS", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"),
 			prepare:  shareKey(grants.Read),
 			check:    func(*attempt) {},
 			again: func(a *attempt) {
@@ -268,7 +268,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 		{
 			name:     "secret ls -o wide",
 			command:  "kubectl-apolo_secret ls -o wide",
-			requests: []string{"GET NS/jobs", "GET NS/secrets"},
+			requests: withUsers("GET NS/secrets"),
 			check:    shownOnlyIf("bystander"),
 			again:    shows("bystander"),
 		},
@@ -290,10 +290,10 @@ func faultsOfSecret(t *testing.T, o *observed) {
 		{
 			name:    "secret mv",
 			command: "kubectl-apolo_secret mv KEY-from KEY",
-			requests: []string{
-				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "GET NS/jobs", "GET NS/roles",
+			requests: withUsers(
+				"GET NS/secrets/KEY-from", "GET NS/roles", "POST NS/secrets", "USERS", "GET NS/roles",
 				"DELETE NS/secrets/KEY-from",
-			},
+			),
 			prepare: func(a *attempt) { a.add(a, a.key+"-from", a.oldValue) },
 			check: func(a *attempt) {
 				checkCopied(a)

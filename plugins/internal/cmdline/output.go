@@ -89,11 +89,10 @@ func (o *Output) Validate() error {
 	}
 	o.Format = word
 	if strings.HasSuffix(word, "-file") {
-		content, err := os.ReadFile(template) // #nosec G304 -- the file that the user names
-		if err != nil {
+		var err error
+		if template, err = readTemplate(template); err != nil {
 			return Usagef("-o %s: %s", word, err)
 		}
-		template = string(content)
 	}
 	var err error
 	switch word {
@@ -118,6 +117,15 @@ func (o *Output) Validate() error {
 		return Usagef("-o %s: %s", word, err)
 	}
 	return nil
+}
+
+func readTemplate(path string) (string, error) {
+	path, err := HomePath(path)
+	if err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(path) // #nosec G304 -- the file that the user names
+	return string(content), err
 }
 
 // IsObject tells whether the format is one that Session.PrintObject knows.

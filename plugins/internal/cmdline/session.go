@@ -52,9 +52,10 @@ type Session struct {
 	// Instead says what to type in place of commands of Apolo's that there are not.
 	Instead map[string]string
 
-	command     string   // Typed and the names of the commands behind it
-	concealed   []string // arguments that may be values
-	warned      sync.Map // what WarnOnce has printed
+	ctx         context.Context // ends with the first SIGINT; commands get it as an argument
+	command     string          // Typed and the names of the commands behind it
+	concealed   []string        // arguments that may be values
+	warned      sync.Map        // what WarnOnce has printed
 	verbosity   int
 	showVersion bool
 }
@@ -95,9 +96,11 @@ func (s *Session) GoesOn() { debug.SetGCPercent(50) }
 // Run is Main for given arguments and streams.
 func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, build func(*Session) *cli.App) int {
 	streams.Out = checked(streams.Out)
-	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1}
+	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1, ctx: ctx}
+	s.Kube.Files = &kube.ConfigFiles{Context: ctx}
 	app := s.prepare(build(s))
 	if words, ok := completing(args); ok {
+		s.Kube.Files.RegularOnly = true
 		s.complete(ctx, app, words)
 		return ExitDone
 	}
@@ -197,6 +200,9 @@ func ParseAll[T any](args []string, parse func(string) (T, error)) ([]T, error) 
 func (s *Session) begin() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
 	s.Kube.Warn = (&serverWarnings{warn: s.Warn}).show
+	if err := HomePaths(&s.Kube.Kubeconfig); err != nil {
+		return err
+	}
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	klog.ClearLogger()

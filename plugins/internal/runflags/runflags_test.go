@@ -36,7 +36,7 @@ func read(words ...string) (spec jobs.Spec, problem string) {
 		flags := &Flags{}
 		return &cli.App{Flags: flags.CLI(), Action: func(c *cli.Context) (err error) {
 			spec, err = flags.Spec(c.Args().Slice(), Caller{
-				Lookup: func(name string) (string, bool) { return "here", name == "SET" }, Stdin: s.In,
+				Lookup: func(name string) (string, bool) { return "here", name == "SET" }, ReadFile: s.ReadFile,
 			})
 			return err
 		}}

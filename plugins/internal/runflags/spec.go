@@ -1,11 +1,10 @@
 package runflags
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -19,8 +18,8 @@ import (
 
 // Caller is what a job may take over from who makes it.
 type Caller struct {
-	Lookup jobs.Lookup // the environment
-	Stdin  io.Reader   // for --env-file -
+	Lookup   jobs.Lookup                                    // the environment
+	ReadFile func(path string, limit int64) ([]byte, error) // see cmdline.Session
 }
 
 // Spec reads the flags, and the positional arguments: an image and the command behind it. Its errors
@@ -55,36 +54,18 @@ func (f *Flags) files(spec *jobs.Spec, caller Caller) error {
 }
 
 func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
-	reader := caller.Stdin
-	if name != "-" {
-		file, err := os.Open(name) // #nosec G304 -- the file that the user names
-		if err != nil {
-			return nil, cmdline.CannotRead("--env-file", name, err)
-		}
-		defer file.Close()
-		reader = file
+	content, err := caller.ReadFile(name, jobs.MaxVariables)
+	if errors.Is(err, cmdline.ErrNothingRead) {
+		return nil, fmt.Errorf("--env-file: %w", err)
 	}
-	counted := &countingReader{Reader: reader}
-	variables, err := jobs.ParseVariables(counted, caller.Lookup)
-	if err == nil && cmdline.CheckEmpty(reader, counted.n) != nil {
-		return nil, fmt.Errorf("--env-file: %w", cmdline.ErrNothingRead)
+	if err != nil {
+		return nil, cmdline.CannotRead("--env-file", name, err)
 	}
+	variables, err := jobs.ParseVariables(content, caller.Lookup)
 	if err != nil {
 		return nil, fmt.Errorf("--env-file %s: %w", name, err)
 	}
 	return variables, nil
-}
-
-// countingReader counts what was read.
-type countingReader struct {
-	io.Reader
-	n int
-}
-
-func (r *countingReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.n += n
-	return n, err
 }
 
 // contents reads what is in the container, and what it is called.
