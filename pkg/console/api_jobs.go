@@ -235,7 +235,11 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 		details.Environment = append(details.Environment, one)
 	}
 	for _, file := range spec.Files {
-		details.Files = append(details.Files, File{Path: file.Path, Secret: file.Secret.String()})
+		one := File{Path: file.Path, Secret: file.Secret.String()}
+		if file.Mode != 0 {
+			one.Mode = jobs.FormatMode(file.Mode)
+		}
+		details.Files = append(details.Files, one)
 	}
 	for _, mount := range spec.Mounts {
 		details.Volumes = append(details.Volumes, volumeOf(mount))

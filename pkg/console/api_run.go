@@ -29,7 +29,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 	if err != nil {
 		return nil, err
 	}
-	created := CreatedJob{Name: spec.Name, RunCommand: s.command(client, spec)}
+	created := CreatedJob{Name: spec.Name, RunCommand: s.command(client, spec), Notes: []string{}}
 	if input.Body.DryRun {
 		_, err := api.Plan(&spec)
 		if err != nil {
@@ -47,7 +47,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 	if err != nil {
 		return nil, invalid("", err)
 	}
-	if err := api.Check(ctx, plan); err != nil {
+	if _, err := api.CheckAndRead(ctx, plan); err != nil {
 		return nil, atSecret(&input.Body, err)
 	}
 	ref, err := api.Create(ctx, plan)
@@ -60,6 +60,9 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 		return nil, err
 	}
 	created.Name, created.UID = ref.Name, string(ref.UID)
+	for _, secret := range plan.Unread() {
+		created.Notes = append(created.Notes, "you may not read "+secret+": its value will be shown wherever the job prints it")
+	}
 	return &body[CreatedJob]{created}, nil
 }
 
@@ -162,6 +165,11 @@ func fileOf(file NewFile, field string) (jobs.SecretFile, error) {
 	parsed, err := jobs.ParseSecretFile(file.Secret + ":" + file.Path)
 	if err != nil {
 		return parsed, invalid(field+".path", err)
+	}
+	if file.Mode != "" {
+		if parsed.Mode, err = jobs.ParseMode(file.Mode); err != nil {
+			return parsed, invalid(field+".mode", err)
+		}
 	}
 	return parsed, nil
 }

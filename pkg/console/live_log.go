@@ -46,7 +46,7 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	// The node rotates the log whether or not the page takes it.
 	waiting := spool.New(text, spool.Limits{File: waitingLog})
 	defer waiting.Close()
-	log, err := masked(socket.ctx, api, job, waiting, func(notice string) { _ = socket.send(LogFrame{Notice: notice}) })
+	log, values, err := masked(socket.ctx, api, job, waiting, func(notice string) { _ = socket.send(LogFrame{Notice: notice}) })
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,7 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	following, stop := waiting.Context(socket.ctx)
 	defer stop()
 	state, err := api.Attend(following, jobs.RefOf(job), jobs.Observer{
+		Values: values,
 		State:  func(state jobs.State) { _ = socket.send(LogFrame{State: stateOf(state)}) },
 		Notice: func(text string) { notice("%s", text) },
 		Trouble: func(err error) {
@@ -89,15 +90,15 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 
 // masked is a writer that hides the values of a job's secrets. Those that the visitor may not read can't
 // be hidden, and notice says so.
-func masked(ctx context.Context, api *jobs.Client, job *batchv1.Job, out io.Writer, notice func(string)) (*mask.Writer, error) {
+func masked(ctx context.Context, api *jobs.Client, job *batchv1.Job, out io.Writer, notice func(string)) (log *mask.Writer, values [][]byte, err error) {
 	values, unread, err := api.ReadValues(ctx, job)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if unread > 0 {
 		notice("values of secrets that you may not read, or that are gone, are not hidden in this log")
 	}
-	return mask.New(out, mask.Options{Values: values}), nil
+	return mask.New(out, mask.Options{Values: values}), values, nil
 }
 
 // logFrames sends what is written to it.
@@ -139,7 +140,7 @@ func (s *Server) downloadLog(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		log, err := masked(ctx, api, job, writerFunc(func(data []byte) (int, error) {
+		log, _, err := masked(ctx, api, job, writerFunc(func(data []byte) (int, error) {
 			started = true
 			return w.Write(data)
 		}), func(string) {})

@@ -198,6 +198,7 @@ type NewVariable struct {
 type NewFile struct {
 	Path   string `json:"path" maxLength:"4096"`
 	Secret string `json:"secret" maxLength:"1024" doc:"The URI of a secret"`
+	Mode   string `json:"mode,omitempty" maxLength:"4" doc:"Permissions in octal digits, such as 0400; without it everybody in the container can read the file"`
 }
 
 // NewVolume is a volume.
@@ -213,6 +214,8 @@ type CreatedJob struct {
 	Name       string `json:"name"`
 	UID        string `json:"uid" doc:"Empty after a dry run"`
 	RunCommand string `json:"runCommand" doc:"The same as a line for the shell; it names secrets and holds no value of one"`
+	// Notes are what the visitor should know.
+	Notes []string `json:"notes" nullable:"false"`
 }
 
 // JobList is the jobs of a namespace, the newest first.
@@ -264,6 +267,7 @@ type Variable struct {
 type File struct {
 	Path   string `json:"path"`
 	Secret string `json:"secret" doc:"The URI of a secret"`
+	Mode   string `json:"mode,omitempty" doc:"Permissions in octal digits, where they are not the usual ones"`
 }
 
 // Volume is a volume of a job.

@@ -212,6 +212,7 @@ func oneAtATime(o Observer) Observer {
 		Trouble: locked(&mutex, o.Trouble),
 		Notice:  locked(&mutex, o.Notice),
 		Attempt: locked(&mutex, o.Attempt),
+		Values:  o.Values,
 	}
 }
 

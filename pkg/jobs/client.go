@@ -98,43 +98,30 @@ func (c *Client) Plan(spec *Spec) (*Plan, error) {
 // errors then.
 func NewPlan(spec *Spec, namespace string) (*Plan, error) { return newPlan(spec, "", namespace) }
 
-// Check looks up every secret of a plan, all at once, and reads those that are to be copied. It also looks whether the
-// namespace takes only restricted pods, and makes the plan such a one. Its
-// error names each secret that is missing or that the user may not use.
+// CheckAndRead reads every secret of a plan, all at once. It also looks whether the namespace takes only restricted pods,
+// and makes the plan such a one. Its error names each secret that is missing or that the user may not use, and each whose
+// value can't be the variable that it is to be. The values are for package mask; their order has no meaning.
 //
-// A secret of the job's own namespace that the user may not look up passes: the job's pod may use
+// A secret of the job's own namespace that the user may not read passes, and is one of Plan.Unread: the job's pod may use
 // it nevertheless, and accounts that may only start jobs are such users.
-func (c *Client) Check(ctx context.Context, plan *Plan) error {
-	_, err := c.check(ctx, plan, func(store *secrets.Store, key string) (secrets.Value, error) {
-		found, err := store.Lookup(ctx, key)
-		return secrets.Value{Secret: found}, err
-	})
-	return err
-}
-
-// CheckAndRead is Check, with as many requests, and returns the values that the user may read, for
-// package mask. The order has no meaning.
 func (c *Client) CheckAndRead(ctx context.Context, plan *Plan) (values [][]byte, err error) {
-	return c.check(ctx, plan, func(store *secrets.Store, key string) (secrets.Value, error) { return store.Read(ctx, key) })
-}
-
-func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.Store, key string) (secrets.Value, error)) ([][]byte, error) {
-	values := make([][]byte, len(plan.own)+len(plan.copies))
+	values = make([][]byte, len(plan.own)+len(plan.copies))
 	problems := make([]error, len(values)+1)
 	found := make([]secrets.Secret, len(plan.own))
+	unread := make([]bool, len(plan.own))
 	var group sync.WaitGroup
 	for i, secret := range plan.own {
 		group.Go(func() {
 			store, err := secrets.NewStore(c.kube, secret)
 			if err == nil {
 				var value secrets.Value
-				value, err = own(store, secret.Key)
+				value, err = store.Read(ctx, secret.Key)
 				values[i], found[i] = value.Data, value.Secret
 			}
 			if err == nil && found[i].BeingDeleted != nil { // it may be gone before a pod starts
 				err = fmt.Errorf("%s: %w", secret, found[i].BeingDeleted)
 			}
-			if !apierrors.IsForbidden(err) {
+			if unread[i] = apierrors.IsForbidden(err); !unread[i] {
 				problems[i] = err
 			}
 		})
@@ -156,8 +143,20 @@ func (c *Client) check(ctx context.Context, plan *Plan, own func(store *secrets.
 	}
 	group.Go(func() { problems[len(values)] = c.asNamespaceEnforces(ctx, plan) })
 	group.Wait()
-	for _, secret := range found {
-		plan.useDataKey(secret)
+	plan.unread = nil
+	for i, secret := range plan.own {
+		if unread[i] {
+			plan.unread = append(plan.unread, secret.String())
+		}
+		if problems[i] == nil {
+			problems[i] = plan.fits(secret, secrets.ObjectName(secret.Key), values[i])
+		}
+		plan.useDataKey(found[i])
+	}
+	for i, shared := range plan.copies {
+		if at := len(plan.own) + i; problems[at] == nil {
+			problems[at] = plan.fits(shared.from, shared.object, values[at])
+		}
 	}
 	return slices.DeleteFunc(values, func(value []byte) bool { return value == nil }), inOneLine(ctx, problems)
 }
@@ -412,6 +411,7 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, copies []secretCopy) 
 				Do(ctx).
 				Error()
 			if err != nil {
+				err = kube.Mask(err, shared.value) // an admission rule may quote it
 				problems[i] = fmt.Errorf("%s can't be copied for the job: %w", shared.from, c.explain(err, "create", secretsResource, ""))
 			}
 		})

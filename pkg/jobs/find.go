@@ -382,6 +382,13 @@ func (c *Client) Events(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 	}
 	group.Wait()
 	events := slices.Concat(found...)
+	specs := []*corev1.PodSpec{&job.Spec.Template.Spec}
+	for _, pod := range pods {
+		specs = append(specs, &pod.Spec)
+	}
+	for _, event := range events {
+		event.Message = hideVariables(event.Message, specs...)
+	}
 	// Some parts of Kubernetes note whole seconds only; what happened in one is told in the order in
 	// which it was stored.
 	slices.SortStableFunc(events, func(a, b *corev1.Event) int {

@@ -183,7 +183,7 @@ func (r *reading) readVolumes() {
 		case volume == nil:
 		case volume.Secret != nil && len(volume.Secret.Items) == 1:
 			if secret, ok := r.secret(volume.Secret.SecretName, volume.Secret.Items[0].Key); ok {
-				r.spec.Files = append(r.spec.Files, SecretFile{Secret: secret, Path: mount.MountPath})
+				r.spec.Files = append(r.spec.Files, SecretFile{Secret: secret, Path: mount.MountPath, Mode: deref(volume.Secret.Items[0].Mode)})
 			}
 		case volume.PersistentVolumeClaim != nil:
 			disk := Mount{

@@ -7,6 +7,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
 
 // pollInterval is how often a job is looked at by who may not watch it.
@@ -39,6 +41,7 @@ func (w *jobWatch) poll(ctx context.Context, watchErr error) (State, error) {
 			}
 		default:
 			state := StateOf(job, pods, nil)
+			state.Message = mask.Text(state.Message, w.observer.Values)
 			if state != last && w.observer.State != nil {
 				w.observer.State(state)
 			}

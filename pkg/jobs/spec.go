@@ -249,6 +249,7 @@ type Plan struct {
 	own      []uri.Secret
 	copies   []secretCopy
 	shared   []grantee.Grantee // with whom
+	unread   []string          // URIs of own secrets that the user may not read
 	// replaced is the status of the job that had the name.
 	replaced Status
 }
@@ -359,20 +360,29 @@ func layOut(spec *Spec, cluster, namespace, name, copyPrefix string) (*Plan, err
 	}
 
 	var volumes []corev1.Volume
-	volumeNames := map[uri.Secret]string{}
+	type source struct {
+		secret uri.Secret
+		mode   int32
+	}
+	volumeNames := map[source]string{}
 	for _, file := range spec.Files {
 		object, full, err := use(file.Secret)
 		if err != nil {
 			return nil, err
 		}
-		volume, ok := volumeNames[full]
+		from := source{full, file.Mode}
+		volume, ok := volumeNames[from]
 		if !ok {
 			volume = "secret-" + strconv.Itoa(len(volumes)+1)
-			volumeNames[full] = volume
+			volumeNames[from] = volume
+			item := corev1.KeyToPath{Key: full.Key, Path: secretFileName}
+			if file.Mode != 0 {
+				item.Mode = &file.Mode
+			}
 			volumes = append(volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
 				Secret: &corev1.SecretVolumeSource{
 					SecretName: object,
-					Items:      []corev1.KeyToPath{{Key: full.Key, Path: secretFileName}},
+					Items:      []corev1.KeyToPath{item},
 				},
 			}})
 		}

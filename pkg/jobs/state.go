@@ -11,6 +11,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
 
 // Phase is how far a job has come.
@@ -96,6 +98,7 @@ type seen struct {
 	gone     map[types.UID]bool          // pods that are not there any more
 	events   map[types.UID]*corev1.Event // the latest telling one about the job or a pod
 	failures map[podContainer]int        // failed pulls of a container's image
+	values   [][]byte                    // of secrets, hidden in messages
 }
 
 // podContainer names a container of one pod.
@@ -105,6 +108,12 @@ type podContainer struct {
 }
 
 func (s *seen) describe() State {
+	state := s.describeAll()
+	state.Message = mask.Text(s.hideVariables(state.Message), s.values)
+	return state
+}
+
+func (s *seen) describeAll() State {
 	pod := s.pod()
 	state := State{Phase: Pending, ExitCode: UnknownExitCode}
 	if pod != nil {
@@ -330,14 +339,6 @@ func createError(message string) string {
 	return strings.TrimPrefix(message, createPrefix)
 }
 
-// startError is what runc says, without what containerd wraps around it.
-func startError(message string) string {
-	if _, inner, ok := strings.Cut(message, "unable to start container process: "); ok {
-		return strings.TrimSuffix(inner, ": unknown")
-	}
-	return message
-}
-
 // disruption is why a cluster ended a pod before its time, in the cluster's words.
 func disruption(pod *corev1.Pod) string {
 	for _, condition := range pod.Status.Conditions {
@@ -367,6 +368,9 @@ func (s *seen) describeWaiting(pod *corev1.Pod, container string, waiting *corev
 		return s.withEvent(pod, state)
 	}
 	state.Reason, state.Message = waiting.Reason, waiting.Message
+	if neverCreated(waiting) {
+		state.Phase = Stuck
+	}
 	switch waiting.Reason {
 	case "CreateContainerConfigError":
 		// A kubelet that is busy does not get a Secret in time; it tries again, and gets it then.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -14,21 +15,52 @@ import (
 type SecretFile struct {
 	Secret uri.Secret
 	Path   string // absolute and clean, of the file itself
+	// Mode is the file's permissions; 0: Kubernetes' own, which let everybody in the container read it.
+	Mode int32
 }
 
-// ParseSecretFile reads secret:KEY:/path/to/file, with any form of pkg/uri before the path. It is
+// String is what ParseSecretFile reads.
+func (f *SecretFile) String() string {
+	text := f.Secret.String() + ":" + f.Path
+	if f.Mode != 0 {
+		text += ":" + FormatMode(f.Mode)
+	}
+	return text
+}
+
+// FormatMode writes permissions as ParseMode reads them.
+func FormatMode(mode int32) string { return fmt.Sprintf("%04o", mode) }
+
+// ParseMode reads permissions as chmod takes them, in three octal digits, or four of which the first is 0.
+func ParseMode(s string) (int32, error) {
+	mode, err := strconv.ParseInt(s, 8, 32)
+	if digits := strings.TrimPrefix(s, "0"); err != nil || mode < 1 || mode > 0o777 || len(s) < 3 || len(s) > 4 || len(digits) > 3 {
+		return 0, errors.New("invalid mode: must be three or four octal digits, such as 0400")
+	}
+	return int32(mode), nil // #nosec G115 -- at most 0777
+}
+
+// ParseSecretFile reads secret:KEY:/path/to/file[:MODE], with any form of pkg/uri before the path. It is
 // split at the last ":/", because the name of a cluster may hold colons and slashes and a path
 // inside a pod has no colon. Its errors say which part is wrong.
 func ParseSecretFile(s string) (SecretFile, error) {
 	i := strings.LastIndex(s, ":/")
 	if i < 0 || !uri.IsSecret(s) || i < len(uri.Scheme) {
-		return SecretFile{}, fmt.Errorf("volume %q must be secret:KEY:/path/to/file", s)
+		return SecretFile{}, fmt.Errorf("volume %q must be secret:KEY:/path/to/file, and may have :MODE after it", s)
 	}
 	secret, err := uri.Parse(s[:i])
 	if err != nil {
 		return SecretFile{}, fmt.Errorf("volume %q: %w", s, err)
 	}
-	file := SecretFile{Secret: secret, Path: s[i+1:]}
+	file := SecretFile{Secret: secret}
+	var mode string
+	var hasMode bool
+	file.Path, mode, hasMode = strings.Cut(s[i+1:], ":")
+	if hasMode {
+		if file.Mode, err = ParseMode(mode); err != nil {
+			return SecretFile{}, fmt.Errorf("volume %q: %w", s, err)
+		}
+	}
 	if err := checkPath(file.Path); err != nil {
 		return SecretFile{}, fmt.Errorf("volume %q: the path %w", s, err)
 	}
@@ -43,7 +75,7 @@ func checkPath(p string) error {
 	case p == "/" || strings.HasSuffix(p, "/"):
 		return errors.New("must be a file's, not a directory's: a secret is one file")
 	case strings.Contains(p, ":"):
-		return errors.New("must not contain ':' (a secret is always mounted read-only)")
+		return errors.New("must not contain ':'")
 	}
 	return checkPlace(p)
 }

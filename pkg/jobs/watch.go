@@ -209,6 +209,8 @@ type Observer struct {
 	// Attempt gets the number of an attempt after the first, right before its log. It may be nil.
 	// Watch doesn't call it.
 	Attempt func(int)
+	// Values are those of the job's secrets. They are hidden in the messages of states, as package mask hides them.
+	Values [][]byte
 }
 
 // Watch follows a job to its end and returns the final state. Errors are the context's, and those
@@ -252,6 +254,7 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 		gone:     map[types.UID]bool{},
 		events:   map[types.UID]*corev1.Event{},
 		failures: map[podContainer]int{},
+		values:   w.observer.Values,
 	}
 	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}
 	for _, o := range []objects{w.client.podObjects(w.job), w.client.jobObjects(w.job)} {

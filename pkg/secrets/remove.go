@@ -49,7 +49,7 @@ func (s *Store) removeFound(ctx context.Context, key string) (Secret, error) {
 		return found, s.release(ctx, found)
 	}
 	err = kube.Delete(ctx, s.request(found.Object), &metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
-	err = s.explainDeletion(err, found.Object)
+	err = s.explainDeletion(ctx, err, found.Object)
 	if apierrors.IsForbidden(err) {
 		err = fmt.Errorf("%w (no grant includes removing a secret: that is for its owner)", err)
 	}
@@ -62,11 +62,11 @@ func (s *Store) request(name string) *rest.Request {
 }
 
 // explainDeletion words the error of kube.Delete.
-func (s *Store) explainDeletion(err error, name string) error {
+func (s *Store) explainDeletion(ctx context.Context, err error, name string) error {
 	if held := (*kube.BeingDeletedError)(nil); errors.As(err, &held) {
 		return held
 	}
-	return s.explainObject(err, "delete", name)
+	return s.explainObject(s.maskStored(ctx, err, name), "delete", name)
 }
 
 // whatIsLeft adds to the error of a deletion what is still there, and for whom.
@@ -118,7 +118,7 @@ func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
 	})
 	switch {
 	case err != nil:
-		return Secret{}, s.explain(err, "deletecollection", key)
+		return Secret{}, s.explain(s.maskStored(ctx, err, ObjectName(key)), "deletecollection", key)
 	case len(deleted) == 0:
 		return Secret{}, ErrNotFound
 	}
@@ -163,7 +163,7 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) 
 	if apierrors.IsConflict(deleteErr) {
 		return s.wrap(read.Key, ErrChanged)
 	}
-	deleteErr = s.explainDeletion(deleteErr, read.Object)
+	deleteErr = s.explainDeletion(ctx, deleteErr, read.Object)
 	if held := (*kube.BeingDeletedError)(nil); deleteErr != nil && !errors.As(deleteErr, &held) {
 		return s.wrap(read.Key, deleteErr)
 	}

@@ -195,7 +195,7 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 		Body(body).
 		Do(ctx).
 		Error()
-	return s.explain(err, "create", key)
+	return s.explain(kube.Mask(err, value), "create", key)
 }
 
 // overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So who may
@@ -231,7 +231,7 @@ func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOp
 	if isUnprocessable(err) {
 		return s.overwriteFound(ctx, key, value, o)
 	}
-	return s.explain(err, "patch", key)
+	return s.explain(s.maskStored(ctx, err, ObjectName(key), value), "patch", key)
 }
 
 // isUnprocessable tells whether the API server could not apply a patch to what there is.
@@ -259,15 +259,15 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 	if err != nil {
 		return err
 	}
-	return s.patchLiving(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
+	return s.patchLiving(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)}, value)
 }
 
 // patchLiving patches a Secret that was not being deleted when it was looked at. The answer tells whether it still was
-// not: what was written is lost otherwise.
-func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions) error {
+// not: what was written is lost otherwise. carried is the value in the patch.
+func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions, carried ...[]byte) error {
 	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(ctx, object, kind, patch, o)
 	if err != nil {
-		return s.explainObject(err, "patch", object)
+		return s.explainObject(s.maskStored(ctx, err, object, carried...), "patch", object)
 	}
 	return kube.CheckNotBeingDeleted(patched)
 }
@@ -308,7 +308,7 @@ func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
 	if apierrors.IsConflict(err) {
 		return s.wrap(read.Key, ErrChanged)
 	}
-	return s.wrap(read.Key, s.explain(err, "patch", read.Key))
+	return s.wrap(read.Key, s.explain(kube.Mask(err, value, read.Data), "patch", read.Key))
 }
 
 // Get returns the value of a key. It returns ErrNotFound or ErrForeign where there is none.

@@ -85,7 +85,7 @@ func (o *attachOptions) run(ctx context.Context) error {
 	if container.TTY && user != nil && !o.noTTY {
 		return o.interact(ctx, r, user, forwarder)
 	}
-	out, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false, logview.Following)
+	out, values, err := masked(ctx, o.Session, r.api, r.job, o.noMask, false, logview.Following)
 	if err != nil {
 		return err
 	}
@@ -95,6 +95,7 @@ func (o *attachOptions) run(ctx context.Context) error {
 	line := tell(o.Session)
 	forwarder.Line = line
 	observer := out.InOrder(jobs.Observer{
+		Values:  values,
 		Notice:  func(text string) { line("job/%s: %s", r.job.Name, text) },
 		Attempt: func(number int) { line("job/%s attempt %d", r.job.Name, number) },
 	})

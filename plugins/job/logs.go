@@ -81,7 +81,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if o.follow {
 		output = logview.Following
 	}
-	out, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps, output)
+	out, values, err := masked(ctx, o.Session, client, job, o.noMask, o.timestamps, output)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	o.GoesOn()
 	options := jobs.LogOptions{Since: o.earliest, Timestamps: o.timestamps}
 	observer := out.InOrder(jobs.Observer{
-		Trouble: o.trouble, Notice: o.notice,
+		Values: values, Trouble: o.trouble, Notice: o.notice,
 		Attempt: func(number int) { o.line(fmt.Sprintf("attempt %d", number)) },
 	})
 	if o.follow {

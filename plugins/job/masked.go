@@ -13,15 +13,15 @@ import (
 )
 
 // masked is the output for a job's log, made by output, without the values of the job's secrets unless all
-// is to be shown.
+// is to be shown. The values are for what the cluster says of the job.
 func masked(ctx context.Context, s *cmdline.Session, client *jobs.Client, job *batchv1.Job, all, timestamps bool,
-	output func(io.Writer, mask.Options) *logview.Output) (*logview.Output, error) {
+	output func(io.Writer, mask.Options) *logview.Output) (log *logview.Output, values [][]byte, err error) {
 	if all {
-		return output(s.Out, mask.Options{}), nil
+		return output(s.Out, mask.Options{}), nil, nil
 	}
 	values, unread, err := client.ReadValues(ctx, job)
 	if unread > 0 {
-		s.Hint("values of secrets that you may not read, or that are gone, are not hidden in this log")
+		s.Warn("values of secrets that you may not read, or that are gone, are not hidden in this log")
 	}
-	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), err
+	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), values, err
 }

@@ -24,7 +24,7 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	defer stop()
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	observer := o.log.InOrder(jobs.Observer{Trouble: show.OutOfReach, Notice: show.Notice, Attempt: show.Attempt})
+	observer := o.log.InOrder(jobs.Observer{Values: o.values, Trouble: show.OutOfReach, Notice: show.Notice, Attempt: show.Attempt})
 	observer.State = func(state jobs.State) {
 		o.start.saw(state)
 		o.log.After(func() { show.State(state) })

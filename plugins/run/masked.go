@@ -8,16 +8,21 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 )
 
-// check looks up the secrets of a plan, and reads their values where the log is to hide them: a terminal
-// shows what the job does with it as it is.
-func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) error {
-	if o.noMask || o.spec.TTY || o.flags.Detach() || o.dryRun != "" {
-		o.log = logview.Following(o.Out, mask.Options{})
-		return api.Check(ctx, plan)
+// check reads the secrets of a plan. Their values are hidden in the log, unless all is to be shown or a terminal shows
+// what the job does with it, and in what the cluster says of the job.
+func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) (err error) {
+	if o.values, err = api.CheckAndRead(ctx, plan); err != nil {
+		return err
 	}
-	values, err := api.CheckAndRead(ctx, plan)
-	o.log = logview.Following(o.Out, mask.Options{Values: values})
-	return err
+	for _, secret := range plan.Unread() {
+		o.Warn("you may not read %s: its value is shown wherever the job prints it, and whether it can be a variable is not checked", secret)
+	}
+	var hidden [][]byte
+	if !o.noMask && !o.spec.TTY && !o.flags.Detach() && o.dryRun == "" {
+		hidden = o.values
+	}
+	o.log = logview.Following(o.Out, mask.Options{Values: hidden})
+	return nil
 }
 
 // endLog shows the end of the log, which may look like the beginning of a value, once all is read, and waits

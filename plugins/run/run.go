@@ -37,6 +37,7 @@ type options struct {
 	start       startLimit
 	share       sharing
 	sidecars    sidecars
+	values      [][]byte        // of the secrets that the user may read
 	log         *logview.Output // out, without the values of secrets
 	attached
 }

@@ -56,6 +56,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 	watched, cancel := context.WithCancel(inTime)
 	defer cancel()
 	state, err := api.Watch(watched, job, jobs.Observer{
+		Values: o.values,
 		State: func(state jobs.State) {
 			if o.start.saw(state); state.Started {
 				cancel()

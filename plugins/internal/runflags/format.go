@@ -1,7 +1,6 @@
 package runflags
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -104,7 +103,7 @@ func Format(spec jobs.Spec) ([]string, error) {
 		flag("env", variable.Name+"="+value)
 	}
 	for _, file := range spec.Files {
-		flag("volume", fmt.Sprintf("%s:%s", file.Secret, file.Path))
+		flag("volume", file.String())
 	}
 	for _, mount := range spec.Mounts {
 		flag("volume", mount.String())
