@@ -25,7 +25,7 @@ func fullSpec() Spec {
 		{Name: "A", Value: "$$$(A)$"}, {Name: "OWN", Secret: &uri.Secret{Key: "My_Key"}},
 		{Name: "BOB", Secret: &uri.Secret{Namespace: "bob", Key: "token"}}, {Name: "CAROL", Secret: &uri.Secret{Namespace: "carol", Key: "token"}},
 	}
-	spec.Files = []SecretFile{{uri.Secret{Namespace: "carol", Key: "token"}, "/etc/t"}, {uri.Secret{Key: "My_Key"}, "/etc/k"}}
+	spec.Files = []SecretFile{{uri.Secret{Namespace: "carol", Key: "token"}, "/etc/t", 0}, {uri.Secret{Key: "My_Key"}, "/etc/k", 0o400}}
 	spec.Mounts = []Mount{{Claim: "data", Path: "/data"}, {Claim: "home", Storage: true, SubPath: "a", Path: "/a", ReadOnly: true}}
 	spec.ExtShm = true
 	spec.Preset = "big"

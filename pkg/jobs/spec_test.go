@@ -36,9 +36,9 @@ func TestPlanIsTheContract(t *testing.T) {
 		{Name: "SHARED", Secret: &uri.Secret{Namespace: "bob", Key: "token"}},
 	}
 	spec.Files = []SecretFile{
-		{uri.Secret{Cluster: "default", Namespace: "bob", Key: "token"}, "/etc/a"},
-		{uri.Secret{Key: "My_Key"}, "/etc/b"},
-		{uri.Secret{Key: "My_Key"}, "/etc/c"},
+		{uri.Secret{Cluster: "default", Namespace: "bob", Key: "token"}, "/etc/a", 0},
+		{uri.Secret{Key: "My_Key"}, "/etc/b", 0},
+		{uri.Secret{Key: "My_Key"}, "/etc/c", 0},
 	}
 	plan, err := newPlan(spec, "default", "alice")
 	if err != nil {
@@ -226,7 +226,7 @@ func TestPlanRefuses(t *testing.T) {
 			s.Variables = []Variable{{Name: "A", Secret: &uri.Secret{Cluster: "prod", Namespace: "alice", Key: "k"}}}
 		}, `secret://prod/alice/k: a job can only use secrets of the cluster it runs on, which is "default"`},
 		"another cluster's file": {func(s *Spec) {
-			s.Files = []SecretFile{{uri.Secret{Cluster: "prod", Namespace: "alice", Key: "k"}, "/a"}}
+			s.Files = []SecretFile{{uri.Secret{Cluster: "prod", Namespace: "alice", Key: "k"}, "/a", 0}}
 		}, "the cluster it runs on"},
 		"image in capitals":     {func(s *Spec) { s.Image = "Busybox" }, "must be lowercase"},
 		"no image":              {func(s *Spec) { s.Image = "" }, `image ""`},
@@ -254,7 +254,9 @@ func TestPlanRefuses(t *testing.T) {
 		"negative GPUs":         {func(s *Spec) { s.GPU = ptr.To[int64](-1) }, "-1 GPUs"},
 		"GPU resource":          {func(s *Spec) { s.GPUResource = "gpu" }, `GPU resource "gpu" must be`},
 		"mount":                 {func(s *Spec) { s.Mounts = []Mount{{Claim: "A", Path: "/a"}} }, `the claim of a volume "A"`},
-		"two files at one path": {func(s *Spec) { s.Files = []SecretFile{{uri.Secret{Key: "a"}, "/a"}, {uri.Secret{Key: "b"}, "/a"}} }, "same path"},
+		"two files at one path": {func(s *Spec) {
+			s.Files = []SecretFile{{uri.Secret{Key: "a"}, "/a", 0}, {uri.Secret{Key: "b"}, "/a", 0}}
+		}, "same path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := specOf("busybox:1")

@@ -13,12 +13,12 @@ func TestParseSecretFile(t *testing.T) {
 		in, err string
 		want    SecretFile
 	}{
-		{in: "secret:key:/var/secrets/key.txt", want: SecretFile{uri.Secret{Key: "key"}, "/var/secrets/key.txt"}},
-		{in: "secret:/alice/key:/a", want: SecretFile{uri.Secret{Namespace: "alice", Key: "key"}, "/a"}},
-		{in: "secret://default/alice/key:/a/b", want: SecretFile{uri.Secret{Cluster: "default", Namespace: "alice", Key: "key"}, "/a/b"}},
-		{in: "secret://https://host:6443/alice/key:/a", want: SecretFile{uri.Secret{Cluster: "https://host:6443", Namespace: "alice", Key: "key"}, "/a"}},
-		{in: "secret:key:/with space/ümlaut", want: SecretFile{uri.Secret{Key: "key"}, "/with space/ümlaut"}},
-		{in: "secret:key:/a/..b", want: SecretFile{uri.Secret{Key: "key"}, "/a/..b"}},
+		{in: "secret:key:/var/secrets/key.txt", want: SecretFile{uri.Secret{Key: "key"}, "/var/secrets/key.txt", 0}},
+		{in: "secret:/alice/key:/a", want: SecretFile{uri.Secret{Namespace: "alice", Key: "key"}, "/a", 0}},
+		{in: "secret://default/alice/key:/a/b", want: SecretFile{uri.Secret{Cluster: "default", Namespace: "alice", Key: "key"}, "/a/b", 0}},
+		{in: "secret://https://host:6443/alice/key:/a", want: SecretFile{uri.Secret{Cluster: "https://host:6443", Namespace: "alice", Key: "key"}, "/a", 0}},
+		{in: "secret:key:/with space/ümlaut", want: SecretFile{uri.Secret{Key: "key"}, "/with space/ümlaut", 0}},
+		{in: "secret:key:/a/..b", want: SecretFile{uri.Secret{Key: "key"}, "/a/..b", 0}},
 		{in: "secret:key", err: "must be secret:KEY:/path/to/file"},
 		{in: "secret:/alice/key", err: "must be secret:KEY:/path/to/file"},
 		{in: "secret://default/alice/key", err: "must be secret:KEY:/path/to/file"},
@@ -29,7 +29,17 @@ func TestParseSecretFile(t *testing.T) {
 		{in: "secret:a b:/a", err: "can't be a key"},
 		{in: "secret:key:/", err: "must be a file's"},
 		{in: "secret:key:/a/", err: "must be a file's"},
-		{in: "secret:key:/a:ro", err: "must not contain ':'"},
+		{in: "secret:key:/a:0400", want: SecretFile{uri.Secret{Key: "key"}, "/a", 0o400}},
+		{in: "secret://https://host:6443/alice/key:/a:640", want: SecretFile{uri.Secret{Cluster: "https://host:6443", Namespace: "alice", Key: "key"}, "/a", 0o640}},
+		{in: "secret:key:/a:ro", err: "invalid mode"},
+		{in: "secret:key:/a:", err: "invalid mode"},
+		{in: "secret:key:/a:0000", err: "invalid mode"},
+		{in: "secret:key:/a:4755", err: "invalid mode"},
+		{in: "secret:key:/a:0888", err: "invalid mode"},
+		{in: "secret:key:/a:+400", err: "invalid mode"},
+		{in: "secret:key:/a:-400", err: "invalid mode"},
+		{in: "secret:key:/a:0400:ro", err: "invalid mode"},
+		{in: "secret:key:/a/:0400", err: "must be a file's"},
 		{in: "secret:key:/a//b", err: `as "/a/b"`},
 		{in: "secret:key:/a/../b", err: `as "/b"`},
 		{in: "secret:key:/a/./b", err: `as "/a/b"`},
@@ -45,7 +55,7 @@ func TestParseSecretFile(t *testing.T) {
 }
 
 func TestCheckPaths(t *testing.T) {
-	file := func(key, path string) SecretFile { return SecretFile{uri.Secret{Key: key}, path} }
+	file := func(key, path string) SecretFile { return SecretFile{uri.Secret{Key: key}, path, 0} }
 	for _, test := range []struct {
 		name, err string
 		files     []SecretFile
