@@ -3,6 +3,7 @@ package secret
 import "golang.org/x/sys/unix"
 
 const (
-	getTermios = unix.TCGETS
-	setTermios = unix.TCSETS
+	getTermios  = unix.TCGETS
+	setTermios  = unix.TCSETS
+	setAndFlush = unix.TCSETSF // what was not read yet is dropped
 )

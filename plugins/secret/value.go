@@ -158,8 +158,11 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 	select {
 	case a := <-answered:
 		fmt.Fprintln(s.ErrOut)
-		if errors.Is(a.err, io.EOF) {
-			return nil, errors.New("no value was entered; nothing was stored")
+		if discardRest(terminal) {
+			return nil, errors.New("several lines at once: nothing was stored; use @FILE for a value of several lines")
+		}
+		if errors.Is(a.err, io.EOF) || a.err == nil && len(a.text) == 0 {
+			return nil, errors.New("no value was entered; nothing was stored; write '' for an empty value")
 		}
 		return a.text, a.err
 	case <-ctx.Done():
