@@ -57,6 +57,10 @@ const (
 	// stalledTime is how much longer an idle stream has to bring what is known to be there.
 	stalledTime = 500 * time.Millisecond
 
+	// mostStalls is how often that time is doubled, where the next stream brings nothing either: a busy node
+	// takes long to find where it begins.
+	mostStalls = 6
+
 	// sinceMargin is how much earlier than its last line a cut log is opened again. The API takes
 	// whole seconds, and lines of stdout and stderr may stand in the log a little out of order.
 	sinceMargin = 2 * time.Second
@@ -213,6 +217,7 @@ type logCopy struct {
 	sameFile   int64         // up to this time, all lines are in one file of the node
 	lastKnown  int64         // when the newest file was known to end with the last line, at the earliest
 	inGap      bool          // lines may be missing here, and this was said
+	stalls     int           // streams in a row that were left because they brought nothing
 	lost       bool          // the position was not found at the end
 	incomplete *IncompleteError
 
@@ -317,6 +322,9 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 		select {
 		case chunk := <-chunks:
 			suspect = false
+			if len(chunk.data) > 0 {
+				l.stalls = 0
+			}
 			idle.Reset(l.idleTime())
 			scanner.readAt = chunk.at
 			if _, err := scanner.Write(chunk.data); err != nil {
@@ -349,12 +357,13 @@ func (l *logCopy) follow(ctx context.Context) (done bool, err error) {
 		case <-idle.C:
 			if suspect {
 				l.readUp = true
+				l.stalls = min(l.stalls+1, mostStalls)
 				return false, nil
 			}
 			idle.Reset(l.idleTime())
 			// A stream in which the position was not found is of a newer file, which may be empty.
 			if suspect = l.goesOn(ctx, !scanner.searching); suspect {
-				idle.Reset(stalledTime)
+				idle.Reset(stalledTime << l.stalls)
 			}
 		case <-ctx.Done():
 			return false, ctx.Err()

@@ -46,10 +46,12 @@ func TestEveryLineOfAShortLog(t *testing.T) {
 	all.Wait()
 }
 
-// aLot is a command whose log is rotated twice. The node may not rotate it in the middle of a burst.
+// Commands whose log is rotated. Between the lines of the first there is never as much time as a rotation
+// takes, so that nothing has to be doubted; the second ends with a part that is large enough to be doubted.
 const (
 	aLotOfLines = 450_000
-	aLot        = "seq 1 170000; sleep 8; seq 170001 340000; sleep 8; seq 340001 450000"
+	aLot        = "for i in $(seq 0 14); do seq $((i*30000+1)) $(((i+1)*30000)); sleep 1; done"
+	twoBursts   = "seq 1 300000; sleep 8; seq 300001 450000"
 )
 
 // A reader that takes nothing until the job has ended gets every line.
@@ -130,7 +132,7 @@ func TestLogsAfterRotation(t *testing.T) {
 	t.Parallel()
 	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "rotated-" + rand.String(5)
-	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", name, "busybox:1", "--", "sh", "-c", aLot); got.code != 0 {
+	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--name", name, "busybox:1", "--", "sh", "-c", twoBursts); got.code != 0 {
 		t.Fatal(got)
 	}
 	waitForJob(t, namespace, name)
