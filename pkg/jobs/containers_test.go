@@ -190,7 +190,7 @@ func TestDescribeWholePod(t *testing.T) {
 func TestSuspendedBy(t *testing.T) {
 	job := newScene().job
 	entry := func(manager, fields string, minute int64) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Time: ptr.To(metav1.Unix(60*minute, 0)), FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Time: ptr.To(metav1.Unix(60*minute, 0)), FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	job.ManagedFields = []metav1.ManagedFieldsEntry{
 		entry("kubectl-apolo_run", `{"f:spec":{"f:suspend":{}}}`, 1),
