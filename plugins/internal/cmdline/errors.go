@@ -72,9 +72,10 @@ func exitCode(err error) int {
 	return ExitFailed
 }
 
-// each splits what errors.Join joined, so that every failure gets a line of its own.
+// each splits what errors.Join joined, so that every failure gets its own line. A sentence of fmt.Errorf that wraps
+// several errors stays one sentence: its own words are part of it.
 func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && err.Error() == errors.Join(joined.Unwrap()...).Error() {
 		var all []error
 		for _, e := range joined.Unwrap() {
 			all = append(all, each(e)...)

@@ -1,34 +1,33 @@
 package cmdline
 
 import (
-	"context"
 	"errors"
-	"syscall"
+	"fmt"
+	"slices"
 	"testing"
 )
 
-func TestExitCodeOfSignals(t *testing.T) {
-	interrupted := errors.New(syscall.SIGINT.String() + " signal received")
-	terminated := errors.New(syscall.SIGTERM.String() + " signal received")
-	for _, test := range []struct {
-		cause error // of the context's end; nil: it goes on
-		err   error
-		want  int
+func TestEachErrorGetsALine(t *testing.T) {
+	a, b, c := errors.New("a"), errors.New("b"), errors.New("c")
+	for name, test := range map[string]struct {
+		err  error
+		want []string
 	}{
-		{interrupted, context.Canceled, 130},
-		{terminated, context.Canceled, 143},
-		{terminated, &ExitError{Code: ExitInterrupted}, 143},
-		{terminated, &ExitError{Code: 3}, 3},
-		{terminated, nil, 0},
-		{nil, &ExitError{Code: 130}, 130},
+		"one":                          {a, []string{"a"}},
+		"joined":                       {errors.Join(a, b), []string{"a", "b"}},
+		"joined twice":                 {errors.Join(a, errors.Join(b, c)), []string{"a", "b", "c"}},
+		"a sentence about two":         {fmt.Errorf("%w; its pods may run on: %w", a, b), []string{"a; its pods may run on: b"}},
+		"a sentence among joined ones": {errors.Join(a, fmt.Errorf("%w: %w", b, c)), []string{"a", "b: c"}},
+		"a sentence about joined ones": {fmt.Errorf("both failed: %w", errors.Join(a, b)), []string{"both failed: a\nb"}},
 	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		defer cancel(nil)
-		if test.cause != nil {
-			cancel(test.cause)
-		}
-		if got := signalled(ctx, exitCode(test.err)); got != test.want {
-			t.Errorf("%v after %v: code %d, want %d", test.err, test.cause, got, test.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, err := range each(test.err) {
+				got = append(got, err.Error())
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }
