@@ -64,7 +64,7 @@ func TestKubeconfigFromAPipe(t *testing.T) {
 	if got := run(`kubectl-apolo_secret ls -q`); got.code != 0 || got.stdout != "k\n" {
 		t.Fatal("a pod's own identity:", got)
 	}
-	if got := run(`kubectl-apolo_secret ls --as nobody`); got.code != 1 || !strings.Contains(got.stderr, "you may not") {
+	if got := run(`kubectl-apolo_secret ls --as nobody`); got.code != 1 || !strings.Contains(got.stderr, "impersonate") {
 		t.Error("--as is ignored:", got)
 	}
 	for name, script := range map[string]string{
