@@ -36,44 +36,45 @@ func requestCases() []requestCase {
 		p.kubectl(t, "alice", "-n", p.namespace, "wait", "--for=condition=complete", "--timeout=2m", "job/detached", "job/theirs", "job/attached")
 	}
 	return []requestCase{
-		{command: "secret add KEY @NEW", requests: []string{"GET NS/roles", "POST NS/secrets"},
-			besides: "where a removed secret of that name left grants: two more"},
+		{command: "secret add KEY @NEW", requests: []string{"GET NS/roles", "GET NS/roles", "POST NS/secrets"},
+			besides: "Roles of that name with Apolo's label and without it; where a removed secret of that name left some, one more for each"},
 		{command: "secret add KEY @NEW --overwrite", requests: []string{"PATCH NS/secrets/KEY"}, besides: "three for a new key"},
 		{command: "secret get KEY", requests: []string{"GET NS/secrets/KEY"}},
 		{command: "secret ls", requests: []string{"GET NS/secrets"}, besides: "one for each 1,000 secrets"},
 		{command: "secret ls -o wide", requests: withUsers("GET NS/secrets"), besides: "one for each 1,000 secrets, one for each 250 objects of another kind"},
-		{command: "secret cp KEY copy", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/secrets"}},
-		{command: "secret mv copy moved", requests: withUsers("GET NS/secrets/copy", "GET NS/roles", "POST NS/secrets",
-			"GET NS/roles", "USERS", "DELETE NS/secrets/copy"), besides: "two more where it was shared"},
-		{command: "secret adopt foreign", requests: []string{"GET NS/secrets/foreign", "PATCH NS/secrets/foreign"},
+		{command: "secret cp KEY copy", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles", "POST NS/secrets"}},
+		{command: "secret mv copy moved", requests: withUsers("GET NS/secrets/copy", "GET NS/roles", "GET NS/roles", "POST NS/secrets",
+			"GET NS/roles", "GET NS/roles", "USERS", "DELETE NS/secrets/copy"), besides: "two more for each level that it was shared with"},
+		{command: "secret adopt foreign", requests: []string{"GET NS/secrets/foreign", "GET NS/roles", "GET NS/roles", "PATCH NS/secrets/foreign"},
 			before: func(t *testing.T, p *place) {
 				p.kubectl(t, "alice", "-n", p.namespace, "create", "secret", "generic", "foreign", "--from-literal=key=value")
 			}},
-		{command: "secret import --from-secret foreign --prefix of-", requests: []string{"GET NS/secrets/foreign", "GET NS/secrets/of-key", "GET NS/roles", "POST NS/secrets"},
-			besides: "three for each key, or one that is unchanged, or two that are replaced; at most 16 at once"},
+		{command: "secret import --from-secret foreign --prefix of-", requests: []string{"GET NS/secrets/foreign", "GET NS/secrets/of-key", "GET NS/roles", "GET NS/roles", "POST NS/secrets"},
+			besides: "four for each key, or one that is unchanged, or two that are replaced; at most 16 at once"},
 		{command: "secret export of-key --to-env-file -", requests: []string{"GET NS/secrets/of-key"}, besides: "one for each key, at most 16 at once; one more where none is named"},
-		{command: "secret rm moved", requests: withUsers("USERS", "DELETE NS/roles", "DELETE NS/secrets"),
-			besides: "one more where it was shared; what uses them is asked for once, whatever the number of keys"},
-		{command: "acl grant secret:KEY bob read", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "POST NS/roles", "POST NS/rolebindings"},
+		{command: "secret rm moved", requests: withUsers("USERS", "GET NS/roles", "GET NS/roles", "DELETE NS/secrets"),
+			besides: "two more for each level that it was shared with; what uses them is asked for once, whatever the number of keys"},
+		{command: "acl grant secret:KEY bob read", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles", "POST NS/roles", "POST NS/rolebindings"},
 			besides: "`share` is the same"},
-		{command: "acl grant secret:KEY carol read", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", readBinding, putRead}, besides: "a further grant"},
-		{command: "acl grant secret:KEY carol write", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", readBinding, "POST NS/roles", "POST NS/rolebindings", putRead},
+		{command: "acl grant secret:KEY carol read", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles", readBinding, putRead}, besides: "a further grant"},
+		{command: "acl grant secret:KEY carol write", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles", readBinding, "POST NS/roles", "POST NS/rolebindings", putRead},
 			besides: "from read to write"},
-		{command: "acl revoke secret:KEY carol", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", readBinding, writeBinding, putWrite},
-			besides: "four where nobody ever had more than one level of it"},
-		{command: "share secret:KEY bob", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", readBinding, writeBinding}, besides: "bob has it already"},
+		{command: "acl revoke secret:KEY carol", requests: []string{"GET NS/rolebindings", putWrite, "GET NS/rolebindings"},
+			besides: "one for each 500 RoleBindings of the namespace, once more until the grantee is in none"},
+		{command: "share secret:KEY bob", requests: []string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles", readBinding, writeBinding}, besides: "bob has it already"},
 		{command: "acl ls", requests: []string{"GET namespaces", "POST selfsubjectrulesreviews"}, besides: "one for each 1,000 namespaces, and one for each namespace"},
-		{command: "acl ls --shared", requests: []string{"GET NS/rolebindings", "GET NS/secrets"}, besides: "one for each 500 grants, one for each 1,000 secrets"},
-		{command: "secret rm KEY", requests: withUsers("USERS", "DELETE NS/roles", "DELETE NS/rolebindings", "DELETE NS/secrets"), besides: "that was shared"},
+		{command: "acl ls --shared", requests: []string{"GET NS/rolebindings", "GET NS/roles", "GET NS/secrets"}, besides: "one for each 500 RoleBindings and Roles, one for each 1,000 secrets"},
+		{command: "secret rm KEY", requests: withUsers("USERS", "GET NS/roles", "GET NS/roles", "DELETE NS/roles/apolo:secret:KEY:write:UID", "DELETE NS/roles/apolo:secret:KEY:read:UID",
+			"DELETE NS/rolebindings/apolo:secret:KEY:write:UID", "DELETE NS/rolebindings/apolo:secret:KEY:read:UID", "DELETE NS/secrets"), besides: "that was shared with two levels"},
 		{command: "run --no-wait-start --name detached --env X=secret:" + envSecret + " busybox:1 -- true",
-			requests: []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST NS/jobs"},
+			requests: []string{"GET NS", "GET NS/configmaps/apolo-config", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs"},
 			besides:  "one for each secret; without `--name` none for Roles; none for the namespace with `--security` or `--privileged`"},
 		{command: "run --no-wait-start --name theirs --env X=secret:/OTHER/" + envSecret + " busybox:1 -- true",
-			requests: []string{"GET NS", "GET OTHER/secrets/" + envSecret, "GET NS/roles", "POST NS/jobs", "POST NS/secrets", "PATCH NS/jobs/theirs"},
+			requests: []string{"GET NS", "GET NS/configmaps/apolo-config", "GET OTHER/secrets/" + envSecret, "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs", "POST NS/secrets", "PATCH NS/jobs/theirs"},
 			besides:  "another's secret: two for each, one to resume the job"},
-		{command: "run --name attached busybox:1 -- true", requests: []string{"GET NS", "GET NS/roles", "POST NS/jobs", "GET NS/jobs", "GET NS/pods"}, streams: append(follow, "log"), perhaps: events,
+		{command: "run --name attached busybox:1 -- true", requests: []string{"GET NS", "GET NS/configmaps/apolo-config", "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs", "GET NS/jobs", "GET NS/pods"}, streams: append(follow, "log"), perhaps: events,
 			besides: "one for each secret; a second one for the log where it is not read to its end at once; two for events where it takes more than half a second to start"},
-		{command: "run --detach --wait-start --name running busybox:1 -- sleep 1000", requests: []string{"GET NS", "GET NS/roles", "POST NS/jobs", "GET NS/jobs", "GET NS/pods"}, streams: follow, perhaps: events},
+		{command: "run --detach --wait-start --name running busybox:1 -- sleep 1000", requests: []string{"GET NS", "GET NS/configmaps/apolo-config", "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs", "GET NS/jobs", "GET NS/pods"}, streams: follow, perhaps: events},
 		{command: "job ls", requests: []string{"GET NS/jobs", "GET NS/pods"}, before: ended,
 			besides: "one for each 500 jobs, one for each 500 pods that have not ended; one where a job has ended this second"},
 		{command: "job status running", requests: []string{"GET NS/jobs/running", "GET NS/pods", "GET NS/events", "GET NS/events", "GET NS/rolebindings/apolo:job:running:UID"},
@@ -87,7 +88,7 @@ func requestCases() []requestCase {
 			"POST NS/roles", "POST NS/rolebindings", "PATCH NS/roles/apolo:job:running:UID", "PATCH NS/jobs/running"}, besides: "one for each pod"},
 		{command: "job unshare running bob", requests: []string{"GET NS/jobs/running", "GET NS/roles", "GET NS/jobs/running", "GET NS/rolebindings/apolo:job:running:UID",
 			"PUT NS/rolebindings/apolo:job:running:UID"}},
-		{command: "job generate-run-command running", requests: []string{"GET NS/jobs/running"}},
+		{command: "job generate-run-command running", requests: []string{"GET NS/jobs/running", "GET NS/configmaps/apolo-config"}},
 		{command: "job kill running", requests: []string{"GET NS/jobs/running", "DELETE NS/jobs/running", "GET NS/pods"},
 			besides: "three for each job; one more where a finalizer holds it; four more where there is no such job"},
 		{command: "__complete secret get KE", requests: []string{"GET NS/secrets"}, besides: "a TAB; one for each 1,000"},
@@ -190,9 +191,9 @@ func TestRequestsOfTheConsole(t *testing.T) {
 	a.proxy.lock.Lock()
 	a.proxy.forwarded = a.proxy.forwarded[before:]
 	a.proxy.lock.Unlock()
-	a.wantRequests(withUsers("USERS", "GET NS/rolebindings", "GET NS/secrets"))
+	a.wantRequests(withUsers("USERS", "GET NS/rolebindings", "GET NS/roles", "GET NS/secrets"))
 	page.do(http.StatusNoContent, http.MethodDelete, "/secrets/"+bystander, nil, nil)
-	a.wantRequests(withUsers("USERS", "GET NS/rolebindings", "GET NS/secrets", "DELETE NS/roles", "DELETE NS/secrets"))
+	a.wantRequests(withUsers("USERS", "GET NS/rolebindings", "GET NS/roles", "GET NS/secrets", "GET NS/roles", "GET NS/roles", "DELETE NS/secrets"))
 	if got := a.proxy.handshakes.Load(); got != 1 {
 		t.Errorf("%d TLS handshakes", got)
 	}
