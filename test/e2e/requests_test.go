@@ -203,10 +203,10 @@ func TestRequestsOfTheConsole(t *testing.T) {
 // granted then has it, and bob has it no more.
 func TestAccessThatEndedStaysEnded(t *testing.T) {
 	t.Parallel()
-	a := newPlace(t).attempt(t, "wanted", fault{moment: killAfter, nth: 10})
+	a := newPlace(t).attempt(t, "wanted", fault{moment: killAfter, nth: 12})
 	shareKey("read")(a)
 	a.proxy.run(a.words("kubectl-apolo_secret rm KEY")...)
-	a.wantRequests(withUsers("USERS", "DELETE NS/roles"))
+	a.wantRequests(withUsers("USERS", "GET NS/roles", "GET NS/roles", "DELETE NS/roles/apolo:secret:KEY:read:UID"))
 	a.succeeds("kubectl-apolo_acl grant secret:KEY carol manage", "secret/KEY granted to user carol (manage)")
 	eventually(a, "carol can read it", func() bool { return a.may(a, "carol", "get", secretResource, a.key) })
 	if a.may(a, "bob", "get", secretResource, a.key) {
