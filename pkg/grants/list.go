@@ -126,9 +126,16 @@ func nameKeys(ctx context.Context, client *kube.Client, items []Access) {
 	_ = requests.Wait() // none of them fails
 }
 
+// sortRows puts equal rows side by side.
 func sortRows(rows []Access) {
+	stale := func(a Access) int {
+		if a.Stale {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(rows, func(a, b Access) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Grantee.String(), b.Grantee.String()), cmp.Compare(a.Level, b.Level))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Grantee.String(), b.Grantee.String()), cmp.Compare(a.Level, b.Level), cmp.Compare(stale(a), stale(b)))
 	})
 }
 

@@ -2,6 +2,7 @@ package grants
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,5 +138,16 @@ func TestRowsFromRules(t *testing.T) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+func TestEqualRowsStandSideBySide(t *testing.T) {
+	row := Access{Namespace: "team", Key: "token", Level: Read, Grantee: Grantee{Kind: "User", Name: "bob"}}
+	stale := row
+	stale.Stale = true
+	rows := []Access{stale, row, stale}
+	sortRows(rows)
+	if got := slices.Compact(rows); !slices.Equal(got, []Access{row, stale}) {
+		t.Errorf("the rows are %v", got)
 	}
 }

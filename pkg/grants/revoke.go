@@ -60,7 +60,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 	for round := 0; ; round++ {
 		again, err := g.holders(ctx, key)
 		if round > 0 && revoked.Before != "" && apierrors.IsForbidden(err) {
-			return revoked, nil // a manager who has revoked their own access, which is all they could see
+			break // a manager who has revoked their own access: what they saw before has to do
 		}
 		if err != nil {
 			return revoked, g.wrapOnce(key, err)
@@ -100,7 +100,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 	if revoked.Groups, err = g.access(ctx, key, groups); err != nil {
 		return revoked, g.wrap(key, err)
 	}
-	revoked.Groups = slices.DeleteFunc(revoked.Groups, func(a Access) bool { return a.Stale || a.Grantee.Kind != rbacv1.GroupKind })
+	revoked.Groups = slices.DeleteFunc(revoked.Groups, func(a Access) bool { return a.Stale || a.Grantee.Kind != rbacv1.GroupKind || a.Grantee == grantee })
 	if revoked.Before != "" {
 		return revoked, nil
 	}
