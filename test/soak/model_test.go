@@ -44,15 +44,18 @@ func (a actor) owns(space actor) bool { return a == space }
 // A grantee is written as in a command, with {bob} for the name of bob's namespace.
 type grantee string
 
+// devs is the one group here.
+const devs grantee = "group:devs"
+
 func grantees() []grantee {
-	return []grantee{"bob", "carol", "alice", "group:devs", "sa:{bob}:runner"}
+	return []grantee{"bob", "carol", "alice", devs, "sa:{bob}:runner"}
 }
 
 // identities are the grantees that an actor is.
 func (a actor) identities() []grantee {
 	switch a {
 	case bob:
-		return []grantee{"bob", "group:devs"} // the local cluster has him in that group
+		return []grantee{"bob", devs} // the local cluster has him in that group
 	case runner:
 		return []grantee{"sa:{bob}:runner"}
 	}
@@ -83,7 +86,7 @@ func (l level) String() string { return []string{"none", "read", "write", "manag
 type binding struct {
 	subjects []grantee
 	owned    bool // it has the secret as its owner
-	labelled bool // it has the labels by which grants are found
+	labelled bool // it has the labels of a grant, which nothing may depend on
 }
 
 // secret is a Kubernetes Secret.
@@ -120,6 +123,7 @@ type leftover struct {
 	object string
 	uid    types.UID
 	level  level
+	unsure bool // it went with its Role where a command was faster than the garbage collector
 	binding
 }
 
@@ -199,6 +203,17 @@ type answer struct {
 // failure is an answer of one error.
 func failure(code int, phrases ...string) answer {
 	return answer{code: code, errs: [][]string{append([]string{"error: "}, phrases...)}}
+}
+
+// unseenGrants is the warning for somebody who may not list Roles.
+func unseenGrants() []string {
+	return []string{"warning: ", "grants of an earlier secret of the same name would still give access", "you lack permission to list roles"}
+}
+
+// warned adds a warning to an answer, above its errors.
+func (want answer) warned(phrases ...string) answer {
+	want.errs = slices.Insert(want.errs, 0, phrases)
+	return want
 }
 
 func forbidden(verb, resource string) []string {
@@ -325,36 +340,16 @@ func (m *model) find(s *step) (job, *answer) {
 	return j, nil
 }
 
-// vanish takes a secret away without its grants, as the garbage collector then finds them.
-func (m *model) vanish(at ref) {
+// vanish takes a secret away without its grants, as the garbage collector then finds them. A command may come before it.
+func (m *model) vanish(at ref, unsure bool) {
 	in := m.spaces[at.space]
 	found := in.secrets[at.object()]
 	for l, b := range found.bindings {
 		if !b.owned {
-			in.left = append(in.left, leftover{object: at.object(), uid: found.uid, level: l, binding: *b})
+			in.left = append(in.left, leftover{object: at.object(), uid: found.uid, level: l, unsure: unsure, binding: *b})
 		}
 	}
 	delete(in.secrets, at.object())
-}
-
-// removeGrants takes away the grants of a secret that can be found, and then those of its predecessors too. Without
-// Roles there is nothing to be found.
-func (m *model) removeGrants(at ref) {
-	in := m.spaces[at.space]
-	found := in.secrets[at.object()]
-	if found == nil || len(found.bindings) == 0 {
-		return
-	}
-	maps.DeleteFunc(found.bindings, func(_ level, b *binding) bool { return b.labelled })
-	in.left = slices.DeleteFunc(in.left, func(l leftover) bool { return l.object == at.object() && l.labelled })
-}
-
-// remove is what is left of a secret that somebody who may has removed.
-func (m *model) remove(a actor, at ref) {
-	if a.owns(at.space) {
-		m.removeGrants(at) // others have no right to, and the garbage collector does it
-	}
-	m.vanish(at)
 }
 
 // users are the jobs that use a key and have not ended, as a pattern.
@@ -383,6 +378,15 @@ func (m *model) grant(a actor, at ref, to grantee, wanted level) answer {
 	}
 	before := found.levelOf(to)
 	m.use(a, at)
+	want := m.granted(at, found, to, before, wanted)
+	if !a.owns(at.space) {
+		want = want.warned(unseenGrants()...)
+	}
+	return want
+}
+
+// granted is grant by somebody who may.
+func (m *model) granted(at ref, found *secret, to grantee, before, wanted level) answer {
 	line := fmt.Sprintf("secret/%s granted to %s (%s, was %s)", at.key, to.described(), wanted, before)
 	switch {
 	case before == wanted:
@@ -401,28 +405,26 @@ func (m *model) grant(a actor, at ref, to grantee, wanted level) answer {
 			found.bindings[l] = &binding{owned: true, labelled: true}
 		}
 	}
-	found.change(wanted, func(subjects []grantee) []grantee { return append(subjects, to) })
+	// This also sets right what makes a binding one of the secret.
+	found.bindings[wanted] = &binding{subjects: append(slices.Clone(found.bindings[wanted].subjects), to), owned: true, labelled: true}
 	if before != none {
-		found.change(before, without(to))
+		found.bindings[before].remove(to)
 	}
 	return answer{out: line + "\n"}
 }
 
-// change is a write of a binding, which also sets right what makes it one of the secret.
-func (s *secret) change(l level, change func([]grantee) []grantee) {
-	s.bindings[l] = &binding{subjects: change(s.bindings[l].subjects), owned: true, labelled: true}
-}
-
-func without(g grantee) func([]grantee) []grantee {
-	return func(subjects []grantee) []grantee {
-		return slices.DeleteFunc(slices.Clone(subjects), func(s grantee) bool { return s == g })
-	}
+// remove takes a grantee out, and leaves all else as it is.
+func (b *binding) remove(g grantee) {
+	b.subjects = slices.DeleteFunc(slices.Clone(b.subjects), func(s grantee) bool { return s == g })
 }
 
 // revoke is acl revoke.
 func (m *model) revoke(a actor, at ref, from grantee, ignoreNotFound bool) answer {
 	found, failed := m.lookup(a, at)
+	foreign := m.spaces[at.space].secrets[at.object()] // has no grants, but whoever owns the namespace may ask
 	switch {
+	case failed != nil && a.owns(at.space) && foreign != nil:
+		found = foreign
 	case failed != nil && ignoreNotFound && strings.HasPrefix(failed.errs[0][1], "does not exist"):
 		return answer{}
 	case failed != nil:
@@ -431,14 +433,25 @@ func (m *model) revoke(a actor, at ref, from grantee, ignoreNotFound bool) answe
 		return failure(1, append(forbidden("get", "rolebindings"), "to share a secret you need the level manage on it")...)
 	}
 	before := found.levelOf(from)
-	switch {
-	case before == none && ignoreNotFound:
-		return answer{}
-	case before == none:
-		return failure(1, string(from)+" has no grant")
+	var want answer
+	if before != none {
+		found.bindings[before].remove(from)
+		want = done("secret/%s revoked from %s (was %s)", at.key, from.described(), before)
+	} else if !ignoreNotFound {
+		want = failure(1, string(from)+" has no grant")
 	}
-	found.change(before, without(from))
-	return done("secret/%s revoked from %s (was %s)", at.key, from.described(), before)
+	if l := found.levelOf(devs); l != none && from != devs {
+		still := fmt.Sprintf("%s still has access if they are in %s (%s)", from, devs, l)
+		if want.code != 0 {
+			want.errs[0] = append(want.errs[0], still)
+		} else {
+			want = want.warned("warning: ", still)
+		}
+	}
+	if !a.owns(at.space) {
+		want = want.warned(unseenGrants()...)
+	}
+	return want
 }
 
 func done(format string, args ...any) answer { return answer{out: fmt.Sprintf(format, args...) + "\n"} }
@@ -459,16 +472,34 @@ func (m *model) namesOf(who []grantee, in actor) (rows [][]string) {
 // sharedRows is acl ls --shared for one's namespace.
 func (m *model) sharedRows(in actor) (rows [][]string) {
 	for _, found := range m.spaces[in].secrets {
-		rows = append(rows, found.rows(in, true)...)
+		rows = append(rows, found.rows(in)...)
 	}
-	for _, left := range m.spaces[in].left {
-		key := left.object
-		if now := m.spaces[in].secrets[left.object]; now != nil && now.mark != "" {
+	for _, object := range m.spaces[in].leftObjects() {
+		key := object
+		if now := m.spaces[in].secrets[object]; now != nil && now.mark != "" {
 			key = now.key
 		}
+		rows = append(rows, m.spaces[in].staleRows(in, key, object)...)
+	}
+	return rows
+}
+
+// leftObjects are the names of the secrets that leftovers are of.
+func (s *space) leftObjects() []string {
+	objects := map[string]bool{}
+	for _, left := range s.left {
+		objects[left.object] = true
+	}
+	return slices.Collect(maps.Keys(objects))
+}
+
+// staleRows are who may have used an earlier secret, each once.
+func (s *space) staleRows(in actor, key, object string) (rows [][]string) {
+	for _, left := range s.left {
 		for _, g := range left.subjects {
-			if left.labelled {
-				rows = append(rows, []string{full(in, key), string(g), left.level.String() + " (stale: of a secret that is gone, gives nothing)"})
+			row := []string{full(in, key), string(g), left.level.String() + " (stale: its role is gone, gives nothing)"}
+			if left.object == object && !slices.ContainsFunc(rows, func(r []string) bool { return slices.Equal(r, row) }) {
+				rows = append(rows, row)
 			}
 		}
 	}
@@ -476,12 +507,10 @@ func (m *model) sharedRows(in actor) (rows [][]string) {
 }
 
 // rows are who may use a secret.
-func (s *secret) rows(in actor, labelledOnly bool) (rows [][]string) {
+func (s *secret) rows(in actor) (rows [][]string) {
 	for l, b := range s.bindings {
 		for _, g := range b.subjects {
-			if b.labelled || !labelledOnly {
-				rows = append(rows, []string{full(in, s.key), string(g), l.String()})
-			}
+			rows = append(rows, []string{full(in, s.key), string(g), l.String()})
 		}
 	}
 	return rows

@@ -129,8 +129,14 @@ func (w *walk) compareGrants(in actor) (difference string, err error) {
 			wantedBindings[grantName(object, l, s.uid)] = wanted{*b, s.uid}
 		}
 	}
-	for _, left := range w.model.spaces[in].left {
-		wantedBindings[grantName(left.object, left.level, left.uid)] = wanted{left.binding, left.uid}
+	perhaps := map[string]*leftover{}
+	for i := range w.model.spaces[in].left {
+		left := &w.model.spaces[in].left[i]
+		name := grantName(left.object, left.level, left.uid)
+		wantedBindings[name] = wanted{left.binding, left.uid}
+		if left.unsure {
+			perhaps[name] = left
+		}
 	}
 
 	var roleList listing[struct{ Metadata metadata }]
@@ -183,7 +189,17 @@ func (w *walk) compareGrants(in actor) (difference string, err error) {
 		}
 	}
 	for name := range wantedBindings {
-		return "there is no RoleBinding " + name, nil
+		if perhaps[name] == nil {
+			return "there is no RoleBinding " + name, nil
+		}
+	}
+	// What is left of a secret that is gone comes to no change any more: this is learnt for good.
+	w.model.spaces[in].left = slices.DeleteFunc(w.model.spaces[in].left, func(left leftover) bool {
+		_, missing := wantedBindings[grantName(left.object, left.level, left.uid)]
+		return missing
+	})
+	for i := range w.model.spaces[in].left {
+		w.model.spaces[in].left[i].unsure = false
 	}
 	return "", nil
 }
@@ -233,7 +249,7 @@ func (w *walk) review(a, space actor) (allowance, error) {
 		switch {
 		case slices.Equal(may, []string{"get"}):
 			got[object] = read
-		case !slices.Equal(may, []string{"delete", "get", "patch", "update"}):
+		case !slices.Equal(may, []string{"get", "patch", "update"}):
 			return nil, fmt.Errorf("%s may %q the Secret %s of %s", a, may, object, w.names[space])
 		case len(bindings[object]) == 3:
 			got[object] = manage

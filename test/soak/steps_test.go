@@ -357,13 +357,19 @@ func verbs() []*verb {
 			args: func(s *step) []string { return words("acl", "ls", "--shared", s.at.uri()) },
 			expect: func(m *model, s *step) answer {
 				found, failed := m.lookup(s.actor, s.at)
+				stale := append([][]string{}, m.spaces[s.at.space].staleRows(s.at.space, s.at.key, s.at.object())...)
 				switch {
+				case failed != nil && s.actor.owns(s.at.space) && len(stale) > 0: // the secret is gone
+					return answer{table: stale}
 				case failed != nil:
 					return *failed
 				case !m.may(s.actor, s.at, manage):
 					return failure(1, append(forbidden("get", "rolebindings"), "to share a secret you need the level manage on it")...)
 				}
-				return answer{table: append([][]string{}, found.rows(s.at.space, false)...)}
+				if !s.actor.owns(s.at.space) { // sees the grants of this very secret alone
+					return answer{table: append([][]string{}, found.rows(s.at.space)...)}.warned(unseenGrants()...)
+				}
+				return answer{table: append(stale, found.rows(s.at.space)...)}
 			}},
 		{name: "acl ls -u", weight: 3, reads: true, draw: drawGrant,
 			args: func(s *step) []string { return words("acl", "ls", "-u", string(s.to2)) },
@@ -542,7 +548,7 @@ func verbs() []*verb {
 				if m.spaces[s.at.space].secrets[s.at.object()] == nil {
 					return answer{}
 				}
-				m.vanish(s.at)
+				m.vanish(s.at, s.flag)
 				return answer{out: "secret/" + s.at.object() + "\n"}
 			},
 			then: func(s *step) *step {
@@ -687,11 +693,14 @@ func expectLs(m *model, s *step) answer {
 			if found.mark == "adopted" {
 				object += " (" + found.dataKey + ", of " + toolName + ")"
 			}
-			jobs := strings.Join(m.users(ref{space: in, key: key}), ", ")
-			if s.actor == runner {
-				jobs = "?"
+			var users []string
+			for _, job := range m.users(ref{space: in, key: key}) {
+				users = append(users, "job/"+job)
 			}
-			row = []string{key, anything, object, jobs}
+			if s.actor == runner {
+				users = []string{"?"}
+			}
+			row = []string{key, anything, object, strings.Join(users, ", ")}
 		}
 		rows = append(rows, row)
 	}
@@ -719,7 +728,7 @@ func expectRm(m *model, s *step) answer {
 			want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
 		}
 		if s.flag2 && !s.actor.owns(at.space) {
-			fail("whether a job uses it is unknown, so it stays", "you may not list jobs")
+			fail("whether something uses it is unknown, so it stays", "you may not list ")
 			continue
 		}
 		found, failed := m.lookup(s.actor, at)
@@ -729,14 +738,13 @@ func expectRm(m *model, s *step) answer {
 			fail(failed.errs[0][1:]...)
 		case found.mark == "adopted" && !s.actor.owns(at.space):
 			fail(forbidden("patch", "secrets")...)
-		case !m.may(s.actor, at, write):
-			fail(forbidden("delete", "secrets")...)
+		case !s.actor.owns(at.space):
+			fail(append(forbidden("delete", "secrets"), "no grant includes removing a secret: that is for its owner")...)
 		case found.mark == "adopted":
-			m.removeGrants(at)
-			found.mark, found.dataKey = "", ""
+			found.mark, found.dataKey, found.bindings = "", "", map[level]*binding{}
 			want.out += fmt.Sprintf("secret/%s released (its Kubernetes Secret stays with %s)\n", at.key, toolName)
 		default:
-			m.remove(s.actor, at)
+			delete(m.spaces[at.space].secrets, at.object())
 			want.out += fmt.Sprintf("secret/%s deleted\n", at.key)
 		}
 	}
@@ -902,19 +910,17 @@ func expectMv(m *model, s *step) answer {
 	if failed := expectStore(m, s, from); failed != nil {
 		return *failed
 	}
-	if !m.may(s.actor, s.at, write) {
+	if !s.actor.owns(s.at.space) {
 		return failure(1, append(forbidden("delete", "secrets"), "has the value now, but the old one stays")...)
 	}
 	want := done("secret/%s moved to %s", s.at.key, s.to.uri())
-	if s.actor.owns(s.at.space) {
-		if len(from.bindings) > 0 {
-			want.errs = append(want.errs, []string{"warning: ", "who was granted", "grant it again"})
-		}
-		if users := m.users(s.at); len(users) > 0 {
-			want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
-		}
+	if len(from.bindings) > 0 {
+		want.errs = append(want.errs, []string{"warning: ", "who was granted", "grant it again"})
 	}
-	m.remove(s.actor, s.at)
+	if users := m.users(s.at); len(users) > 0 {
+		want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
+	}
+	delete(m.spaces[s.at.space].secrets, s.at.object())
 	return want
 }
 
@@ -943,11 +949,16 @@ func expectAdopt(m *model, s *step) answer {
 	if _, ok := found.data[wanted]; !ok {
 		return failure(2, "has no data key "+strconv.Quote(wanted))
 	}
-	if found.mark == "adopted" && found.dataKey == wanted {
-		return done("secret/%s unchanged (data key %s, of %s)", s.at.key, wanted, toolName)
+	unchanged := found.mark == "adopted" && found.dataKey == wanted
+	var want answer
+	if want = done("secret/%s unchanged (data key %s, of %s)", s.at.key, wanted, toolName); !unchanged {
+		want = failure(1, forbidden("patch", "secrets")...)
 	}
-	if !s.actor.owns(s.at.space) {
-		return failure(1, forbidden("patch", "secrets")...)
+	switch {
+	case !s.actor.owns(s.at.space):
+		return want.warned(unseenGrants()...)
+	case unchanged:
+		return want
 	}
 	found.mark, found.dataKey = "adopted", wanted
 	return done("secret/%s adopted (data key %s, of %s)", s.at.key, wanted, toolName)
