@@ -38,7 +38,7 @@ func (a actor) home() actor {
 	return a
 }
 
-// owns tells whether an actor is admin of a namespace.
+// owns reports whether an actor is admin of a namespace.
 func (a actor) owns(space actor) bool { return a == space }
 
 // A grantee is written as in a command, with {bob} for the name of bob's namespace.
@@ -182,7 +182,7 @@ func (m *model) level(a actor, space actor, object string) level {
 	return found.levelOf(a.identities()...)
 }
 
-// may tells whether an actor has a level of a secret, granted or because the namespace is his.
+// may reports whether an actor has a level of a secret, granted or because the namespace is his.
 func (m *model) may(a actor, at ref, wanted level) bool {
 	return a.owns(at.space) || m.level(a, at.space, at.object()) >= wanted
 }
@@ -194,7 +194,7 @@ type answer struct {
 	table [][]string // its rows, without headings; in whatever order here, and printed in the order of their cells
 	// matches is a regular expression for the whole of standard output, in place of out.
 	matches string
-	// unordered tells that the rows may be printed in another order.
+	// unordered says that the rows may be printed in another order.
 	unordered bool
 	// errs are the lines of standard error. Each has to contain all the phrases of its own.
 	errs [][]string

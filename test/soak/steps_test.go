@@ -97,13 +97,13 @@ type verb struct {
 	draw  func(*rapid.T, *step)
 	// args are the command's words. {alice} in them stands for the name of alice's namespace.
 	args func(*step) []string
-	// file tells that the command reads a file with the step's text, or starts an editor, which leaves it.
+	// file says that the command reads a file with the step's text, or starts an editor, which leaves it.
 	file bool
 	// expect says what has to be answered, and changes the model as the command changes the cluster.
 	expect func(*model, *step) answer
-	// reads tells that nothing changes.
+	// reads says that nothing changes.
 	reads bool
-	// unless tells that a step makes no sense as things are, and is left out.
+	// unless reports whether a step makes no sense as things are, and is to be left out.
 	unless func(*model, *step) bool
 	// instead does the step where no command can; it says what is wrong.
 	instead func(*walk, *step) string
@@ -626,8 +626,8 @@ func drawKnownJob(t *rapid.T, s *step) {
 	}
 }
 
-// nameJob gives the step the name of its job as things are, or now and then one that no job has. It tells whether there
-// is none to be named.
+// nameJob gives the step the name of its job as things are, or now and then one that no job has. It reports whether
+// there is none to be named.
 func nameJob(m *model, s *step) bool {
 	if s.which == noJob {
 		s.name = "no-such-job"
