@@ -53,7 +53,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 		{
 			name:     "job status",
 			command:  "kubectl-apolo_job status ended",
-			requests: []string{"GET NS/jobs/ended", "GET NS/pods", "GET NS/events", "GET NS/events"},
+			requests: []string{"GET NS/jobs/ended", "GET NS/pods", "GET NS/events", "GET NS/events", "GET NS/rolebindings/apolo:job:ended:UID"},
 			check:    shownOnlyIf("succeeded"),
 			again:    shows("succeeded"),
 		},
@@ -80,7 +80,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 		{
 			name:     "job generate-run-command",
 			command:  "kubectl-apolo_job generate-run-command ended",
-			requests: []string{"GET NS/jobs/ended"},
+			requests: []string{"GET NS/jobs/ended", "GET NS/configmaps/apolo-config"},
 			check:    shownOnlyIf("--env PASSWORD=secret:password"),
 			again:    shows("--env PASSWORD=secret:password"),
 		},

@@ -231,14 +231,36 @@ func usedSecrets(job *batchv1.Job) map[string]string {
 	return used
 }
 
+// runsOver runs the command again, whatever is left of its job, and tells whether there is a new job: it must fail where
+// the job still runs, and make room where it has ended.
+func (a *attempt) runsOver(says string) bool {
+	a.Helper()
+	before := a.job()
+	if before == nil || ptr.Deref(before.Spec.Suspend, false) {
+		a.succeeds(a.command, says)
+		return true
+	}
+	got := a.run(a.command)
+	if got.code != 0 {
+		if got.code != 1 || !isErrorLine(got.stderr) || !strings.Contains(got.stderr, "exists already") {
+			a.Errorf("over a job that is there: %s", got)
+		}
+		return false
+	}
+	if !strings.Contains(got.stdout, a.text(says)) || got.stderr != "" && !strings.HasSuffix(got.stderr, "makes room for this one\n") {
+		a.Errorf("over a job that has ended: %s", got)
+	}
+	if after := a.job(); after == nil || after.UID == before.UID {
+		a.Errorf("it says that it ran, and its job is %v", after)
+	}
+	return true
+}
+
 // runAgain runs a job of the same name, which must do its work; and once the job is deleted, its
 // copies are.
 func runAgain(copies int) func(*attempt) {
 	return func(a *attempt) {
-		if job := a.job(); job != nil && !ptr.Deref(job.Spec.Suspend, false) {
-			a.fails(a.command, "exists already")
-		} else {
-			a.succeeds(a.command, "KEY")
+		if a.runsOver("KEY") {
 			a.copiesMade.Add(int32(copies))
 		}
 		a.wantWork(copies)
@@ -292,17 +314,20 @@ func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
 			name: "run --no-wait-start",
 			command: "kubectl-apolo_run --no-wait-start --name KEY --env X=secret:" + envSecret +
 				" --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
-			requests: []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret, "GET NS/roles", "POST NS/jobs"},
-			check:    checkJob(0),
-			again:    again(0),
+			requests: []string{
+				"GET NS", "GET NS/configmaps/apolo-config", "GET NS/secrets/" + envSecret, "GET NS/secrets/" + fileSecret,
+				"GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs",
+			},
+			check: checkJob(0),
+			again: again(0),
 		},
 		{
 			name: "run --no-wait-start, with another's secrets",
 			command: "kubectl-apolo_run --no-wait-start --name KEY --env X=secret:/OTHER/" + envSecret +
 				" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT",
 			requests: []string{
-				"GET NS", "GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
-				"GET NS/roles", "POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
+				"GET NS", "GET NS/configmaps/apolo-config", "GET OTHER/secrets/" + envSecret, "GET OTHER/secrets/" + fileSecret,
+				"GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs", "POST NS/secrets", "POST NS/secrets", "PATCH NS/jobs/KEY",
 			},
 			check: checkJob(2),
 			again: again(2),
@@ -336,7 +361,7 @@ func runAgainStill(copies int) func(*attempt) {
 // code, or a line of its log.
 func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
 	const job = " --quiet --name KEY --env X=secret:" + envSecret + " --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT-SLOWLY"
-	begin := []string{"GET NS", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST NS/jobs"}
+	begin := []string{"GET NS", "GET NS/configmaps/apolo-config", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs"}
 	follow := []string{"GET NS/pods", "GET NS/jobs", "GET NS/pods watch", "GET NS/jobs watch", "GET NS/pods/POD/log follow=*"}
 	var cases []faultCase
 	for name, c := range map[string]struct {
@@ -357,11 +382,11 @@ func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
 				}
 			},
 			again: func(a *attempt) {
-				if job := a.job(); job != nil && !ptr.Deref(job.Spec.Suspend, false) {
-					a.fails(a.command, "exists already")
-					a.succeeds("kubectl-apolo_job kill KEY", "deleted")
+				if job := a.job(); a.ended.code == 0 && (job == nil || ptr.Deref(job.Spec.Suspend, false)) {
+					return // it did all, and --rm its job, too
 				}
-				if a.ended.code != 0 {
+				if !a.runsOver("both are here") {
+					a.succeeds("kubectl-apolo_job kill KEY", "deleted")
 					a.succeeds(a.command, "both are here")
 				}
 			},

@@ -373,7 +373,7 @@ func (a *attempt) wantWhole() {
 		case binding.Name == a.text(staleGrant):
 		case len(owners) != 1 || secretUID != "" && owners[0].UID != secretUID:
 			a.Errorf("the rolebinding %s is owned by %v", binding.Name, owners)
-		case len(binding.Subjects) > 0 && !roles[binding.Name] && a.sent("DELETE NS/roles") == 0:
+		case len(binding.Subjects) > 0 && !roles[binding.Name] && a.sent("DELETE NS/roles/"+binding.Name) == 0:
 			a.Errorf("the rolebinding %s has no role", binding.Name)
 		}
 	}
@@ -395,18 +395,23 @@ func (a *attempt) wantRequests(want []string) {
 		got[i] = a.known(text)
 	}
 	want = slices.Clone(want)
-	sortReads(want)
-	sortReads(got)
+	for _, requests := range [][]string{want, got} {
+		sortRuns(requests, reads)
+		sortRuns(requests, endsGrant)
+	}
 	if !slices.Equal(got, want) {
 		a.Errorf("the requests are\n\t%s\nand not\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
 }
 
-// sortReads sorts reads that follow one another: they may have been sent at the same time.
-func sortReads(requests []string) {
+// endsGrant tells whether a request deletes a Role or a RoleBinding by its name; those of one secret go at the same time.
+func endsGrant(request string) bool { return strings.HasPrefix(request, "DELETE NS/role") }
+
+// sortRuns sorts requests of a kind that follow one another: they may have been sent at the same time.
+func sortRuns(requests []string, kind func(string) bool) {
 	for from := 0; from < len(requests); from++ {
 		to := from
-		for to < len(requests) && reads(requests[to]) {
+		for to < len(requests) && kind(requests[to]) {
 			to++
 		}
 		slices.Sort(requests[from:to])
