@@ -153,25 +153,30 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 
 // RemoveUnchanged deletes a secret that was read, if nobody has changed it since: it returns ErrChanged otherwise,
 // and everything is as it was. Its grants, which were looked for before, go after it; those that were made in the
-// meantime are left to the garbage collector. Where the Secret is still there, the error is that of Remove.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) error {
+// meantime are left to the garbage collector. Where the Secret is still there, the error is that of Remove. It reports
+// whether the Secret is gone, which it can be although there is an error: about its grants.
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) (gone bool, err error) {
 	if read.Owner != "" {
-		return s.wrap(read.Key, adoptedError(read.Secret))
+		return false, s.wrap(read.Key, adoptedError(read.Secret))
 	}
 	deleteErr := kube.Delete(ctx, s.request(read.Object),
 		&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
 	if apierrors.IsConflict(deleteErr) {
-		return s.wrap(read.Key, ErrChanged)
+		return false, s.wrap(read.Key, ErrChanged)
 	}
 	deleteErr = s.explainDeletion(ctx, deleteErr, read.Object)
 	if held := (*kube.BeingDeletedError)(nil); deleteErr != nil && !errors.As(deleteErr, &held) {
-		return s.wrap(read.Key, deleteErr)
+		return false, s.wrap(read.Key, deleteErr)
 	}
+	gone = deleteErr == nil
 	ended, err := s.end(ctx, grants)
-	if err != nil {
-		return s.wrap(read.Key, err)
+	switch {
+	case err != nil && gone:
+		err = fmt.Errorf("is deleted, but what shared it may be left: %w", err)
+	case err == nil:
+		err = s.whatIsLeft(ended, deleteErr)
 	}
-	return s.wrap(read.Key, s.whatIsLeft(ended, deleteErr))
+	return gone, s.wrap(read.Key, err)
 }
 
 // endedGrants is what became of the grants of a secret.

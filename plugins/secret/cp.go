@@ -7,7 +7,9 @@ import (
 	"sync"
 
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
@@ -168,9 +170,17 @@ func (o *cpOptions) move(ctx context.Context) error {
 	if grantsErr != nil {
 		return fmt.Errorf("%s has the value now, but the old one stays: %w", o.to, grantsErr)
 	}
-	switch err := from.RemoveUnchanged(ctx, value, granted); {
+	var (
+		status apierrors.APIStatus
+		held   *kube.BeingDeletedError
+	)
+	switch gone, err := from.RemoveUnchanged(ctx, value, granted); {
 	case errors.Is(err, secrets.ErrChanged):
 		return fmt.Errorf("%w: it stays, and %s has the value from before; do it again with --overwrite", err, o.to)
+	case err != nil && gone:
+		return fmt.Errorf("%s has the value now: %w", o.to, err)
+	case err != nil && !errors.As(err, &status) && !errors.As(err, &held): // its answer was lost
+		return fmt.Errorf("%s has the value now, and whether the old one is gone is unknown: %w", o.to, err)
 	case err != nil:
 		return fmt.Errorf("%s has the value now, but the old one stays: %w", o.to, err)
 	}

@@ -333,6 +333,9 @@ func faultsOfSecret(t *testing.T, o *observed) {
 				if left != (a.sent("DELETE NS/secrets/KEY-from") == 0) {
 					a.Errorf("the old one is left: %v", left)
 				}
+				if !left && strings.Contains(a.ended.stderr, "but the old one stays") {
+					a.Errorf("the old one is gone: %s", a.ended)
+				}
 			},
 			again: func(a *attempt) {
 				switch copied, removed := a.sent("POST NS/secrets") > 0, a.sent("DELETE NS/secrets/KEY-from") > 0; {

@@ -301,6 +301,7 @@ func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault)
 		words = slices.Insert(words, 1, "--request-timeout="+requestTimeout.String())
 	}
 	a.ended = a.proxy.run(words...)
+	a.proxy.settle()
 	a.Logf("code %d: %s", a.ended.code, strings.TrimSpace(a.ended.stderr))
 	o.add(c, f.moment, a.ended)
 	if f.moment == never && c.requests != nil {

@@ -414,6 +414,12 @@ func (w *struckWriter) Write([]byte) (int, error) {
 
 func (w *struckWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// settle waits until the API server has carried out the request that it got last, whether the command waited or not.
+func (p *proxy) settle() {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+}
+
 // sent tells whether the API server got such a request, and how often.
 func (p *proxy) sent(request string) int {
 	p.lock.Lock()
