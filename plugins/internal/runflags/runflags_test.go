@@ -202,7 +202,8 @@ func commandLine(t *rapid.T) []string {
 	}
 	line = append(line, rapid.SampledFrom([][]string{{}, {"--rm"}, {"--rm", "--detach"}, {"--no-wait-start", "--rm"}, {"--ttl", "0"}, {"--ttl", "1h"}}).Draw(t, "end")...)
 	line = append(line, one("busybox", "busybox:1", "busybox:latest", "ghcr.io/o/my_tool:v1@sha256:"+strings.Repeat("0a", 32)).Draw(t, "image"))
-	if command := rapid.SliceOfN(text, 0, 3).Draw(t, "command"); len(command) > 0 {
+	command := rapid.SliceOfN(text, 0, 3).Draw(t, "command")
+	if _, err := jobs.SplitCommand(command); len(command) > 0 && err == nil { // a single word is a command line, and can be refused
 		line = append(append(line, "--"), command...)
 	}
 	return line
