@@ -405,7 +405,9 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
 			tag := strings.ReplaceAll(string(m), " ", "-")
-			a := p.attempt(t, tag, fault{moment: m, nth: 1, match: func(request string) bool { return strings.HasPrefix(request, "POST ") }})
+			a := p.attempt(t, tag, fault{moment: m, nth: 1, match: func(request string) bool {
+				return strings.HasPrefix(request, "POST ") && strings.HasSuffix(request, "/jobs")
+			}})
 			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--no-wait-start", "--tag", tag, "busybox:1", "--", "true")
 			if got.code != 1 || !isErrorLine(got.stderr) || !strings.HasSuffix(got.stderr, "; the job was removed again\n") || got.stdout != "" {
 				t.Error(got)
