@@ -1,6 +1,7 @@
 package cmdline
 
 import (
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,11 +13,12 @@ func (s *Session) NoNamespaceError() error {
 	return fmt.Errorf("namespace %q does not exist; -n is the namespace, and the name of a job is --name %s", name, name)
 }
 
-// OrName adds to an error of the namespace that was given with -n what Apolo's -n is here: those who may not look for a
-// namespace are not told whether it exists.
+// OrName adds to the error of a user who has no rights on jobs in the namespace of -n what Apolo's -n is here: the API
+// server does not tell them whether the namespace exists.
 func (s *Session) OrName(err error) error {
 	name := s.Kube.Overrides.Context.Namespace
-	if name == "" || !apierrors.IsForbidden(err) {
+	var status apierrors.APIStatus
+	if name == "" || !apierrors.IsForbidden(err) || !errors.As(err, &status) || status.Status().Details == nil || status.Status().Details.Kind != "jobs" {
 		return err
 	}
 	return fmt.Errorf("%w; -n is the namespace, and the name of a job is --name %s", err, name)
