@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/envfile"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
@@ -136,16 +137,14 @@ func specOf(job *NewJob) (jobs.Spec, error) {
 
 func variableOf(variable NewVariable, field string) (jobs.Variable, error) {
 	noEnvironment := func(string) (string, bool) { return "", false }
-	// The name alone first, which tells where the error is; it may not bring a "=" along.
-	empty, err := jobs.ParseVariable(strings.ReplaceAll(variable.Name, "=", "?")+"=", noEnvironment)
-	if err != nil {
-		return empty, invalid(field+".name", err)
+	if err := envfile.ValidateName(variable.Name); err != nil { // alone, so that it cannot bring a "=" along
+		return jobs.Variable{}, invalid(field+".name", err)
 	}
 	value, at := variable.Value, ".value"
 	if variable.Secret != "" {
 		value, at = variable.Secret, ".secret"
 		if _, err := uri.Parse(value); err != nil {
-			return empty, invalid(field+at, err)
+			return jobs.Variable{}, invalid(field+at, err)
 		}
 	}
 	parsed, err := jobs.ParseVariable(variable.Name+"="+value, noEnvironment)
