@@ -8,6 +8,7 @@ import (
 
 // TestAclLsTellsWhatTakesLong holds the API server's answer until the line is on the screen.
 func TestAclLsTellsWhatTakesLong(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	c.kubectl(t, "admin", "-n", namespace, "create", "secret", "generic", "token", "--from-literal=token=x")

@@ -23,6 +23,7 @@ PS1='ready> '
 )
 
 func TestTab(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	for _, command := range [][]string{

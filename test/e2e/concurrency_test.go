@@ -15,6 +15,7 @@ import (
 // TestConcurrentGrantsLoseNothing runs 50 processes that change who may use one secret: half of
 // them grant to new users, half revoke from others.
 func TestConcurrentGrantsLoseNothing(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	apolo := func(args ...string) error {

@@ -101,26 +101,40 @@ func binaries(t testing.TB) string {
 	return folder
 }
 
-// TestScripts runs testdata/FOLDER/*.txtar. Those in alone change what all share. Those in walk work as the documentation has it, with
-// the namespaces alice and bob themselves. Both run one after the other.
+// TestScripts runs testdata/FOLDER/*.txtar, all at the same time, but for those of TestScriptsAlone.
 func TestScripts(t *testing.T) {
-	c, bin := openCluster(t), binaries(t)
+	t.Parallel()
 	folders, err := filepath.Glob("testdata/*")
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, folder := range folders {
-		t.Run(filepath.Base(folder), func(t *testing.T) {
-			walk := filepath.Base(folder) == "walk"
-			testscript.RunT(sequential{t, walk || filepath.Base(folder) == "alone"}, testscript.Params{
-				Dir:                 folder,
-				RequireExplicitExec: false,
-				UpdateScripts:       *update,
-				Setup:               func(env *testscript.Env) error { return setup(env, t, c, bin, walk) },
-				Cmds:                commands(c),
-			})
-		})
+		if name := filepath.Base(folder); name != "alone" && name != "walk" {
+			runScripts(t, name, true)
+		}
 	}
+}
+
+// TestScriptsAlone runs the scripts that change what all share (alone), and those that use the namespaces alice and bob themselves, as
+// the documentation has it (walk), one after the other.
+func TestScriptsAlone(t *testing.T) {
+	runScripts(t, "alone", false)
+	runScripts(t, "walk", false)
+}
+
+func runScripts(t *testing.T, folder string, parallel bool) {
+	c, bin := openCluster(t), binaries(t)
+	t.Run(folder, func(t *testing.T) {
+		s := scripts{t, parallel}
+		s.Parallel()
+		testscript.RunT(s, testscript.Params{
+			Dir:                 filepath.Join("testdata", folder),
+			RequireExplicitExec: false,
+			UpdateScripts:       *update,
+			Setup:               func(env *testscript.Env) error { return setup(env, t, c, bin, folder == "walk") },
+			Cmds:                commands(c),
+		})
+	})
 }
 
 func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool) error {
@@ -164,23 +178,23 @@ func (c *cluster) admin(ts *testscript.TestScript, args ...string) string {
 	return out
 }
 
-// sequential keeps the scripts of a folder from running at the same time where asked to.
-type sequential struct {
+// scripts are the scripts of a folder, which testscript would always run at the same time.
+type scripts struct {
 	*testing.T
-	oneByOne bool
+	parallel bool
 }
 
-func (s sequential) Parallel() {
-	if !s.oneByOne {
+func (s scripts) Parallel() {
+	if s.parallel {
 		s.T.Parallel()
 	}
 }
 
-func (s sequential) Run(name string, f func(testscript.T)) {
-	s.T.Run(name, func(t *testing.T) { f(sequential{t, s.oneByOne}) })
+func (s scripts) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(scripts{t, s.parallel}) })
 }
 
-func (s sequential) Verbose() bool { return testing.Verbose() }
+func (s scripts) Verbose() bool { return testing.Verbose() }
 
 // commands are what the scripts have beyond those of testscript itself.
 func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string) {

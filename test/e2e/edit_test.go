@@ -17,9 +17,8 @@ func editing(t *testing.T, c *cluster, script string) (term *terminal, namespace
 	if err := os.WriteFile(editor, []byte("#!/bin/bash\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("KUBE_EDITOR", editor)
 	c.kubectl(t, "admin", "-n", namespace, "create", "-f", writeSecret(t, "config", "first"))
-	term = startTerminal(t, kubeconfig, filepath.Join(bin, "kubectl-apolo_secret"), "edit", "config")
+	term = startTerminal(t, kubeconfig, "env", "KUBE_EDITOR="+editor, filepath.Join(bin, "kubectl-apolo_secret"), "edit", "config")
 	term.waitFor("editing /")
 	screen := term.shown()
 	_, folder, _ = strings.Cut(screen, "editing ")
@@ -48,6 +47,7 @@ func storedConfig(t *testing.T, c *cluster, namespace string) string {
 
 // The editor has the terminal: what is typed goes to it, and so does Ctrl-C, which vi and others use for other things.
 func TestCtrlCIsTheEditors(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	term, namespace, folder := editing(t, c, `trap 'echo "caught it"' INT
 echo "editing $1"
@@ -71,6 +71,7 @@ echo "$line" >"$1"
 
 // A signal that ends the command, or a window that is closed, ends the editor, and leaves nothing.
 func TestSignalsWipeWhatIsEdited(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	for _, test := range []struct {
 		signal syscall.Signal
@@ -98,6 +99,7 @@ read -r line
 }
 
 func TestExportWarnsAtATerminal(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	c.kubectl(t, "admin", "-n", namespace, "create", "-f", writeSecret(t, "config", "first"))

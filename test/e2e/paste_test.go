@@ -10,6 +10,7 @@ import (
 // A key that is pasted where a value is asked for is not stored in part, and its other lines are no commands of the
 // shell that comes next.
 func TestPastedLinesReachNoShell(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	history := filepath.Join(t.TempDir(), "history")

@@ -111,6 +111,7 @@ func (term *terminal) end() (screen string, code int) {
 }
 
 func TestPromptDoesNotEcho(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	term := startTerminal(t, kubeconfig, filepath.Join(bin, "kubectl-apolo_secret"), "add", "token")
@@ -128,6 +129,7 @@ func TestPromptDoesNotEcho(t *testing.T) {
 }
 
 func TestCtrlCAtPromptRestoresTheTerminal(t *testing.T) {
+	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	term := startTerminal(t, kubeconfig, filepath.Join(bin, "kubectl-apolo_secret"), "add", "token")

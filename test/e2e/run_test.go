@@ -128,6 +128,7 @@ func kubectlAs(t *testing.T, c *cluster, kubeconfig string, args ...string) stri
 // looks for files to rotate every ten seconds, so the job waits for that between its parts. kubectl
 // logs -f loses a part of three here most of the time.
 func TestRunSurvivesLogRotation(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	const lines, rounds = 120_000, 3
@@ -162,6 +163,7 @@ func TestRunSurvivesLogRotation(t *testing.T) {
 // TestRunIsInterruptedTwice does what timeout(1) does: a signal to the process, and at once to its
 // group. Two at the same moment may count as one.
 func TestRunIsInterruptedTwice(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	command := plugin(t, kubeconfig, "kubectl-apolo_run", "--name", "twice", "busybox:1", "--", "sh", "-c", "trap exit TERM; echo started; while :; do sleep 0.1; done")

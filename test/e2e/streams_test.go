@@ -96,11 +96,12 @@ func startJob(t *testing.T, kubeconfig, name string, args ...string) {
 	}
 }
 
-// TestExecCarriesEveryByte sends 100 MB through a command and back.
+// TestExecCarriesEveryByte sends 32 MiB through a command and back.
 func TestExecCarriesEveryByte(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		startJob(t, p.kubeconfig, "echo", "sleep", "1000")
-		const size = 100 << 20
+		const size = 32 << 20
 		command := plugin(t, p.kubeconfig, "kubectl-apolo_job", "exec", "echo", "--", "cat")
 		sent, received := sha256.New(), sha256.New()
 		command.Stdin = io.TeeReader(io.LimitReader(rand.Reader, size), sent)
@@ -132,6 +133,7 @@ func (c *counted) Write(data []byte) (int, error) {
 
 // TestExecThatIsCutIsNoSuccess: what became of the command nobody knows.
 func TestExecThatIsCutIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, _ string) {
 		startJob(t, p.kubeconfig, "train", "sleep", "1000")
 		command := plugin(t, p.kubeconfig, "kubectl-apolo_job", "exec", "train", "--", "sh", "-c", "echo begun; sleep 1000")
@@ -157,6 +159,7 @@ func TestExecThatIsCutIsNoSuccess(t *testing.T) {
 
 // TestTerminalIsAttachedAgain: a cut connection doesn't end a session.
 func TestTerminalIsAttachedAgain(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		term := startRun(t, p.kubeconfig, "--name", "shell", "busybox:1", "--", "sh")
 		term.waitFor("you are attached")
@@ -178,6 +181,7 @@ func TestTerminalIsAttachedAgain(t *testing.T) {
 // TestInputThatIsCutIsNoSuccess: the command gets the end of an input that is not its end, so that
 // what it makes of it must not pass for its result.
 func TestInputThatIsCutIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, _ string) {
 		command := plugin(t, p.kubeconfig, "kubectl-apolo_run", "-q", "-i", "--name", "count", "busybox:1", "--", "sh", "-c", "read line; echo $line; wc -c")
 		var stderr bytes.Buffer
@@ -214,6 +218,7 @@ func TestInputThatIsCutIsNoSuccess(t *testing.T) {
 
 // TestForwardingGoesOn over a new connection when one was cut.
 func TestForwardingGoesOn(t *testing.T) {
+	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		told := filepath.Join(t.TempDir(), "told")
 		stderr, err := os.Create(told)

@@ -32,6 +32,7 @@ func (term *terminal) resize(rows, columns uint16) {
 }
 
 func TestRunAtATerminal(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	term := startRun(t, kubeconfig, "--name", "shell", "busybox:1", "--", "sh")
@@ -66,6 +67,7 @@ func TestRunAtATerminal(t *testing.T) {
 }
 
 func TestRunAtATerminalTooQuickToAttach(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	term := startRun(t, kubeconfig, "busybox:1", "--", "sh", "-c", "test -t 0 && test -t 1 && echo it is one; exit 3")
@@ -76,6 +78,7 @@ func TestRunAtATerminalTooQuickToAttach(t *testing.T) {
 }
 
 func TestDetachAndAttachAgain(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	term := startRun(t, kubeconfig, "--name", "shell", "busybox:1", "--", "sh")
@@ -108,6 +111,7 @@ func TestDetachAndAttachAgain(t *testing.T) {
 // TestSignalsAtATerminal: who closes a window, or loses the connection to where run is, finds the job
 // again; who ends run ends the job, as without a terminal.
 func TestSignalsAtATerminal(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	for _, test := range []struct {
 		signal syscall.Signal
@@ -144,6 +148,7 @@ func TestSignalsAtATerminal(t *testing.T) {
 }
 
 func TestExecAtATerminal(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	if o := runDirect(t, kubeconfig, "kubectl-apolo_run", "--detach", "--wait-start", "--name", "train", "busybox:1", "--", "sleep", "1000"); o.code != 0 {

@@ -12,6 +12,7 @@ import (
 // TestTop answers for the metrics API, which the local cluster doesn't have, with the names of the real
 // pods.
 func TestTop(t *testing.T) {
+	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
 	for _, name := range []string{"busy", "new"} {
