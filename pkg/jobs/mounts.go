@@ -80,6 +80,9 @@ func ParseMount(s string) (Mount, error) {
 }
 
 func (m *Mount) validate() error {
+	if strings.HasPrefix(m.Claim, "/") {
+		return fmt.Errorf("volume %s: the claim must be a name without a namespace: it is one of the job's namespace, and --project chooses another", m)
+	}
 	if !m.Storage || m.Claim != "" {
 		if err := checkObjectName("the claim of a volume", m.Claim); err != nil {
 			return err

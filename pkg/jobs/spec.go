@@ -135,9 +135,15 @@ func SplitEntrypoint(s string) ([]string, error) {
 	return words, nil
 }
 
+// apoloImageScheme begins the names of images in the registry of the Apolo platform.
+const apoloImageScheme = "image:"
+
 // Validate says what of a Spec can't work, without asking a cluster.
 func (s *Spec) Validate() error {
-	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
+	switch _, err := reference.ParseNormalizedNamed(s.Image); {
+	case strings.HasPrefix(s.Image, apoloImageScheme):
+		return fmt.Errorf("image %q is in Apolo's own registry: use its full name, such as registry.example.com/name:tag", s.Image)
+	case err != nil:
 		return fmt.Errorf("image %q: %w", s.Image, err)
 	}
 	if s.Name != "" {

@@ -22,6 +22,7 @@ func ShareMain() int { return cmdline.Main(NewShare) }
 // New builds the commands of acl.
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
+	s.Instead = rolesInstead(s)
 	return &cli.App{
 		Usage: "Share secrets, and see what is shared with you",
 		Commands: []*cli.Command{
@@ -49,16 +50,6 @@ func offerUsers(ctx context.Context, c *cmdline.Completion) {
 		return
 	}
 	offers.UsersNear(ctx, c)
-}
-
-// parseURI reads the URI of a secret; a plain key is not enough here, because what a bare word
-// after grant means would be a guess.
-func parseURI(arg string) (uri.Secret, error) {
-	parsed, err := uri.Parse(arg)
-	if err != nil {
-		return uri.Secret{}, cmdline.Usagef("%s", err)
-	}
-	return parsed, nil
 }
 
 // complete returns the complete URI of a secret.

@@ -89,7 +89,7 @@ func (o *grantOptions) action(verb string, needed int) cli.ActionFunc {
 }
 
 func (o *grantOptions) complete(args []string) (err error) {
-	if o.where, err = parseURI(args[0]); err != nil {
+	if o.where, err = parseURI(o.Session, "grant", args[0]); err != nil {
 		return err
 	}
 	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {
@@ -98,8 +98,8 @@ func (o *grantOptions) complete(args []string) (err error) {
 	if err := grantee.Check(o.grantee); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
-	if o.level, err = grants.ParseLevel(args[2]); err != nil {
-		return cmdline.Usagef("%s", err)
+	if o.level, err = parseLevel(o.Session, args[2]); err != nil {
+		return err
 	}
 	return o.output.Validate()
 }

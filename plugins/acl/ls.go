@@ -70,6 +70,9 @@ func (o *lsOptions) complete(args []string) error {
 	}
 	if len(args) == 1 {
 		o.filter = args[0]
+		if word := elsewhere(o.Session, "ls", o.filter); word != "" {
+			return cmdline.Usagef("%q is not a secret: %s", o.filter, word)
+		}
 		if !uri.IsSecret(o.filter) {
 			return cmdline.Usagef("%q is not a URI: it must begin with %q", o.filter, uri.Scheme)
 		}

@@ -50,7 +50,7 @@ func (o *revokeOptions) complete(args []string) (err error) {
 	if len(args) != 2 {
 		return cmdline.Usagef("revoke takes URI and USER, here are %d arguments", len(args))
 	}
-	if o.where, err = parseURI(args[0]); err != nil {
+	if o.where, err = parseURI(o.Session, "revoke", args[0]); err != nil {
 		return err
 	}
 	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {

@@ -103,6 +103,10 @@ func (d *Dispatcher) instead(name string) string {
 		"images":          images,
 		"disk":            "a disk is a PersistentVolumeClaim: kubectl get persistentvolumeclaims",
 		"blob":            "buckets are the cloud's; keep their keys as secrets",
+		"project":         "a project is a namespace: kubectl get namespaces, and kubectl config set-context --current --namespace NAME",
+		"org":             "Kubernetes has no organizations, only namespaces: kubectl get namespaces",
+		"app":             "install applications with helm or kubectl, and give them secrets with %s secret export --to-secret NAME",
+		"app-template":    "install applications with helm or kubectl",
 		"admin":           "use kubectl: projects are namespaces, quotas are ResourceQuotas, presets the ConfigMap apolo-presets",
 		"service-account": "use kubectl create serviceaccount NAME",
 	}

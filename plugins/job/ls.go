@@ -98,8 +98,8 @@ func newLs(s *cmdline.Session) *cli.Command {
 		Name:    "ls",
 		Aliases: []string{"list", "ps"},
 		Usage:   "List jobs, those that have not ended where nothing else is asked for",
-		Description: `Statuses are pending, suspended, running, succeeded, failed and cancelled (being deleted). A job that
-has ended stays for a day, where run was not told otherwise with --ttl.
+		Description: `Statuses are pending, suspended, running, succeeded, failed, cancelled (being deleted) and orphaned (the job
+is gone, and something of it is left). A job that has ended stays for a day, where run was not told otherwise with --ttl.
 
 Examples:
   ` + s.Typed + ` ls

@@ -55,8 +55,11 @@ func (o *topOptions) run(ctx context.Context) error {
 		return err
 	}
 	found, err := client.List(ctx, jobs.ListOptions{})
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return o.OrName(err)
+	case len(found) == 0 && o.Kube.Overrides.Context.Namespace != "" && client.NoNamespace(ctx):
+		return o.NoNamespaceError()
 	}
 	for i, name := range o.names {
 		if slices.ContainsFunc(found, func(j jobs.Listed) bool { return j.Name == name }) {

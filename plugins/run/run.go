@@ -173,7 +173,7 @@ func (o *options) run(ctx context.Context) error {
 	if o.dryRun == "server" {
 		job, err := api.CreateDryRun(ctx, plan)
 		if err != nil {
-			return err
+			return o.namespaceError(ctx, api, err)
 		}
 		return o.print(job)
 	}

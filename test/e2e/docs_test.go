@@ -55,6 +55,13 @@ until kubectl get secret secret-password -n "$ALICE" >/dev/null; do :; done`},
 		{file: "docs/completion.md", begins: "ln -s kubectl-apolo_secret", setup: ownBin},
 		{file: "docs/console.md", begins: "$ kubectl apolo console", notHere: []notHere{{"$ kubectl apolo console", "serves until Ctrl-C: TestConsoleCommand"}}},
 		{file: "docs/console.md", begins: "kubectl create token", setup: "kubectl create serviceaccount my-account"},
+		{file: "docs/from-apolo.md", begins: "apolo secret add wandb-token", replace: []string{"ubuntu -- \"bash", "ubuntu -- \"sh", "ubuntu", "busybox:1", "--project alice", "--project $ALICE"},
+			notHere: []notHere{{"apolo job browse", "serves until Ctrl-C: apolo/jobs.txtar"}, {"apolo job attach", "follows until Ctrl-C: apolo/jobs.txtar"},
+				{"apolo job ls --all-projects", "takes the right to list jobs everywhere: job/ls.txtar"}}},
+		{file: "docs/from-apolo.md", begins: "apolo run --volume storage:", setup: "apolo secret add -q secret-password x",
+			replace: []string{"apolo run", "apolo run --dry-run=server", "apolo job run", "apolo job run --dry-run=server", "ubuntu", "busybox:1", "--project alice", "--project $ALICE"}},
+		{file: "docs/from-apolo.md", begins: "apolo secret add secret-password", setup: "mkdir -p path/to/secret; echo x >path/to/secret/file.txt"},
+		{file: "docs/from-apolo.md", begins: "$ apolo share job:"},
 		{file: "docs/install.md", begins: "kubectl krew install", notHere: []notHere{{"kubectl krew", byRelease}}},
 		{file: "docs/install.md", begins: "kubectl krew index", notHere: []notHere{{"kubectl krew", byRelease}}},
 		{file: "docs/install.md", begins: "apt install", notHere: []notHere{{"apt install", byRelease}, {"dnf install", byRelease}}},
@@ -192,19 +199,26 @@ func newDocShell(t *testing.T, c *cluster, bin string) *docShell {
 // run runs a script, which must succeed, and returns what it prints.
 func (s *docShell) run(t *testing.T, script string) string {
 	t.Helper()
+	out, err := s.try(script)
+	if err != nil {
+		t.Errorf("%v:\n%s\nprinted:\n%s", err, script, out)
+	}
+	return out
+}
+
+// try is run for a script that may fail.
+func (s *docShell) try(script string) (out string, err error) {
 	command := exec.Command("bash", "-euo", "pipefail", "-c", script)
 	command.Dir, command.Env = s.folder, os.Environ()
 	for name, value := range s.env {
 		command.Env = append(command.Env, name+"="+value)
 	}
-	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v:\n%s\nprinted:\n%s", err, script, out)
-	}
-	return string(out)
+	printed, err := command.CombinedOutput()
+	return string(printed), err
 }
 
-// transcript runs what stands behind the prompts "$ " (alice's) and "bob$ ", and compares what it prints.
+// transcript runs what stands behind the prompts "$ " (alice's) and "bob$ ", and compares what it prints. What shows an
+// error must fail.
 func (s *docShell) transcript(t *testing.T, text string) {
 	t.Helper()
 	prompt := regexp.MustCompile(`(?m)^(bob)?\$ `)
@@ -224,7 +238,11 @@ func (s *docShell) transcript(t *testing.T, text string) {
 			s.env["KUBECONFIG"] = s.env["BOB_KUBECONFIG"]
 		}
 		names := strings.NewReplacer("/alice/", "/"+s.env["ALICE"]+"/", "/bob ", "/"+s.env["BOB"]+" ")
-		if got := s.run(t, names.Replace(command)); shape(got) != shape(names.Replace(want)) {
+		got, err := s.try(names.Replace(command))
+		if (err != nil) != strings.HasPrefix(want, "error: ") {
+			t.Errorf("%s: %v, and prints\n%s", command, err, got)
+		}
+		if shape(got) != shape(names.Replace(want)) {
 			t.Errorf("%s\nprints\n%s\nand not\n%s", command, got, want)
 		}
 	}

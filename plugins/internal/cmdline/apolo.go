@@ -71,7 +71,10 @@ func insteadOf(names []string, flag string) string {
 		"--config-path":         "use --kubeconfig FILE",
 		"--iso-datetime-format": "times are in this format wherever the output is no terminal; leave it out",
 	}
-	if names[len(names)-1] == "top" {
+	switch names[len(names)-1] {
+	case "ls", "list":
+		words["-s"], words["--scheme"] = "there are secrets only; leave it out", "there are secrets only; leave it out"
+	case "top":
 		for _, filter := range []string{"--owner", "--description", "--since", "--until", "--tag", "-t", "--name", "--status", "-d", "-s"} {
 			words[filter] = "choose jobs by their names, such as $(kubectl apolo ps -q --tag TAG)"
 		}
