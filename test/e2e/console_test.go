@@ -437,10 +437,14 @@ func TestConsoleTerminal(t *testing.T) {
 	alice.do(http.StatusCreated, http.MethodPost, "/jobs", map[string]any{"name": "sleeper", "image": "busybox:1", "command": []string{"sleep", "600"},
 		"files": []any{map[string]any{"path": "/secret", "secret": "secret:secret-password"}}}, nil)
 	eventually(t, "the job to run", func() bool { return get[console.JobDetails](alice, "/jobs/sleeper").Status == "running" })
+	var list console.SecretList
 	eventually(t, "the jobs that use the secret", func() bool {
-		list := get[console.SecretList](alice, "/secrets")
+		list = get[console.SecretList](alice, "/secrets")
 		return len(list.Items) == 1 && slices.Equal(list.Items[0].UsedBy, []string{"sleeper"})
 	})
+	if t.Failed() {
+		t.Fatalf("%+v", list)
+	}
 	conn = alice.dial("/jobs/sleeper/terminal")
 	write(t, conn, websocket.MessageBinary, "echo $TERM; exit 3\n")
 	expect(t, conn, "xterm-256color")

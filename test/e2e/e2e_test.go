@@ -27,6 +27,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
+// patience is how long a condition may take to come true on a busy machine.
+const patience = 3 * time.Minute
+
 // cluster is the local cluster, with what the tests do to it.
 type cluster struct{ *local.Cluster }
 
@@ -67,7 +70,7 @@ func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string)
 	t.Cleanup(func() { c.kubectl(t, "admin", "delete", "namespace", name, "--wait=false") })
 	c.kubectl(t, "admin", "create", "rolebinding", user+"-admin", "-n", name, "--clusterrole=admin", "--user="+user)
 	// The API server learns of the binding, and of the namespace's service account, in a moment.
-	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 		_, err := c.tryKubectl(user, "-n", name, "get", "serviceaccount", "default")
 		return err == nil, nil
 	})
@@ -216,10 +219,10 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 			_, err = ts.Stdout().Write(value)
 			ts.Check(err)
 		},
-		// eventually COMMAND...: waits until the command succeeds (or fails, with !), for a minute.
+		// eventually COMMAND...: waits until the command succeeds (or fails, with !), for as long as patience lasts.
 		"eventually": func(ts *testscript.TestScript, neg bool, args []string) {
 			var err error
-			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 				err = ts.Exec(args[0], args[1:]...)
 				return (err == nil) != neg, nil
 			})
@@ -230,7 +233,7 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 		// eventually-shows REGEXP COMMAND...: waits until a line of what the command prints matches.
 		"eventually-shows": func(ts *testscript.TestScript, neg bool, args []string) {
 			pattern := regexp.MustCompile("(?m)" + args[0])
-			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 				err := ts.Exec(args[1], args[2:]...)
 				return err == nil && pattern.MatchString(ts.ReadFile("stdout")) != neg, nil
 			})
