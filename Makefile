@@ -34,7 +34,11 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint build test-unit web-test test-e2e test-console audit ## install what is missing and run every test, but for those of releases
+test: lint build test-unit web-test test-e2e test-console audit ## install what is missing and run every test, but for those of test-all
+
+.PHONY: test-all
+test-all: test test-release ## run every test, also the long ones: releases, and many processes at once
+	@eval "$$($(cluster) env)"; go test -count=1 -timeout 30m ./test/load
 
 .PHONY: test-unit
 test-unit: ## run the tests that need no cluster
@@ -45,7 +49,7 @@ test-unit: ## run the tests that need no cluster
 .PHONY: test-e2e
 test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
 	@echo "== end-to-end tests on the local cluster"
-	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 40m -parallel 8 ./test/...
+	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 40m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
 
 .PHONY: reliability
 reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md
