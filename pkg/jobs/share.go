@@ -294,8 +294,10 @@ func (c *Client) limitPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 	if err != nil {
 		return err
 	}
-	err = c.core.Patch(types.MergePatchType).Namespace(pod.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it is gone
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		return c.core.Patch(types.MergePatchType).Namespace(pod.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
+	})
+	if apierrors.IsNotFound(err) { // it is gone
 		return nil
 	}
 	return c.explain(err, "patch", podsResource, pod.Name)
