@@ -408,7 +408,7 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, copies []secretCopy) 
 					Immutable: ptr.To(true), // what the job was given can't change under it
 					Data:      map[string][]byte{shared.from.Key: shared.value},
 				}).
-				Do(ctx).
+				Do(kube.MaskWarnings(ctx, shared.value)).
 				Error()
 			if err != nil {
 				err = kube.Mask(err, shared.value) // an admission rule may quote it

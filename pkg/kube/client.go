@@ -124,7 +124,7 @@ func newClient(files *configFile, o *Options, overrides clientcmd.ConfigOverride
 		config.Timeout = DefaultRequestTimeout
 	}
 	config.QPS = -1 // the server's own fairness is enough; waiting here would only slow down bursts
-	config.WarningHandler = warnings{o.Warn}
+	config.WarningHandlerWithContext = warnings{o.Warn}
 	config.UserAgent = o.UserAgent
 	config.Wrap(newFirstAlone)
 	client.config = config

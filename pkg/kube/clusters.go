@@ -28,7 +28,8 @@ func NewClientWithToken(o TokenOptions) (*Client, error) {
 		UserAgent:       o.UserAgent,
 		Timeout:         DefaultRequestTimeout,
 		QPS:             -1,
-		WarningHandler:  rest.NoWarnings{},
+
+		WarningHandlerWithContext: warnings{}, // to those alone whom a context names
 	}
 	transport, err := newTransport(config)
 	if err != nil {

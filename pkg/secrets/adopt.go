@@ -121,12 +121,12 @@ func (s *Store) release(ctx context.Context, adopted Secret) error {
 		return err
 	}
 	released, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Patch(ctx, adopted.Object, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+		Patch(withholdWarnings(ctx, adopted.Object), adopted.Object, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 	switch {
 	case apierrors.IsConflict(err):
 		return ErrChanged
 	case err != nil:
-		return s.explainObject(err, "patch", adopted.Object)
+		return s.explainObject(s.maskStored(ctx, err, adopted.Object), "patch", adopted.Object)
 	case marked(released):
 		return fmt.Errorf("not released: something in the cluster puts the label %s back; remove it there", LabelSecret)
 	}

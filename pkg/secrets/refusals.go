@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ func (s *Store) maskStored(ctx context.Context, err error, object string, carrie
 	wordless.ErrStatus.Message = before + "; the reason is not shown, because it may quote a value that you may not read"
 	wordless.ErrStatus.Details = nil
 	return &wordless
+}
+
+// withholdWarnings is for requests about a Secret that exists: an admission rule may quote in a warning what is stored there.
+func withholdWarnings(ctx context.Context, object string) context.Context {
+	return kube.WithholdWarnings(ctx, fmt.Sprintf("Secret %q", object))
 }
 
 // cutDenied cuts the message of a refusal after the words with which the API server introduces those of a webhook or a

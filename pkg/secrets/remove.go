@@ -48,7 +48,7 @@ func (s *Store) removeFound(ctx context.Context, key string) (Secret, error) {
 	case found.Owner != "":
 		return found, s.release(ctx, found)
 	}
-	err = kube.Delete(ctx, s.request(found.Object), &metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
+	err = kube.Delete(withholdWarnings(ctx, found.Object), s.request(found.Object), &metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(found.UID))})
 	err = s.explainDeletion(ctx, err, found.Object)
 	if apierrors.IsForbidden(err) {
 		err = fmt.Errorf("%w (no grant includes removing a secret: that is for its owner)", err)
@@ -112,7 +112,7 @@ func (s *Store) WaitUntilGone(ctx context.Context, removed Secret) error {
 // (docs/decisions/0011). It returns ErrNotFound where there is no such, and a *kube.BeingDeletedError where it is still
 // there.
 func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
-	deleted, err := s.deleteCollection(ctx, secretsResource, metav1.ListOptions{
+	deleted, err := s.deleteCollection(withholdWarnings(ctx, ObjectName(key)), secretsResource, metav1.ListOptions{
 		FieldSelector: "metadata.name=" + ObjectName(key),
 		LabelSelector: LabelSecret + "=" + LabelTrue,
 	})
@@ -159,7 +159,7 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) 
 	if read.Owner != "" {
 		return false, s.wrap(read.Key, adoptedError(read.Secret))
 	}
-	deleteErr := kube.Delete(ctx, s.request(read.Object),
+	deleteErr := kube.Delete(kube.MaskWarnings(ctx, read.Data), s.request(read.Object),
 		&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &read.UID, ResourceVersion: &read.resourceVersion}})
 	if apierrors.IsConflict(deleteErr) {
 		return false, s.wrap(read.Key, ErrChanged)

@@ -193,7 +193,7 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 		SetHeader("Accept", partialObjectMetadata). // the value need not come back
 		SetHeader("Content-Type", runtime.ContentTypeJSON).
 		Body(body).
-		Do(ctx).
+		Do(kube.MaskWarnings(ctx, value)).
 		Error()
 	return s.explain(kube.Mask(err, value), "create", key)
 }
@@ -227,7 +227,7 @@ func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOp
 		return err
 	}
 	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Patch(ctx, ObjectName(key), types.JSONPatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
+		Patch(withholdWarnings(ctx, ObjectName(key)), ObjectName(key), types.JSONPatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)})
 	if isUnprocessable(err) {
 		return s.overwriteFound(ctx, key, value, o)
 	}
@@ -265,7 +265,7 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 // patchLiving patches a Secret that was not being deleted when it was looked at. The answer tells whether it still was
 // not: what was written is lost otherwise. carried is the value in the patch.
 func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions, carried ...[]byte) error {
-	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(ctx, object, kind, patch, o)
+	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(withholdWarnings(ctx, object), object, kind, patch, o)
 	if err != nil {
 		return s.explainObject(s.maskStored(ctx, err, object, carried...), "patch", object)
 	}
@@ -304,7 +304,7 @@ func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
 		return err
 	}
 	_, err = s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
-		Patch(ctx, read.Object, types.MergePatchType, patch, metav1.PatchOptions{})
+		Patch(kube.MaskWarnings(ctx, value, read.Data), read.Object, types.MergePatchType, patch, metav1.PatchOptions{})
 	if apierrors.IsConflict(err) {
 		return s.wrap(read.Key, ErrChanged)
 	}
