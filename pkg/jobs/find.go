@@ -199,7 +199,7 @@ func listed(options ListOptions, jobs iter.Seq[*batchv1.Job], pods iter.Seq[*cor
 // changes several times in a row.
 const gathering = 100 * time.Millisecond
 
-// Follow gives each what List would return, now and after every change, until the context ends, whose
+// Follow gives each what List would return without Leftovers, now and after every change, until the context ends, whose
 // error it returns, or the user may not list or watch jobs any more. Where the API server can't be
 // reached for a while it goes on by itself.
 func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Listed)) error {
@@ -272,7 +272,11 @@ func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Li
 				timer.Reset(gathering)
 			}
 		case <-timer.C:
-			each(listed(options, maps.Values(jobs), maps.Values(pods)))
+			found := listed(options, maps.Values(jobs), maps.Values(pods))
+			if options.Orphans && len(options.Tags) == 0 {
+				found = append(found, orphanedPods(slices.SortedFunc(maps.Values(pods), func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) }))...)
+			}
+			each(found)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

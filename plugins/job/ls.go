@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
@@ -337,7 +337,7 @@ func (o *lsOptions) shorten(text string) string {
 func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options jobs.ListOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	shown := map[types.UID]string{}
+	shown := map[string]string{}
 	err := client.Follow(ctx, options, func(found []jobs.Listed) {
 		show := o.printChanged
 		if o.terminal && !o.Quiet {
@@ -356,17 +356,18 @@ func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options job
 // clearScreen puts the cursor into the first corner and empties what is behind it.
 const clearScreen = "\x1b[H\x1b[2J"
 
-func (o *lsOptions) redraw(found []jobs.Listed, _ map[types.UID]string) error {
+func (o *lsOptions) redraw(found []jobs.Listed, _ map[string]string) error {
 	if _, err := fmt.Fprint(o.Out, clearScreen); err != nil {
 		return err
 	}
 	return o.table(o.choose(found))
 }
 
-func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string) error {
+func (o *lsOptions) printChanged(found []jobs.Listed, shown map[string]string) error {
 	for i := range found {
 		j := &found[i]
-		before, known := shown[j.UID]
+		id := cmp.Or(string(j.UID), j.Namespace+"/"+j.Name) // what is left of a job has no UID
+		before, known := shown[id]
 		if !known && !o.wants(j) {
 			continue
 		}
@@ -381,7 +382,7 @@ func (o *lsOptions) printChanged(found []jobs.Listed, shown map[types.UID]string
 		if line == before {
 			continue
 		}
-		shown[j.UID] = line
+		shown[id] = line
 		if _, err := fmt.Fprintln(o.Out, line); err != nil {
 			return err
 		}
