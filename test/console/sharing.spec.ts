@@ -12,6 +12,11 @@ test("alice shares a secret, bob uses it, alice takes it back", async ({ browser
   await dialog.getByRole("textbox", { name: "Who" }).fill("sa:oops");
   await dialog.getByRole("button", { name: "SHARE" }).click();
   await expect(dialog.getByText("Write a service account as")).toBeVisible();
+  await dialog.getByRole("textbox", { name: "Who" }).fill("group:system:authenticated");
+  await dialog.getByRole("button", { name: "SHARE" }).click();
+  await expect(dialog.getByRole("alert")).toHaveText("Everybody with an account on the cluster, and every pod, has read on it now");
+  await dialog.getByRole("button", { name: "Take access back from system:authenticated" }).click();
+  await expect(dialog.getByText("Nobody but those")).toBeVisible();
   await dialog.getByRole("textbox", { name: "Who" }).fill("bob");
   await dialog.getByRole("button", { name: "SHARE" }).click();
   await expect(dialog.getByRole("listitem").filter({ hasText: "bob" })).toContainText("read");

@@ -47,9 +47,14 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
     await page.getByRole("option", { name: "secret-password" }).click();
     await dialog.getByRole("radio", { name: "File" }).check();
     await dialog.getByRole("textbox", { name: "Path" }).fill("/var/secrets/password");
+    await dialog.getByRole("textbox", { name: "Mode" }).fill("9");
     await dialog.getByRole("button", { name: "RUN", exact: true }).click();
-    await typeInTerminal(page, "sha256sum /var/secrets/password");
+    await expect(dialog.getByText("Use three or four octal digits")).toBeVisible();
+    await dialog.getByRole("textbox", { name: "Mode" }).fill("0400");
+    await dialog.getByRole("button", { name: "RUN", exact: true }).click();
+    await typeInTerminal(page, "sha256sum /var/secrets/password; stat -c is-%a /var/secrets/password");
     await expect(screen(page)).toContainText(hashWithoutLine.slice(0, 40));
+    await expect(screen(page)).toContainText("is-400");
     await page.getByRole("button", { name: "KILL" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "KILL" }).click();
   });
