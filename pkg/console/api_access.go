@@ -50,9 +50,13 @@ func (s *Server) listGrants(ctx context.Context, input *Keyed) (*body[GrantList]
 		if one.Stale {
 			continue // it gives nothing
 		}
-		list.Items = append(list.Items, Grant{Grantee: describe(one.Grantee), Level: string(one.Level)})
+		list.Items = append(list.Items, grantOf(one.Grantee, one.Level))
 	}
 	return &body[GrantList]{list}, nil
+}
+
+func grantOf(to grants.Grantee, level grants.Level) Grant {
+	return Grant{Grantee: describe(to), Level: string(level), Warning: sanitize.Line(grantee.Warning(to, string(level)))}
 }
 
 func describe(grantee grants.Grantee) Grantee {
@@ -86,7 +90,7 @@ func (s *Server) addGrant(ctx context.Context, input *grantSecret) (*body[Grant]
 	if before.Includes(level) {
 		level = before // who has more keeps it
 	}
-	return &body[Grant]{Grant{Grantee: describe(to), Level: string(level)}}, nil
+	return &body[Grant]{grantOf(to, level)}, nil
 }
 
 func (s *Server) removeGrant(ctx context.Context, input *granted) (*nothing, error) {

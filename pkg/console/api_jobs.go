@@ -31,6 +31,9 @@ func (s *Server) registerJobs(r *router) {
 	handle(r, route{id: "runJob", method: http.MethodPost, path: "/jobs", summary: "Run a job", status: http.StatusCreated}, s.runJob)
 	handle(r, route{id: "listJobs", method: http.MethodGet, path: "/jobs", summary: "List jobs, the newest first"}, s.listJobs)
 	handle(r, route{id: "getJob", method: http.MethodGet, path: "/jobs/{name}", summary: "All about a job"}, s.getJob)
+	handle(r, route{id: "listLeftovers", method: http.MethodGet, path: "/leftovers", summary: "What is left of jobs that are gone"}, s.listLeftovers)
+	handle(r, route{id: "removeLeftovers", method: http.MethodDelete, path: "/leftovers/{name}", summary: "Remove what is left of a job that is gone",
+		status: http.StatusNoContent}, s.removeLeftovers)
 	handle(r, route{id: "killJob", method: http.MethodDelete, path: "/jobs/{name}", summary: "Delete a job, and what it runs",
 		status: http.StatusNoContent}, s.killJob)
 }

@@ -156,7 +156,11 @@ func (s *Server) downloadLog(w http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(log, "[kubectl apolo: %s]\n", sanitize.Line(text))
 			}
 		}}
-		if err := api.Logs(ctx, pods, missing, log, jobs.LogOptions{}); err != nil && !jobs.IsIncomplete(err) {
+		err = api.Logs(ctx, pods, missing, log, jobs.LogOptions{})
+		switch {
+		case jobs.IsIncomplete(err):
+			missing.Notice(err.Error())
+		case err != nil:
 			return err
 		}
 		return log.Flush()

@@ -140,6 +140,8 @@ func TestRequestsAreFew(t *testing.T) {
 			"GET /apis/batch/v1/namespaces/default/cronjobs", "GET /apis/batch/v1/namespaces/default/jobs",
 			"GET /apis/networking.k8s.io/v1/namespaces/default/ingresses",
 			"GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", "GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"},
+		"/leftovers": {"GET /api/v1/namespaces/default/pods", "GET /api/v1/namespaces/default/secrets",
+			"GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", "GET /apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"},
 		"/jobs": {"GET /api/v1/namespaces/default/pods", "GET /apis/batch/v1/namespaces/default/jobs"},
 	} {
 		mutex.Lock()

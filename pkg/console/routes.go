@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -123,7 +124,7 @@ func handle[I, O any](r *router, what route, run func(context.Context, *I) (*O, 
 		},
 		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 			request, writer := humago.Unwrap(ctx)
-			r.server.withVisit(ctx, request, func(ctx huma.Context) {
+			r.server.withVisit(ctx, request, writer.Header(), func(ctx huma.Context) {
 				if !what.open && visitOf(ctx.Context()).session == nil {
 					notLoggedIn().write(writer)
 					return
@@ -136,7 +137,9 @@ func handle[I, O any](r *router, what route, run func(context.Context, *I) (*O, 
 		operation.MaxBodyBytes = maxBody
 	}
 	huma.Register(r.api, operation, func(ctx context.Context, input *I) (*O, error) {
-		output, err := run(ctx, input)
+		var warned warnings
+		output, err := run(kube.WithWarn(ctx, warned.add), input)
+		warned.write(visitOf(ctx).header)
 		return output, r.server.refusal(ctx, err)
 	})
 }

@@ -234,9 +234,10 @@ func (s *Server) isOwnHost(hostport string) bool {
 
 // visit is what is known of a request.
 type visit struct {
-	session *session // nil: not logged in
-	id      string   // of the session: its cookie
-	cookie  string   // the name of that
+	session *session    // nil: not logged in
+	id      string      // of the session: its cookie
+	cookie  string      // the name of that
+	header  http.Header // of the answer
 }
 
 type visitKey struct{}
@@ -263,8 +264,9 @@ func (s *Server) visit(r *http.Request, pageKey string) visit {
 }
 
 // withVisit puts the visit into a request's context, which ends with the session.
-func (s *Server) withVisit(ctx huma.Context, r *http.Request, next func(huma.Context)) {
+func (s *Server) withVisit(ctx huma.Context, r *http.Request, header http.Header, next func(huma.Context)) {
 	v := s.visit(r, r.Header.Get(pageKeyHeader))
+	v.header = header
 	inner := context.WithValue(r.Context(), visitKey{}, v)
 	if v.session != nil {
 		var cancel context.CancelFunc

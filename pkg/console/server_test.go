@@ -257,6 +257,9 @@ func TestNoRouteIsOpen(t *testing.T) {
 				want = http.StatusNoContent
 			}
 			response, body := ask(t, server, strings.ToUpper(method), "/api/v1"+strings.NewReplacer("{", "", "}", "").Replace(path), "{}", nil)
+			if path == "/session" && !strings.Contains(body, `"version":""`) {
+				t.Errorf("the version is told to strangers: %s", body)
+			}
 			if path == "/login" {
 				want = http.StatusUnprocessableEntity
 			}

@@ -91,6 +91,7 @@ type Grantee struct {
 type Grant struct {
 	Grantee Grantee `json:"grantee"`
 	Level   string  `json:"level" enum:"read,write,manage"`
+	Warning string  `json:"warning,omitempty" doc:"Where the grantee is more than the name tells: everybody, nearly everybody, or a part of Kubernetes"`
 }
 
 // GrantList is who may use a secret.
@@ -238,6 +239,17 @@ type Job struct {
 	ExitCode *int       `json:"exitCode,omitempty" doc:"Of the command, once it has ended"`
 	Tags     []string   `json:"tags" nullable:"false"`
 	Terminal bool       `json:"terminal" doc:"Whether it was run with a terminal to attach to"`
+}
+
+// LeftoverList is what is left of jobs that are gone: whoever deletes a Job can leave what it had.
+type LeftoverList struct {
+	Items []Leftover `json:"items" nullable:"false"`
+}
+
+// Leftover is what is left of one job.
+type Leftover struct {
+	Job     string   `json:"job"`
+	Objects []string `json:"objects" nullable:"false" doc:"In words, such as pod train-x7k2p"`
 }
 
 // JobDetails is a job's page.

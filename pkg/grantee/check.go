@@ -156,6 +156,15 @@ func Reach(g Grantee) string {
 	return ""
 }
 
+// Warning is what whoever grants a level should know about the grantee: empty where the name tells who that is.
+func Warning(g Grantee, level string) string {
+	who := Reach(g)
+	if who == "" {
+		return ""
+	}
+	return who + " has " + level + " on it now"
+}
+
 // IsIn reports whether it is certain that a grantee is in a group: Kubernetes itself fills some.
 func IsIn(g Grantee, group string) bool {
 	switch group {

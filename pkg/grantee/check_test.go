@@ -41,6 +41,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestWarning(t *testing.T) {
+	for text, want := range map[string]string{
+		"bob": "", "group:devs": "", "sa:ci:bot": "",
+		"group:system:serviceaccounts": "every pod of the cluster has write on it now",
+	} {
+		if g, err := Parse(text); err != nil || Warning(g, "write") != want {
+			t.Errorf("%s: %q, %v", text, Warning(g, "write"), err)
+		}
+	}
+}
+
 func TestReach(t *testing.T) {
 	for text, want := range map[string]string{
 		"bob": "", "group:devs": "", "sa:ci:runner": "",

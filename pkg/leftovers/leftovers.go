@@ -143,6 +143,9 @@ func Find(ctx context.Context, client *kube.Client, namespace string) (found []O
 	return found, unseen, nil
 }
 
+// isTracking reports whether a finalizer is the job controller's own, which takes it off pods that no Job has any more.
+func isTracking(finalizer string) bool { return finalizer == "batch.kubernetes.io/job-tracking" }
+
 // Remove removes what Find has returned. What is gone already is no error; what finalizers hold is one.
 func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
 	metadata, err := client.Metadata()
@@ -157,9 +160,13 @@ func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
 			if o.Deleted && len(o.Finalizers) > 0 {
 				return fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: o.Finalizers})
 			}
-			err := metadata.Resource(k.resource).Namespace(o.Namespace).Delete(ctx, o.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &o.UID}})
+			// Of a copy of a secret, an admission rule may quote the value in a warning.
+			err := metadata.Resource(k.resource).Namespace(o.Namespace).Delete(kube.WithholdWarnings(ctx, o.What()), o.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &o.UID}})
 			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 				return client.Explain(err, kube.Request{Verb: "delete", Resource: o.Resource, Namespace: o.Namespace, Name: o.Name})
+			}
+			if held := slices.DeleteFunc(slices.Clone(o.Finalizers), isTracking); err == nil && len(held) > 0 {
+				return fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: held})
 			}
 		}
 	}

@@ -116,8 +116,8 @@ func (o *grantOptions) run(ctx context.Context) error {
 	if o.where.Namespace != "" {
 		namespaces.Remember(client, o.where.Namespace)
 	}
-	if who := grantee.Reach(o.grantee); who != "" {
-		o.Warn("%s has %s on it now", who, highest(before, o.level))
+	if text := grantee.Warning(o.grantee, string(highest(before, o.level))); text != "" {
+		o.Warn("%s", text)
 	}
 	switch {
 	case o.output.Format == "name":

@@ -303,6 +303,7 @@ func TestConsoleJobs(t *testing.T) {
 		"environment[0].name":   {"environment": []any{map[string]any{"name": "1=", "value": "x"}}},
 		"environment[1].secret": {"environment": []any{map[string]any{"name": "A", "secret": "secret:k"}, map[string]any{"name": "B", "secret": "secret:missing"}}},
 		"files[0].path":         {"files": []any{map[string]any{"path": "relative", "secret": "secret:k"}}},
+		"files[0].mode":         {"files": []any{map[string]any{"path": "/a", "secret": "secret:k", "mode": "999"}}},
 		"files[0].secret":       {"files": []any{map[string]any{"path": "/a", "secret": "nothing"}}},
 		"volumes[0].source":     {"volumes": []any{map[string]any{"kind": "disk", "source": "A_B", "path": "/a"}}},
 		"volumes[0].path":       {"volumes": []any{map[string]any{"kind": "storage", "source": "a", "path": "/proc/x"}}},
@@ -319,9 +320,9 @@ func TestConsoleJobs(t *testing.T) {
 
 	input := map[string]any{
 		"name": "first", "image": "busybox:1", "preset": "cpu-small",
-		"command":     []string{"sh", "-c", `printf %s "$SECRET" | sha256sum; echo "$SECRET"; printf 'gr\303\274n \377\n'; sha256sum < /s/file`},
+		"command":     []string{"sh", "-c", `printf %s "$SECRET" | sha256sum; echo "$SECRET"; printf 'gr\303\274n \377\n'; sha256sum < /s/file; stat -c %a /s/file`},
 		"environment": []any{map[string]any{"name": "SECRET", "secret": "secret:k"}, map[string]any{"name": "PLAIN", "value": "<img src=x onerror=alert(1)>"}},
-		"files":       []any{map[string]any{"path": "/s/file", "secret": "secret:k"}},
+		"files":       []any{map[string]any{"path": "/s/file", "secret": "secret:k", "mode": "0400"}},
 	}
 	var created console.CreatedJob
 	dry := map[string]any{"dryRun": true}
@@ -339,7 +340,7 @@ func TestConsoleJobs(t *testing.T) {
 	alice.do(http.StatusConflict, http.MethodPost, "/jobs", input, &problem)
 
 	sum := fmt.Sprintf("%x  -\n", sha256.Sum256([]byte(value)))
-	want := sum + "***\ngrün \ufffd\n" + sum
+	want := sum + "***\ngrün \ufffd\n" + sum + "400\n"
 	if log := alice.readLog("first"); log != want {
 		t.Errorf("log %q, want %q", log, want)
 	}
@@ -357,7 +358,7 @@ func TestConsoleJobs(t *testing.T) {
 		t.Errorf("%+v", details)
 	}
 	if len(details.Secrets) != 1 || details.Secrets[0] != "secret:/"+namespace+"/k" || details.Preset != "cpu-small" ||
-		len(details.Environment) != 2 || details.Environment[0].Secret != "secret:k" || details.Files[0].Path != "/s/file" {
+		len(details.Environment) != 2 || details.Environment[0].Secret != "secret:k" || details.Files[0].Path != "/s/file" || details.Files[0].Mode != "0400" {
 		t.Errorf("%+v", details)
 	}
 

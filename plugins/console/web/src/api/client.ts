@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { base, pageKey, takeEarly } from "../lib/early";
+import { takeWarnings } from "../lib/warnings";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
@@ -15,6 +16,7 @@ export type NewJob = Schemas["NewJob"];
 export type Job = Schemas["Job"];
 export type JobDetails = Schemas["JobDetails"];
 export type JobsFrame = Schemas["JobsFrame"];
+export type Leftover = Schemas["Leftover"];
 export type LogFrame = Schemas["LogFrame"];
 export type JobState = Schemas["JobState"];
 export type TerminalOutput = Schemas["TerminalOutput"];
@@ -43,7 +45,8 @@ const middleware: Middleware = {
     if (key) request.headers.set("Apolo-Page-Key", key);
     return takeEarly(request) ?? request;
   },
-  onResponse({ response, schemaPath }) {
+  onResponse({ request, response, schemaPath }) {
+    takeWarnings(response.headers.get("Apolo-Warning"), request.method === "GET");
     if (response.status === 401 && schemaPath !== "/login") onLoggedOut();
   },
 };

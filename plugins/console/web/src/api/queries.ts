@@ -46,6 +46,17 @@ export function useGrants(secret: string) {
   });
 }
 
+/** What is left of jobs that are gone; asked again when a job comes or goes. */
+export function useLeftovers(jobs: number | undefined) {
+  const place = usePlace();
+  return useQuery({
+    queryKey: key("leftovers", place, String(jobs)),
+    queryFn: ({ signal }) => ask(api.GET("/leftovers", { params: { query: place }, signal })),
+    enabled: jobs !== undefined,
+    placeholderData: (old) => old,
+  });
+}
+
 export function useAccess() {
   const place = usePlace();
   return useQuery({ queryKey: key("access", place), queryFn: ({ signal }) => ask(api.GET("/access", { params: { query: place }, signal })) });

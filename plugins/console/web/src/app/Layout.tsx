@@ -11,6 +11,7 @@ import { Link, useLocation } from "wouter";
 import type { Session } from "../api/client";
 import { chooseMode, useMode } from "../lib/mode";
 import { Logo } from "../parts/Logo";
+import { Warnings } from "../parts/Warnings";
 import { loaded, withMui } from "./loaded";
 import { useWhere } from "./place";
 
@@ -76,7 +77,7 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
           <NavigationDrawer open={open} onClose={() => setOpen(false)}>{navigation}</NavigationDrawer>
         </>
       )}
-      <main id="main" ref={main} tabIndex={-1} className="main"><div>{children}</div></main>
+      <main id="main" ref={main} tabIndex={-1} className="main"><div><Warnings />{children}</div></main>
     </div>
   );
 }

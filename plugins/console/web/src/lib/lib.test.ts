@@ -7,7 +7,7 @@ import { LogBuffer, readable, search } from "./logBuffer";
 import { checkForm, formField, type RunForm, toNewJob } from "./runForm";
 import { shownSecrets } from "./secretList";
 import { ago, lasted } from "./time";
-import { checkGrantee, checkJobName, checkKey, checkMountPath, checkPath, checkValueSize, checkVariable } from "./validate";
+import { checkFileMode, checkGrantee, checkJobName, checkKey, checkMountPath, checkPath, checkValueSize, checkVariable } from "./validate";
 import { joinWords, splitWords } from "./words";
 
 describe("what is typed", () => {
@@ -17,6 +17,8 @@ describe("what is typed", () => {
   it.each(["", "a=b", "é", "a\tb"])("refuses the variable %j", (name) => expect(checkVariable(name)).toBeTruthy());
   it.each(["/a", "/var/secrets/key.json", "/a/.hidden"])("takes the path %s", (path) => expect(checkPath(path)).toBeUndefined());
   it.each(["", "a", "/", "/a/", "/a//b", "/a/../b", "/a:b", "/.."])("refuses the path %j", (path) => expect(checkPath(path)).toBeTruthy());
+  it.each(["", "400", "0400", "0644", "777"])("takes the mode %j", (mode) => expect(checkFileMode(mode)).toBeUndefined());
+  it.each(["0", "000", "0000", "44", "1777", "888", "u=r", "04000"])("refuses the mode %j", (mode) => expect(checkFileMode(mode)).toBeTruthy());
   it("takes a folder to mount with or without its last slash", () => {
     expect(checkMountPath("/var/storage/")).toBeUndefined();
     expect(checkMountPath("/")).toBeTruthy();
@@ -48,8 +50,8 @@ describe("commands", () => {
 const form: RunForm = {
   preset: "cpu-small", image: " busybox:1 ", command: "sh -c 'true'", terminal: false, name: "",
   secrets: [
-    { id: 7, kind: "file", secret: "secret:a", variable: "", path: "/s/a" },
-    { id: 8, kind: "environment", secret: "secret:/ns/b", variable: "B", path: "" },
+    { id: 7, kind: "file", secret: "secret:a", variable: "", path: "/s/a", mode: "" },
+    { id: 8, kind: "environment", secret: "secret:/ns/b", variable: "B", path: "", mode: "" },
   ],
   volumes: [{ id: 9, kind: "storage", source: "", path: "/var/storage", readOnly: true }],
 };
@@ -62,6 +64,12 @@ describe("the run dialog", () => {
       environment: [{ name: "B", secret: "secret:/ns/b" }], files: [{ path: "/s/a", secret: "secret:a" }],
       volumes: [{ kind: "storage", source: "", path: "/var/storage", readOnly: true }],
     });
+  });
+  it("asks for a file's mode where one is typed", () => {
+    const withMode = (mode: string) => ({ ...form, secrets: [{ ...form.secrets[0]!, mode }] });
+    expect(toNewJob(withMode("0400")).files).toEqual([{ path: "/s/a", secret: "secret:a", mode: "0400" }]);
+    expect(Object.keys(checkForm(withMode("9")))).toEqual(["secret.7.mode"]);
+    expect(formField(withMode("0400"), "files[0].mode")).toBe("secret.7.mode");
   });
   it("complains at each field", () => {
     const twice = { ...form.secrets[1]!, id: 10 };

@@ -1,5 +1,5 @@
 import type { NewJob } from "../api/client";
-import { checkJobName, checkMountPath, checkPath, checkVariable, type Complaint } from "./validate";
+import { checkFileMode, checkJobName, checkMountPath, checkPath, checkVariable, type Complaint } from "./validate";
 import { splitWords, UnfinishedCommand } from "./words";
 
 /** A block "Choose the secret you want to use". */
@@ -10,6 +10,8 @@ export interface SecretBlock {
   /** Kept apart, so that changing the kind there and back loses nothing. */
   variable: string;
   path: string;
+  /** Octal digits; empty: everybody in the container can read the file. */
+  mode: string;
 }
 
 export interface VolumeBlock {
@@ -60,6 +62,7 @@ export function checkForm(form: RunForm): Complaints {
       note(`secret.${block.id}.variable`, checkVariable(block.variable) ?? once(variables, block.variable, "Another secret has this variable"));
     } else {
       note(`secret.${block.id}.path`, checkPath(block.path) ?? once(paths, block.path, "Something else has this path"));
+      note(`secret.${block.id}.mode`, checkFileMode(block.mode));
     }
   }
   for (const block of form.volumes) {
@@ -78,7 +81,7 @@ export function toNewJob(form: RunForm): NewJob {
     command: splitWords(form.command),
     terminal: form.terminal,
     environment: form.secrets.filter((b) => b.kind === "environment").map((b) => ({ name: b.variable, secret: b.secret })),
-    files: form.secrets.filter((b) => b.kind === "file").map((b) => ({ path: b.path, secret: b.secret })),
+    files: form.secrets.filter((b) => b.kind === "file").map((b) => ({ path: b.path, secret: b.secret, mode: b.mode || undefined })),
     volumes: form.volumes.map(({ kind, source, path, readOnly }) => ({ kind, source, path, readOnly })),
   };
 }

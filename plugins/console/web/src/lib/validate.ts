@@ -32,6 +32,11 @@ export function checkPath(path: string): Complaint {
   return undefined;
 }
 
+export function checkFileMode(mode: string): Complaint {
+  if (mode !== "" && (!/^0?[0-7]{3}$/.test(mode) || Number(mode) === 0)) return "Use three or four octal digits, such as 0400";
+  return undefined;
+}
+
 export function checkMountPath(path: string): Complaint {
   return path.length > 1 && path.endsWith("/") ? checkPath(path.slice(0, -1)) : checkPath(path);
 }

@@ -90,7 +90,7 @@ function Details({ job }: { job: JobDetails }) {
           {job.secrets.length === 0 ? <Quiet>It uses none.</Quiet> : (
             <Lines items={[
               ...job.environment.filter((one) => one.secret).map((one) => ({ key: `e${one.name}`, left: one.name, right: one.secret! })),
-              ...job.files.map((one) => ({ key: `f${one.path}`, left: one.path, right: one.secret })),
+              ...job.files.map((one) => ({ key: `f${one.path}`, left: one.path, right: one.mode ? `${one.secret}, mode ${one.mode}` : one.secret })),
             ]} />
           )}
         </Section>

@@ -19,6 +19,7 @@ import { filterJobs, type StatusFilter } from "../lib/jobList";
 import { joinWords } from "../lib/words";
 import { Ago, Lasted } from "../parts/Ago";
 import { KillDialog } from "../parts/KillDialog";
+import { Leftovers } from "../parts/Leftovers";
 import { Card, Empty, PageHeading, RowSkeletons } from "../parts/states";
 import { StatusChip, statusLabel } from "../parts/StatusChip";
 import { Trouble } from "../parts/Trouble";
@@ -39,6 +40,7 @@ export default function JobsPage() {
   return (
     <>
       <PageHeading title="Jobs" />
+      <Leftovers jobs={jobs?.length} />
       <Card>
         <Box sx={{ px: { xs: 2, sm: 3 }, py: 2, display: "flex", flexWrap: "wrap", gap: 1.5, alignItems: "center" }}>
           <OutlinedInput size="small" type="search" value={search} onChange={(event) => setSearch(event.target.value)} placeholder="Search" inputProps={{ "aria-label": "Search jobs", autoComplete: "off", spellCheck: false }}

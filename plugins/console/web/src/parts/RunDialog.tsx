@@ -25,6 +25,7 @@ import { key, usePresets, useUsableSecrets } from "../api/queries";
 import { useWhere } from "../app/place";
 import { useToast } from "../app/toasts";
 import { checkForm, type Complaints, formField, type RunForm, type SecretBlock, toNewJob, type VolumeBlock } from "../lib/runForm";
+import { warn } from "../lib/warnings";
 import { joinWords } from "../lib/words";
 import { CommandLine } from "./CommandLine";
 import { useSettled } from "./hooks";
@@ -91,6 +92,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
     try {
       const made = await ask(api.POST("/jobs", { params: { query: place }, body: toNewJob(whole) }));
       toast(`Job ${made.name} is made`);
+      made.notes.forEach(warn);
       onClose();
       navigate(at(`/jobs/${made.name}${form.terminal ? "/terminal" : "/log"}`));
     } catch (error) {
@@ -139,7 +141,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
           <Button startIcon={<AddIcon />} onClick={() => {
             const id = nextID.current++;
             added.current = `secret.${id}.secret`;
-            change({ secrets: [...form.secrets, { id, kind: "environment", secret: "", variable: "", path: "" }] });
+            change({ secrets: [...form.secrets, { id, kind: "environment", secret: "", variable: "", path: "", mode: "" }] });
           }}>ADD NEW SECRET</Button>
           <Button startIcon={<AddIcon />} onClick={() => {
             const id = nextID.current++;
@@ -205,7 +207,10 @@ function SecretFields({ block, number, field, onChange, onRemove }: { block: Sec
       {block.kind === "environment" ? (
         <TextField required label="Environment variable" value={block.variable} {...field(`secret.${block.id}.variable`)} onChange={(event) => onChange({ variable: event.target.value })} />
       ) : (
-        <TextField required label="Path" placeholder="/var/secrets/key.json" value={block.path} {...field(`secret.${block.id}.path`)} onChange={(event) => onChange({ path: event.target.value })} />
+        <Box sx={{ display: "grid", gap: 1.5, gridTemplateColumns: { xs: "1fr", sm: "2fr 1fr" }, alignItems: "start" }}>
+          <TextField required label="Path" placeholder="/var/secrets/key.json" value={block.path} {...field(`secret.${block.id}.path`)} onChange={(event) => onChange({ path: event.target.value })} />
+          <TextField label="Mode" placeholder="0444" value={block.mode} {...field(`secret.${block.id}.mode`)} onChange={(event) => onChange({ mode: event.target.value.trim() })} />
+        </Box>
       )}
     </Block>
   );

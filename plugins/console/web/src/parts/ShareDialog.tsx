@@ -13,7 +13,7 @@ import Typography from "@mui/material/Typography";
 import useMediaQuery from "@mui/material/useMediaQuery";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useRef, useState } from "react";
-import { api, ApiError, ask, type Grant, type Level } from "../api/client";
+import { api, ApiError, ask, type Grant, type Level, sentence } from "../api/client";
 import { key, useGrants } from "../api/queries";
 import { usePlace } from "../app/place";
 import { useToast } from "../app/toasts";
@@ -38,6 +38,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
   const [level, setLevel] = useState<Level>("read");
   const [complaint, setComplaint] = useState("");
   const [failure, setFailure] = useState("");
+  const [warning, setWarning] = useState("");
   const [busy, setBusy] = useState("");
   const input = useRef<HTMLInputElement>(null);
 
@@ -51,6 +52,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
     const wrong = checkGrantee(grantee);
     setComplaint(wrong ?? "");
     setFailure("");
+    setWarning("");
     if (wrong) {
       input.current?.focus();
       return;
@@ -60,6 +62,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
       const got = await ask(api.POST("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, body: { grantee, level } }));
       toast(`${granteeLabel(got.grantee)} has ${got.level} access to ${secret}`);
       setWho("");
+      setWarning(got.warning ?? "");
       await changed();
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -72,6 +75,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
   const remove = async (grant: Grant) => {
     setBusy(grant.grantee.id);
     setFailure("");
+    setWarning("");
     try {
       await ask(api.DELETE("/secrets/{key}/access/{grantee}", { params: { path: { key: secret, grantee: grant.grantee.id }, query: place } }));
       toast(`${granteeLabel(grant.grantee)} has no access to ${secret} any more`);
@@ -88,6 +92,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
       <DialogTitle id={title} component="h2" sx={{ fontSize: "1.25rem", fontWeight: 600, letterSpacing: "-0.015em", overflowWrap: "anywhere" }}>Share {secret}</DialogTitle>
       <DialogContent sx={{ display: "grid", gap: 2, alignContent: "start" }}>
         {failure && <Alert severity="error" role="alert">{failure}</Alert>}
+        {warning && <Alert severity="warning" role="alert">{sentence(warning)}</Alert>}
         <Box component="form" noValidate onSubmit={(event) => void share(event)} sx={{ display: "grid", gap: 1.5, gridTemplateColumns: { xs: "1fr", sm: "1fr 130px auto" }, alignItems: "start" }}>
           <TextField inputRef={input} autoFocus required label="Who" value={who} error={!!complaint} helperText={complaint || "A user, group:NAME or sa:NAMESPACE:NAME"}
             onChange={(event) => { setWho(event.target.value); setComplaint(""); }} slotProps={{ htmlInput: { autoComplete: "off", spellCheck: false, autoCapitalize: "off" } }} />
@@ -107,6 +112,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
                   <Box sx={{ flex: 1, minWidth: 0 }}>
                     <Box sx={{ fontWeight: 600, overflowWrap: "anywhere" }}>{grant.grantee.name}</Box>
                     <Typography variant="caption" color="textSecondary">{kinds[grant.grantee.kind] ?? grant.grantee.kind}</Typography>
+                    {grant.warning && <Typography variant="caption" component="div" sx={{ color: "warning.main" }}>{sentence(grant.warning)}</Typography>}
                   </Box>
                   <Typography variant="body2">{grant.level}</Typography>
                   <IconButton data-tip="Take access back" aria-label={`Take access back from ${grant.grantee.name}`} disabled={busy !== ""} onClick={() => void remove(grant)}><TrashIcon /></IconButton>
