@@ -20,7 +20,7 @@ test("markup and escape sequences in what a job is called and writes do nothing"
   expect(await page.locator("main img").count()).toBe(0);
 
   await page.getByRole("tab", { name: "Terminal" }).click();
-  await expect(screen(page)).toContainText(/[#$] *$/, { timeout: 40_000 });
+  await expect(screen(page)).toContainText(/[#$] *$/, { timeout: 180_000 });
   await page.getByRole("textbox", { name: "Terminal input" }).focus();
   await page.keyboard.type(String.raw`printf '\033]52;c;aGFja2Vk\007\033]0;renamed\007<b>bo''ld</b>\n'`);
   await page.keyboard.press("Enter");

@@ -26,7 +26,7 @@ function fill(alice: Console): void {
 const screens: { name: string; path: string; ready(page: Page): Promise<void> }[] = [
   { name: "dashboard", path: "/dashboard", ready: async (page) => {
     await expect(page.getByRole("button", { name: "RUN A JOB: Terminal" })).toBeVisible();
-    await expect(page.getByRole("region", { name: "Running jobs" }).getByRole("link", { name: /notebook.*Running/ })).toBeVisible({ timeout: 40_000 });
+    await expect(page.getByRole("region", { name: "Running jobs" }).getByRole("link", { name: /notebook.*Running/ })).toBeVisible({ timeout: 180_000 });
   } },
   { name: "run", path: "/dashboard", ready: async (page) => {
     await page.getByRole("button", { name: "RUN A JOB: Terminal" }).click();

@@ -157,7 +157,7 @@ export function screen(page: Page) {
 
 /** Types a command into the terminal once the shell is there. */
 export async function typeInTerminal(page: Page, command: string): Promise<void> {
-  await expect(screen(page)).toContainText(/[#$] *$/, { timeout: 40_000 });
+  await expect(screen(page)).toContainText(/[#$] *$/, { timeout: 180_000 });
   await page.getByRole("textbox", { name: "Terminal input" }).focus();
   await page.keyboard.type(command);
   await page.keyboard.press("Enter");
