@@ -125,7 +125,10 @@ func (k *keyboard) copy(to io.Writer) error {
 			return errPageClosed // not io.EOF, which would end the job's input
 		}
 		if kind == websocket.MessageBinary {
-			if _, err := to.Write(data); err != nil {
+			k.socket.held.Store(true)
+			_, err := to.Write(data)
+			k.socket.held.Store(false)
+			if err != nil {
 				return err
 			}
 			continue

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -28,6 +29,7 @@ type socket struct {
 	session *session
 	ctx     context.Context // for what is done for the page: ends with the session, and when the page is closed
 	wire    context.Context // for reading and writing, whose end cuts the connection
+	held    *atomic.Bool    // what came last is not taken yet, so that no pong can be read behind it
 }
 
 // sockets are the routes of WebSockets.
@@ -92,8 +94,8 @@ func (s *Server) accept(serve func(*socket, Where, string)) http.HandlerFunc {
 			close(closed)
 		}
 		ended := context.AfterFunc(visit.session.ctx, finish) // also where a write waits for a slow page
-		opened := &socket{Conn: conn, session: visit.session, ctx: ctx, wire: wire}
-		go opened.keepAlive(gone)
+		opened := &socket{Conn: conn, session: visit.session, ctx: ctx, wire: wire, held: new(atomic.Bool)}
+		go opened.keepAlive(gone, pingInterval, pingTimeout)
 		serve(opened, place, name)
 		if ended() {
 			finish()
@@ -133,18 +135,21 @@ func target(r *http.Request) (Where, string, *Problem) {
 	return place, name, nil
 }
 
-// keepAlive notices that the other side is gone, also where it could not say so. It needs somebody who
-// reads.
-func (c *socket) keepAlive(gone context.CancelFunc) {
-	ticker := time.NewTicker(pingInterval)
+// keepAlive calls gone when the other side is gone, also where it could not say so. It needs somebody who
+// reads. While the reader holds what it has read (a job that has not started takes no input), nothing is known.
+func (c *socket) keepAlive(gone context.CancelFunc, interval, timeout time.Duration) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			patience, cancel := context.WithTimeout(c.wire, pingTimeout)
+			if c.held.Load() {
+				continue
+			}
+			patience, cancel := context.WithTimeout(c.wire, timeout)
 			err := c.Ping(patience)
 			cancel()
-			if err != nil {
+			if err != nil && !c.held.Load() {
 				gone()
 				return
 			}
@@ -156,7 +161,7 @@ func (c *socket) keepAlive(gone context.CancelFunc) {
 
 // until is the same connection with a context that ends earlier.
 func (c *socket) until(ctx context.Context) *socket {
-	return &socket{Conn: c.Conn, session: c.session, ctx: ctx, wire: c.wire}
+	return &socket{Conn: c.Conn, session: c.session, ctx: ctx, wire: c.wire, held: c.held}
 }
 
 // listenOnly is for sockets to which the page sends nothing: its context ends when the page is closed.
