@@ -62,7 +62,7 @@ func TestInsideTheCluster(t *testing.T) {
 		manifest := strings.NewReplacer("NAME", name, "ACCOUNT", account, "IMAGE", image, "COMMAND", command,
 			"API_HOST", server.Hostname(), "API_PORT", server.Port()).Replace(pipeline)
 		kubectl(manifest, "apply", "-f", "-")
-		kubectl("", "wait", "pod/"+name, "--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}", "--timeout=1m")
+		kubectl("", "wait", "pod/"+name, "--for=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}", "--timeout=3m")
 		return kubectl("", "logs", name) + "exit code " +
 			kubectl("", "get", "pod", name, "-o", "jsonpath={.status.containerStatuses[0].state.terminated.exitCode}")
 	}

@@ -138,7 +138,8 @@ func TestRunSurvivesLogRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command.Stderr = os.Stderr
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +156,9 @@ func TestRunSurvivesLogRotation(t *testing.T) {
 	if rest, err := io.ReadAll(stdout); scanner.Scan() || len(rest) > 0 || err != nil {
 		t.Errorf("more: %.20q, %v", rest, err)
 	}
-	if err := command.Wait(); err != nil {
-		t.Error(err)
+	// On a busy machine it may be too late to exclude that something is missing.
+	if err := command.Wait(); err != nil && !strings.Contains(stderr.String(), "may be missing") {
+		t.Errorf("%v\n%s", err, &stderr)
 	}
 }
 
