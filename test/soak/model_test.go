@@ -317,11 +317,15 @@ func size(value string) string {
 	return fmt.Sprintf("%d bytes", len(value))
 }
 
-// run is a job that can be made, or the answer that run ends with.
+// run is a job that can be made, which takes the place of one of its name that has ended, or the answer that run ends with.
 func (m *model) run(s *step) (job, *answer) {
 	found, failed := m.lookup(s.actor, s.at)
 	if failed != nil {
 		return job{}, failed
+	}
+	if earlier, there := m.spaces[s.actor].jobs[s.name]; there && !earlier.ended {
+		f := failure(1, "exists already; choose another name")
+		return job{}, &f
 	}
 	j := job{value: found.value(), life: jobs.DefaultLifeSpan, uri: "secret:" + s.at.key, uses: s.at.key}
 	if s.at.space != s.actor {

@@ -410,8 +410,11 @@ func verbs() []*verb {
 		{name: "edit", weight: 6, file: true, draw: both(drawSecret, drawValue),
 			args:   func(s *step) []string { return words("secret", "edit", s.at.arg(), s.at.flags()) },
 			expect: expectEdit},
-		{name: "run", weight: 6, draw: both(drawJob, drawFlag),
-			unless: func(m *model, s *step) bool { return s.flag && m.spaces[s.actor].count(true) >= mostJobs },
+		{name: "run", weight: 6, draw: both(drawNewJob, drawFlag),
+			unless: func(m *model, s *step) bool {
+				nameNewJob(m, s)
+				return s.flag && m.spaces[s.actor].count(true) >= mostJobs
+			},
 			args: func(s *step) []string {
 				return words("run", "-q", "--no-mask", when(!s.flag, "--rm"), "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show)
 			},
@@ -422,11 +425,16 @@ func verbs() []*verb {
 				}
 				if j.ended = true; s.flag {
 					m.spaces[s.actor].jobs[s.name] = j
+				} else {
+					delete(m.spaces[s.actor].jobs, s.name) // one that had ended
 				}
 				return answer{out: j.value}
 			}},
-		{name: "run --no-wait-start", weight: 6, draw: drawJob,
-			unless: func(m *model, s *step) bool { return m.spaces[s.actor].count(false) >= mostJobs },
+		{name: "run --no-wait-start", weight: 6, draw: drawNewJob,
+			unless: func(m *model, s *step) bool {
+				nameNewJob(m, s)
+				return m.spaces[s.actor].count(false) >= mostJobs
+			},
 			args: func(s *step) []string {
 				return words("run", "-q", "--no-wait-start", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
 			},
@@ -437,6 +445,28 @@ func verbs() []*verb {
 				}
 				m.spaces[s.actor].jobs[s.name] = j
 				return answer{out: s.name + "\n"}
+			}},
+		{name: "run --detach", weight: 3, draw: drawNewJob,
+			unless: func(m *model, s *step) bool {
+				nameNewJob(m, s)
+				return m.spaces[s.actor].count(false) >= mostJobs
+			},
+			args: func(s *step) []string {
+				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
+			},
+			expect: func(m *model, s *step) answer {
+				j, failed := m.run(s)
+				if failed != nil {
+					return *failed
+				}
+				m.spaces[s.actor].jobs[s.name] = j
+				return answer{out: s.name + "\n"}
+			},
+			then: func(s *step) *step { // it has started, so it takes commands
+				next := *s
+				next.verb = verbNamed("exec")
+				next.verb.reads = false // what run has changed is still to be compared
+				return &next
 			}},
 		{name: "kill", weight: 3, draw: drawKnownJob, unless: nameJob,
 			args: func(s *step) []string { return words("job", "kill", s.name) },
@@ -596,6 +626,12 @@ func verbs() []*verb {
 	}
 }
 
+// verbNamed is one of verbs.
+func verbNamed(name string) *verb {
+	all := verbs()
+	return all[slices.IndexFunc(all, func(v *verb) bool { return v.name == name })]
+}
+
 // mostJobs is how many jobs an actor lets run at once, and how many of those that have ended he keeps.
 const mostJobs = 2
 
@@ -623,6 +659,22 @@ func drawKnownJob(t *rapid.T, s *step) {
 		if len(s.model.spaces[a].jobs) > 0 && one(t, "whose", true, true, false) {
 			s.actor = a
 		}
+	}
+}
+
+// drawNewJob draws a job to be made. It may be to have the name of one that there is.
+func drawNewJob(t *rapid.T, s *step) {
+	drawJob(t, s)
+	s.which = one(t, "whose name", noJob, noJob, 0, 1, 2)
+}
+
+// nameNewJob gives the step a name that no job has had, or that of a job as things are.
+func nameNewJob(m *model, s *step) {
+	if s.name = "job-" + s.number; s.which == noJob {
+		return
+	}
+	if names := slices.Sorted(maps.Keys(m.spaces[s.actor].jobs)); len(names) > 0 {
+		s.name = names[s.which%len(names)]
 	}
 }
 
