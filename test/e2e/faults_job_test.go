@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 )
 
@@ -157,6 +160,86 @@ func faultsOfJob(t *testing.T, o *observed) {
 			},
 		},
 	})
+	pending := newPlace(t) // the pod of each attempt's job is there, and no node takes it
+	testFaults(t, pending, o, slices.Concat(endings, answers), []faultCase{
+		{
+			name:    "job share",
+			command: "kubectl-apolo_job share KEY bob",
+			requests: []string{"GET NS/jobs/KEY", "GET NS/roles", "GET NS/pods", "PATCH NS/pods/POD", readJobBinding, "POST NS/roles", "POST NS/rolebindings",
+				"PATCH NS/roles/apolo:job:KEY:UID", "PATCH NS/jobs/KEY"},
+			prepare: func(a *attempt) {
+				makeUnscheduledJob(a)
+				eventually(a, "the job has a pod", func() bool { return len(a.podsOf()) == 1 })
+			},
+			check: func(a *attempt) {
+				shared := a.find(a, bindingResource, a.namespace, a.text("apolo:job:KEY:UID")) != nil
+				if a.ended.code == 0 && !shared {
+					a.Errorf("it says that it worked: %s", a.ended)
+				}
+				a.wantSharedJob(shared, shared && a.sent("PATCH NS/roles/apolo:job:KEY:UID") > 0)
+			},
+			again: func(a *attempt) {
+				a.succeeds(a.command, "job/KEY ")
+				a.wantSharedJob(true, true)
+			},
+		},
+		{
+			name:     "job unshare",
+			command:  "kubectl-apolo_job unshare KEY bob",
+			requests: []string{"GET NS/jobs/KEY", "GET NS/roles", "GET NS/jobs/KEY", readJobBinding, writeJobBinding},
+			prepare: func(a *attempt) {
+				makeUnscheduledJob(a)
+				eventually(a, "the job has a pod", func() bool { return len(a.podsOf()) == 1 })
+				a.succeeds("kubectl-apolo_job share KEY bob", "shared with bob")
+			},
+			check: func(a *attempt) {
+				left := a.sent(writeJobBinding) == 0
+				a.wantSharedJob(left, left)
+			},
+			again: func(a *attempt) {
+				if a.sent(writeJobBinding) > 0 {
+					a.fails(a.command, "is not shared with bob")
+				} else {
+					a.succeeds(a.command, "no longer shared with bob")
+				}
+				a.wantSharedJob(false, false)
+			},
+		},
+	})
+}
+
+const (
+	readJobBinding  = "GET NS/rolebindings/apolo:job:KEY:UID"
+	writeJobBinding = "PUT NS/rolebindings/apolo:job:KEY:UID"
+)
+
+// makeUnscheduledJob prepares a job with a pod that no node takes.
+func makeUnscheduledJob(a *attempt) {
+	a.Helper()
+	a.succeeds("kubectl-apolo_run --no-wait-start --name KEY --life-span 1h --node-selector disk=nowhere busybox:1 -- true", "KEY")
+	a.uid = string(a.job().UID)[:8]
+}
+
+// podsOf are the pods of the attempt's job.
+func (a *attempt) podsOf() []unstructured.Unstructured {
+	a.Helper()
+	return a.list(a, podResource, "batch.kubernetes.io/job-name="+a.key)
+}
+
+// wantSharedJob checks whether bob has the attempt's job, and its pod. A pod that he has ends without its job too.
+func (a *attempt) wantSharedJob(job, pod bool) {
+	a.Helper()
+	pods := a.podsOf()
+	if len(pods) != 1 {
+		a.Fatalf("the job has %d pods", len(pods))
+	}
+	name := pods[0].GetName()
+	eventually(a, fmt.Sprintf("bob has the job: %v, its pod: %v", job, pod), func() bool {
+		return a.may(a, "bob", "get", jobResource, a.key) == job && a.may(a, "bob", "get", podResource, name) == pod
+	})
+	if limit := as[corev1.Pod](a, &pods[0]).Spec.ActiveDeadlineSeconds; pod && ptr.Deref(limit, 0) != 3600 {
+		a.Errorf("bob has a pod without the deadline of its job: %v", limit)
+	}
 }
 
 func (a *attempt) wantLifeSpan(seconds int64) {

@@ -35,6 +35,7 @@ import (
 var (
 	secretResource  = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	jobResource     = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
+	podResource     = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	roleResource    = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"}
 	bindingResource = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
 	reviewResource  = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}
