@@ -52,7 +52,7 @@ const screens: { name: string; path: string; ready(page: Page): Promise<void> }[
   } },
   { name: "access", path: "/access", ready: async (page) => {
     await page.getByRole("tab", { name: /Shared by me/ }).click();
-    await expect(page.getByRole("cell", { name: "gcp-key", exact: true })).toBeVisible();
+    await expect(page.getByRole("cell", { name: "gcp-key", exact: true }).first()).toBeVisible();
   } },
   { name: "jobs", path: "/jobs", ready: async (page) => {
     await expect(page.getByRole("row").filter({ hasText: "waits-for-an-image" })).toBeVisible();
