@@ -134,13 +134,15 @@ func askValue(ctx context.Context, s *cmdline.Session, key string) ([]byte, erro
 	return first, nil
 }
 
+var errSeveralLines = errors.New("several lines at once: nothing was stored; use @FILE for a value of several lines")
+
 func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, error) {
 	terminal := int(s.In.(*os.File).Fd())
 	before, err := term.GetState(terminal)
 	if err != nil {
 		return nil, err
 	}
-	if err := echoOff(terminal); err != nil {
+	if err := hideInput(terminal); err != nil {
 		return nil, err
 	}
 	defer func() { _ = term.Restore(terminal, before) }() // nothing more can be done about it
@@ -152,15 +154,12 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 	answered := make(chan answer, 1)
 	fmt.Fprint(s.ErrOut, prompt)
 	go func() {
-		text, err := term.ReadPassword(terminal)
+		text, err := readHidden(terminal)
 		answered <- answer{text, err}
 	}()
 	select {
 	case a := <-answered:
 		fmt.Fprintln(s.ErrOut)
-		if discardRest(terminal) {
-			return nil, errors.New("several lines at once: nothing was stored; use @FILE for a value of several lines")
-		}
 		if errors.Is(a.err, io.EOF) || a.err == nil && len(a.text) == 0 {
 			return nil, errors.New("no value was entered; nothing was stored; write '' for an empty value")
 		}
