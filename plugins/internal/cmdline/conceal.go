@@ -2,9 +2,12 @@ package cmdline
 
 import (
 	"cmp"
+	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
@@ -13,9 +16,10 @@ import (
 const hidden = "***"
 
 // mayBeValue reports whether an argument may be the value of a secret that a shell has put where something else was
-// meant: a key in PEM format begins with "-" and has several lines.
+// meant. A key in PEM format begins with "-" and has several lines; "@" begins the path of a file with a value; bytes that
+// are not UTF-8 are no name of anything.
 func mayBeValue(arg string) bool {
-	return len(arg) > 1 && arg[0] == '-' || strings.ContainsAny(arg, "\n\r")
+	return len(arg) > 1 && (arg[0] == '-' || arg[0] == '@') || strings.ContainsAny(arg, "\n\r") || !utf8.ValidString(arg)
 }
 
 // The shortest argument that is hidden, as in a log, and the shortest part of one, in bytes.
@@ -24,7 +28,7 @@ const (
 	shortestHiddenPart = 8
 )
 
-// conceal hides arguments that may be values in a text that quotes them, or their lines, whole or up to a "=" or ":".
+// conceal hides arguments that may be values in a text that quotes them, or their lines, whole or up to a "=", ":" or "/".
 func conceal(text string, args []string) string {
 	var parts []string
 	for _, arg := range args {
@@ -32,8 +36,11 @@ func conceal(text string, args []string) string {
 			continue
 		}
 		parts = append(parts, arg)
+		if arg[0] == '@' && !strings.ContainsAny(arg, "\n\r") {
+			continue // the path of a file that there is may be quoted
+		}
 		for line := range strings.FieldsFuncSeq(arg, func(r rune) bool { return r == '\n' || r == '\r' }) {
-			pieces := strings.FieldsFunc(line, func(r rune) bool { return r == '=' || r == ':' })
+			pieces := strings.FieldsFunc(line, func(r rune) bool { return r == '=' || r == ':' || r == '/' })
 			for _, piece := range append(pieces, line) {
 				if piece = strings.TrimSpace(piece); len(piece) >= shortestHiddenPart {
 					parts = append(parts, piece)
@@ -45,7 +52,21 @@ func conceal(text string, args []string) string {
 	longestFirst := func(a, b string) int { return cmp.Compare(len(b), len(a)) }
 	for _, part := range slices.SortedStableFunc(slices.Values(parts), longestFirst) {
 		quoted := strconv.Quote(part)
-		pairs = append(pairs, part, hidden, quoted[1:len(quoted)-1], hidden, sanitize.Line(part), hidden)
+		replaced := string([]rune(part)) // as JSON has what is not UTF-8
+		for _, form := range []string{part, quoted[1 : len(quoted)-1], sanitize.Line(part), replaced, url.PathEscape(part), url.QueryEscape(part)} {
+			pairs = append(pairs, form, hidden)
+		}
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// concealingLog is standard error for the log of the client library: -v=6 shows URLs, which have arguments in them.
+type concealingLog struct{ session *Session }
+
+// Write is part of io.Writer.
+func (l concealingLog) Write(entry []byte) (int, error) {
+	if _, err := io.WriteString(l.session.ErrOut, conceal(string(entry), l.session.concealed)); err != nil {
+		return 0, err
+	}
+	return len(entry), nil
 }

@@ -210,7 +210,9 @@ func (s *Session) begin() error {
 		// client-go logs some of the errors that it returns, at any level; they are reported once.
 		klog.SetLogger(klog.Logger{})
 	}
-	return flags.Set("v", strconv.Itoa(min(s.verbosity, maxVerbosity)))
+	klog.SetOutput(concealingLog{s})
+	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL"), flags.Set("one_output", "true"),
+		flags.Set("v", strconv.Itoa(min(s.verbosity, maxVerbosity))))
 }
 
 // connectionFlags are kubectl's, with kubectl's meaning: they bind into clientcmd's overrides.
