@@ -25,7 +25,8 @@ type injector struct {
 }
 
 // inject has the pods of the named job changed by JSON patches: each pod by the next one, and all others by the
-// last. With job/NAME it is the Job itself that is changed.
+// last. With job/NAME it is the Job itself that is changed. "refuse: REASON" refuses instead, and "fail" is a webhook
+// that does not work.
 func (i *injector) inject(job string, patches ...string) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -75,7 +76,15 @@ func (i *injector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		job = "job/" + review.Request.Object.Metadata.Name
 	}
 	response := map[string]any{"uid": review.Request.UID, "allowed": true}
-	if patch := i.next(job); patch != "" {
+	patch := i.next(job)
+	reason, refused := strings.CutPrefix(patch, "refuse: ")
+	switch {
+	case patch == "fail":
+		http.Error(w, "broken", http.StatusInternalServerError)
+		return
+	case refused:
+		response["allowed"], response["status"] = false, map[string]any{"message": reason}
+	case patch != "":
 		response["patchType"], response["patch"] = "JSONPatch", base64.StdEncoding.EncodeToString([]byte(patch))
 	}
 	w.Header().Set("Content-Type", "application/json")
