@@ -111,7 +111,7 @@ func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
 		if err != nil {
 			return err
 		}
-		return printRole(o.Out, tasks, client.Namespace, user)
+		return printRole(o.Concealed(), tasks, client.Namespace, user)
 	}
 	report := &doctor.Report{}
 	if err != nil {
@@ -150,15 +150,15 @@ func (o *options) print(report *doctor.Report) error {
 		}
 		// No table: details are sentences, and a terminal folds them.
 		status := paint(styles[check.Status], fmt.Sprintf("%-7s", check.Status))
-		if _, err := fmt.Fprintf(o.Out, "%s  %-10s  %s\n", status, check.Name, sanitize.Line(check.Details)); err != nil {
+		if _, err := fmt.Fprintf(o.Concealed(), "%s  %-10s  %s\n", status, check.Name, sanitize.Line(check.Details)); err != nil {
 			return err
 		}
 	}
 	if len(report.Lacking) == 0 || report.User == "" {
 		return nil
 	}
-	fmt.Fprint(o.Out, "\n# Ask an administrator of the namespace for what is missing:\n")
-	return printRole(o.Out, report.Lacking, report.Namespace, report.User)
+	fmt.Fprint(o.Concealed(), "\n# Ask an administrator of the namespace for what is missing:\n")
+	return printRole(o.Concealed(), report.Lacking, report.Namespace, report.User)
 }
 
 // printRole writes a Role and its binding as YAML.

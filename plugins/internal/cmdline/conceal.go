@@ -60,13 +60,20 @@ func conceal(text string, args []string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// concealingLog is standard error for the log of the client library: -v=6 shows URLs, which have arguments in them.
-type concealingLog struct{ session *Session }
+// concealing is a stream for what may quote arguments: the log of the client library, whose URLs have them, and the
+// usage errors of urfave/cli.
+type concealing struct {
+	session *Session
+	out     io.Writer
+}
 
 // Write is part of io.Writer.
-func (l concealingLog) Write(entry []byte) (int, error) {
-	if _, err := io.WriteString(l.session.ErrOut, conceal(string(entry), l.session.concealed)); err != nil {
+func (c concealing) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(c.out, conceal(string(text), c.session.concealed)); err != nil {
 		return 0, err
 	}
-	return len(entry), nil
+	return len(text), nil
 }
+
+// Concealed is standard output for text that may quote arguments, which are not values there.
+func (s *Session) Concealed() io.Writer { return concealing{s, s.Out} }

@@ -123,7 +123,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 func (s *Session) prepare(app *cli.App) *cli.App {
 	app.HelpName = s.Typed
 	app.Name = s.Typed
-	app.Writer, app.ErrWriter = s.Out, s.ErrOut
+	app.Writer, app.ErrWriter = s.Concealed(), concealing{s, s.ErrOut}
 	app.HideVersion = true // urfave's own flag would take -v
 	app.HideHelpCommand = len(app.Commands) == 0
 	app.DisableSliceFlagSeparator = true // a comma in a value is a comma
@@ -210,7 +210,7 @@ func (s *Session) begin() error {
 		// client-go logs some of the errors that it returns, at any level; they are reported once.
 		klog.SetLogger(klog.Logger{})
 	}
-	klog.SetOutput(concealingLog{s})
+	klog.SetOutput(concealing{s, s.ErrOut})
 	return errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL"), flags.Set("one_output", "true"),
 		flags.Set("v", strconv.Itoa(min(s.verbosity, maxVerbosity))))
 }
@@ -297,7 +297,7 @@ func (s *Session) WarnOnce(text string) {
 // Done prints the one line that says what a command changed, unless -q was given.
 func (s *Session) Done(format string, args ...any) {
 	if !s.Quiet {
-		fmt.Fprintln(s.Out, sanitize.Line(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(s.Out, s.line(fmt.Sprintf(format, args...)))
 	}
 }
 

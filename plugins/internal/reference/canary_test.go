@@ -29,7 +29,7 @@ import (
 func canaries() map[string]string {
 	return map[string]string{
 		"PEM":           "-----BEGIN PRIVATE KEY-----\nc4n4ryLine1BAQEFAASCBKcwggSjAgEAAoIBAQC7\nc4n4ryLine2MzEfYyjiWA4R4/M2bS1GB4t7NXp98C3==\n-----END PRIVATE KEY-----\n",
-		"dash":          "-c4n4ryDash-hunter2",
+		"dash":          "-c4n4ryDash hunter2",
 		"no file":       "@c4n4ryFile/hunter2",
 		"several lines": "user: c4n4ryFirst\npassword: c4n4rySecond",
 		"not UTF-8":     "c4n4ryBytes\xff\xfehunter2",
@@ -200,6 +200,7 @@ contexts: [{name: default, context: {cluster: default, user: alice, namespace: d
 	t.Chdir(folder) // for files with a canary's name
 	t.Setenv("KUBECONFIG", kubeconfig)
 	t.Setenv("BROWSER", "true")
+	t.Setenv("KUBE_EDITOR", "true")
 	called := 0
 	for kind, canary := range canaries() {
 		seen := map[string]bool{}
