@@ -441,7 +441,7 @@ func TestConsoleTerminal(t *testing.T) {
 	var list console.SecretList
 	eventually(t, "the jobs that use the secret", func() bool {
 		list = get[console.SecretList](alice, "/secrets")
-		return len(list.Items) == 1 && slices.Equal(list.Items[0].UsedBy, []string{"sleeper"})
+		return len(list.Items) == 1 && slices.Equal(list.Items[0].UsedBy, []string{"job/sleeper"})
 	})
 	if t.Failed() {
 		t.Fatalf("%+v", list)
