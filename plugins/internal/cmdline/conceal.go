@@ -53,7 +53,8 @@ func conceal(text string, args []string) string {
 	for _, part := range slices.SortedStableFunc(slices.Values(parts), longestFirst) {
 		quoted := strconv.Quote(part)
 		replaced := string([]rune(part)) // as JSON has what is not UTF-8
-		for _, form := range []string{part, quoted[1 : len(quoted)-1], sanitize.Line(part), replaced, url.PathEscape(part), url.QueryEscape(part)} {
+		requoted := strconv.Quote(replaced)
+		for _, form := range []string{part, quoted[1 : len(quoted)-1], sanitize.Line(part), replaced, requoted[1 : len(requoted)-1], url.PathEscape(part), url.QueryEscape(part)} {
 			pairs = append(pairs, form, hidden)
 		}
 	}
