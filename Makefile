@@ -49,7 +49,7 @@ test-unit: ## run the tests that need no cluster
 .PHONY: test-e2e
 test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
 	@echo "== end-to-end tests on the local cluster"
-	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 40m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
+	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 60m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
 
 .PHONY: reliability
 reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md
