@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for a while, whatever the others find, and fails where one has found something. What it finds
-# is left in the testdata/fuzz of its package, to be mended and committed.
+# is left in the testdata/fuzz of its package, to be fixed and committed.
 # usage: fuzz.sh DURATION [REPORT]
 # With REPORT, a file, it writes there what ran without a finding, and keeps the inputs that reach more than the seeds
 # do (keep-corpus.sh).

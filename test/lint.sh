@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what tools can check. Each rule of this repository that is broken names its mend.
+# Checks what tools can check. Each rule of this repository that is broken names its fix.
 # usage: lint.sh STATICCHECK_MODULE@VERSION
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 go run "$actionlint"
 # shellcheck disable=SC2016 # the backticks are fences of Markdown
 sed -n '/^### GitHub Actions/,/^### GitLab/{/^```yaml/,/^```/{/^```/!p}}' docs/ci.md | go run "$actionlint" -stdin-filename docs/ci.md - ||
-  fail "the workflow in docs/ci.md is wrong; mend it" "(line numbers are those of the block)"
+  fail "the workflow in docs/ci.md is wrong; fix it" "(line numbers are those of the block)"
 git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' .ci/run | xargs -0 shellcheck
 
 # Each of these costs megabytes and milliseconds in every binary.
@@ -43,5 +43,8 @@ prints=$(git grep -nE 'fmt\.Print|os\.Std(out|err)' -- 'pkg/*.go' ':!*_test.go' 
 
 todos=$(git grep -nE 'TODO' -- '*.go' '*.sh' Makefile ':!test/lint.sh' | grep -vE 'TODO\(#[0-9]+\)' || true)
 [ -z "$todos" ] || fail "a TODO needs the number of an issue, as in TODO(#12)" "$todos"
+
+phrases=$(git grep -nIiE '\b(for ever|tells whether|typing errors?|mended)\b' -- '*.go' '*.ts' '*.tsx' '*.md' '*.sh' '*.txtar' Makefile ':!test/lint.sh' || true)
+[ -z "$phrases" ] || fail "write forever, reports whether, a typo, fixed instead of" "$phrases"
 
 exit $failed

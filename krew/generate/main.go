@@ -50,7 +50,7 @@ func plugins() []plugin {
 				"acl grant' lets one colleague use one secret, 'kubectl apolo run' runs a container with\n" +
 				"secrets as environment variables or files, and 'kubectl apolo console' does all this\n" +
 				"in the browser. Access is plain RBAC, so the API server enforces it.",
-			Caveats: "'kubectl apolo doctor' tells whether your rights are enough. For completion with TAB, see\n'kubectl apolo completion --help'.",
+			Caveats: "'kubectl apolo doctor' checks whether your permissions are enough. For completion with TAB, see\n'kubectl apolo completion --help'.",
 		},
 		{Name: "apolo-secret", Short: "Keep passwords, keys and tokens for jobs", bin: "kubectl-apolo_secret",
 			Description: "Store, list, read and remove secrets, one Kubernetes Secret for each, without YAML\nand base64. " + alone},

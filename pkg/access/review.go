@@ -66,7 +66,7 @@ func NewAsker(client *kube.Client) (*Asker, error) {
 	return &Asker{client: client, api: api}, nil
 }
 
-// All tells whether verb is allowed on every object of the resource.
+// All reports whether verb is allowed on every object of the resource.
 func (r Rules) All(verb string, resource schema.GroupResource) bool {
 	return slices.ContainsFunc(r.rules, func(rule Rule) bool {
 		return len(rule.ResourceNames) == 0 && covers(rule, verb, resource)

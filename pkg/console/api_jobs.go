@@ -160,7 +160,7 @@ func rowOf(listed *jobs.Listed) Job {
 	}
 }
 
-// hasTerminal tells whether a job's container has a terminal that one can attach to.
+// hasTerminal reports whether a job's container has a terminal that one can attach to.
 func hasTerminal(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
 		return c.Name == jobs.ContainerName && c.TTY && c.Stdin

@@ -14,7 +14,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// quickAnswer bounds requests to a cluster without whose answer the page can go on.
+// quickAnswer bounds requests to a cluster without whose answer the page can continue.
 const quickAnswer = 3 * time.Second
 
 type loggedIn struct {

@@ -23,7 +23,7 @@ const notBuilt = `<!doctype html>
 </html>
 `
 
-// Built tells whether a folder holds the page.
+// Built reports whether a folder holds the page.
 func Built(page fs.FS) bool {
 	_, err := fs.Stat(page, "index.html")
 	return err == nil

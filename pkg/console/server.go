@@ -1,4 +1,4 @@
-// Package console is the server of the Console: the page, the API that the page talks to, and who may
+// Package console is the server of the Console: the page, the API that the page talks to, and who can
 // talk to it.
 //
 // It stands on the same packages as the commands, and has no rights of its own: every request goes to
@@ -219,7 +219,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 func (s *Server) secure() bool { return s.team != nil && s.team.Secure }
 
-// isOwnHost tells whether a request was sent to a name of ours. A page elsewhere can have its own name
+// isOwnHost reports whether a request was sent to a name of ours. A page elsewhere can have its own name
 // resolve to our address (DNS rebinding), and then the browser takes us for its server. The port is
 // whatever a tunnel made of it.
 func (s *Server) isOwnHost(hostport string) bool {

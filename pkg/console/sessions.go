@@ -40,7 +40,7 @@ func (s *session) in(place Where) (*kube.Client, error) {
 	return client.In(place.Namespace), nil
 }
 
-// knows tells whether a request comes from the page that logged in.
+// knows reports whether a request comes from the page that logged in.
 func (s *session) knows(pageKey string) bool {
 	given := fingerprintOf(pageKey)
 	return subtle.ConstantTimeCompare(given[:], s.pageKey[:]) == 1

@@ -42,7 +42,7 @@ func (t *tickets) issue() string {
 	return token
 }
 
-// redeem tells whether a ticket is valid, and uses it up.
+// redeem reports whether a ticket is valid, and uses it up.
 func (t *tickets) redeem(token string) bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

@@ -87,14 +87,14 @@ type Grantee struct {
 	Name string `json:"name"`
 }
 
-// Grant is one row of who may use a secret.
+// Grant is one row of who can use a secret.
 type Grant struct {
 	Grantee Grantee `json:"grantee"`
 	Level   string  `json:"level" enum:"read,write,manage"`
 	Warning string  `json:"warning,omitempty" doc:"Where the grantee is more than the name tells: everybody, nearly everybody, or a part of Kubernetes"`
 }
 
-// GrantList is who may use a secret.
+// GrantList is who can use a secret.
 type GrantList struct {
 	Items []Grant `json:"items" nullable:"false"`
 }
@@ -105,7 +105,7 @@ type NewGrant struct {
 	Level   string `json:"level,omitempty" enum:"read,write,manage" default:"read"`
 }
 
-// AccessList is what is shared with the user, and by him.
+// AccessList is what is shared with the user, and by the user.
 type AccessList struct {
 	WithMe []Access     `json:"withMe" nullable:"false"`
 	ByMe   []SharedByMe `json:"byMe" nullable:"false"`

@@ -36,7 +36,7 @@ func Binding() *rbacv1.ClusterRoleBinding {
 	}
 }
 
-// Enable creates both objects and tells whether anything was missing.
+// Enable creates both objects and reports whether anything was missing.
 func Enable(ctx context.Context, client *kube.Client) (changed bool, err error) {
 	version := rbacv1.SchemeGroupVersion
 	api, err := client.REST(version, kube.NewScheme(version, &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleBinding{}))
@@ -59,7 +59,7 @@ func Enable(ctx context.Context, client *kube.Client) (changed bool, err error) 
 	return changed, err
 }
 
-// Disable removes both objects, the binding first, and tells whether any was there.
+// Disable removes both objects, the binding first, and reports whether any was there.
 func Disable(ctx context.Context, client *kube.Client) (changed bool, err error) {
 	api, err := client.REST(rbacv1.SchemeGroupVersion, kube.NewScheme(rbacv1.SchemeGroupVersion))
 	if err != nil {

@@ -55,7 +55,7 @@ type Report struct {
 	Lacking   []Task // those for which a right is missing
 }
 
-// Healthy tells whether nothing is missing.
+// Healthy reports whether nothing is missing.
 func (r *Report) Healthy() bool {
 	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == Missing })
 }
@@ -75,7 +75,7 @@ const (
 	soon = 14 * 24 * time.Hour
 )
 
-// Examine looks at the connection, the user and his rights in the client's namespace. What goes wrong is a
+// Examine looks at the connection, the user and their permissions in the client's namespace. What goes wrong is a
 // part of the report; where the cluster can't be reached, that is its end.
 func Examine(ctx context.Context, client *kube.Client, tasks []Task) *Report {
 	r := &Report{Namespace: client.Namespace}

@@ -186,7 +186,7 @@ func RightsOf(tasks []Task) []Right {
 }
 
 // RoleFor returns the Role that gives all rights that tasks need in a namespace, and the binding that gives it
-// to a user, who may be a service account (system:serviceaccount:NAMESPACE:NAME). The tasks are in the name of
+// to a user, who can be a service account (system:serviceaccount:NAMESPACE:NAME). The tasks are in the name of
 // both, so that what is made for other tasks stays.
 func RoleFor(tasks []Task, namespace, user string) []runtime.Object {
 	name := "apolo:" + user

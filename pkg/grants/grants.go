@@ -94,10 +94,10 @@ func (b bindings) has(level Level, grantee Grantee) bool {
 
 // Grant gives a level to a grantee. It returns the level that the grantee had before, which is
 // empty for none. One who has as much or more keeps it, and nothing changes. One who has less gets
-// the new level before he loses the old one.
+// the new level before they lose the old one.
 //
 // It returns secrets.ErrNotFound where there is no such secret, and an error that names the
-// missing right where the user may not share it or has less than he wants to give.
+// missing right where the user may not share it or has less than they want to give.
 func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level Level) (before Level, err error) {
 	secret, roles, existing, err := g.read(ctx, key)
 	if err != nil {
@@ -340,7 +340,7 @@ func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level L
 	case apierrors.IsAlreadyExists(err):
 		return nil, g.repairRole(ctx, role)
 	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
-		// The API server asks of who makes a Role that he has all that it gives.
+		// The API server lets a user make a Role only if they have all that it gives.
 		return nil, &notYours{level: level, cause: err}
 	}
 	return nil, g.explain(err, "create", "roles", "")
@@ -366,10 +366,10 @@ func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
 }
 
 // errNoRole says that a binding points to a Role that is gone, as a secret rm leaves it that was ended between its
-// requests. Who may not list Roles learns it from the API server, which then refuses every change of the binding.
+// requests. Anyone who can't list Roles learns it from the API server, which then refuses every change of the binding.
 var errNoRole = errors.New("its role is gone; grant it again")
 
-// notYours says that somebody wants to give more than he has.
+// notYours says that somebody wants to give more than they have.
 type notYours struct {
 	level Level
 	cause error
@@ -382,7 +382,7 @@ func (e *notYours) Error() string {
 func (e *notYours) Unwrap() error { return e.cause }
 
 // createBinding makes the binding of a level, whose Role was made just now, or is nil where it was there before. It
-// tells whether the subjects are the binding's only ones; otherwise another process made one at the same time.
+// reports whether the subjects are the binding's only ones; otherwise another process made one at the same time.
 func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, level Level, role *rbacv1.Role, subjects []rbacv1.Subject) (created bool, err error) {
 	binding := &rbacv1.RoleBinding{ObjectMeta: g.meta(secret, level), Subjects: subjects, RoleRef: roleRef(secret, level)}
 	err = g.rbac.Post().Namespace(g.store.Namespace()).Resource("rolebindings").Body(binding).Do(ctx).Error()

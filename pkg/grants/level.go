@@ -30,7 +30,7 @@ func ParseLevel(s string) (Level, error) {
 	return "", fmt.Errorf("%q is not an access level: use read, write or manage", s)
 }
 
-// Includes tells whether l gives at least what other gives. The empty Level gives nothing.
+// Includes reports whether l gives at least what other gives. The empty Level gives nothing.
 func (l Level) Includes(other Level) bool {
 	return slices.Index(Levels(), l) >= slices.Index(Levels(), other)
 }

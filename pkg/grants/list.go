@@ -286,7 +286,7 @@ func (r *ruleReader) roles(ctx context.Context, namespace string, refs []rbacv1.
 	return wanted, err // a Role that is gone gives nothing
 }
 
-// concerns tells whether a binding is for somebody, by name or by a group that everybody is in.
+// concerns reports whether a binding is for somebody, by name or by a group that everybody is in.
 func (r *ruleReader) concerns(subjects []rbacv1.Subject, bindingNamespace string) bool {
 	groups := []string{"system:authenticated"}
 	if r.somebody.Kind == rbacv1.ServiceAccountKind {

@@ -78,7 +78,7 @@ func allGiven(ctx context.Context, client *kube.Client, namespace string) (found
 	return found, roles, requests.Wait()
 }
 
-// Shared lists who may use which secret of a namespace through grants. A Role gives access to whatever Secret has the
+// Shared lists who can use which secret of a namespace through grants. A Role gives access to whatever Secret has the
 // name in it, so that a grant is stale only when its Role is gone.
 func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Access, error) {
 	found, roles, err := allGiven(ctx, client, namespace)
@@ -127,7 +127,7 @@ func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(
 	return func(secret secrets.Secret) bool { return shared[secret.Object] }, nil
 }
 
-// Who lists who may use one secret through grants. Managers may ask too: they see the three bindings that they may
+// Who lists who can use one secret through grants. Managers may ask too: they see the three bindings that they may
 // change, and Warn is told that there can be more.
 func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
 	var (
@@ -174,7 +174,7 @@ func (g *Granter) access(ctx context.Context, key string, found []*rbacv1.RoleBi
 			name := binding.RoleRef.Name
 			_, err := g.metadata.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(g.store.Namespace()).Get(ctx, name, metav1.GetOptions{})
 			if gone[i] = apierrors.IsNotFound(err); gone[i] || apierrors.IsForbidden(err) {
-				return nil // a manager may not read Roles: he has the binding from one that works
+				return nil // a manager can't read Roles: they have the binding from one that works
 			}
 			return g.explain(err, "get", "roles", name)
 		})

@@ -82,7 +82,7 @@ func (a Action) From() string {
 
 // Actions reads the actions of the client's namespace: the built-in ones, and behind them, sorted by
 // name, those of a ConfigMap. One of this namespace that has the name of a built-in action takes its place. faulty says
-// what is wrong with those that can't be used. Who may not read a ConfigMap is treated as if there
+// what is wrong with those that can't be used. Anyone who can't read a ConfigMap is treated as if there
 // were none.
 func (c *Client) Actions(ctx context.Context) (actions []Action, faulty []error, err error) {
 	namespaces := slices.Compact([]string{c.kube.Namespace, PresetsNamespace})

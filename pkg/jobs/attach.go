@@ -50,7 +50,7 @@ func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer
 		go func() {
 			err := c.feed(feeding, job.Namespace, state.Pod, newInput(in), observer.Notice)
 			if apierrors.IsForbidden(err) {
-				cancel(err) // it would wait for ever
+				cancel(err) // it would wait forever
 			}
 			fed <- err
 		}()
@@ -69,7 +69,7 @@ func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer
 	return state, nil
 }
 
-// feed hands input to a container. Where the connection is cut after a part of it, it can't go on:
+// feed hands input to a container. Where the connection is cut after a part of it, it can't continue:
 // how much came through is unknown, and the container's input has ended.
 func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, notice func(string)) error {
 	backoff := watchBackoff()

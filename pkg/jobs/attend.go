@@ -135,7 +135,7 @@ func (a *attendance) state(state State) {
 	a.observer.State(state)
 }
 
-// early tells whether a state is of a time that the log has not come to.
+// early reports whether a state is of a time that the log has not come to.
 func (a *attendance) early(state State) bool {
 	if state.Phase == Restarting || state.Phase == Finishing {
 		return state.Attempt > a.read

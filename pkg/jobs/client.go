@@ -79,7 +79,7 @@ func NewClient(client *kube.Client) (*Client, error) {
 func (c *Client) Now() time.Time { return c.kube.Now() }
 
 // ErrExists says that there is a job of the name already.
-var ErrExists = errors.New("exists already")
+var ErrExists = errors.New("already exists")
 
 // Ref names one job that exists or existed.
 type Ref struct {
@@ -227,7 +227,7 @@ func inOneLine(ctx context.Context, problems []error) error {
 	return errors.New(text)
 }
 
-// unanswered tells whether an error is of a request to which no API server gave an answer.
+// unanswered reports whether an error is of a request to which no API server gave an answer.
 func unanswered(err error) bool {
 	var (
 		request *kube.Error
@@ -236,7 +236,7 @@ func unanswered(err error) bool {
 	return errors.As(err, &request) && !errors.As(err, &status)
 }
 
-// neverSent tells whether an unanswered request certainly did not reach the API server.
+// neverSent reports whether an unanswered request certainly did not reach the API server.
 func neverSent(err error) bool {
 	var (
 		operation   *net.OpError
@@ -445,7 +445,7 @@ func (c *Client) resume(ctx context.Context, job Ref, atOnce bool) error {
 	return c.explain(err, "patch", jobsResource, job.Name)
 }
 
-// clearAbandoned deletes a job that a killed call left unprepared, and tells whether it did. It
+// clearAbandoned deletes a job that a killed call left unprepared, and reports whether it did. It
 // watches the job for a while, because it may also be that another call is just preparing it, or that it is
 // being deleted in the foreground. A job that something else holds is a *kube.BeingDeletedError.
 func (c *Client) clearAbandoned(ctx context.Context, name string) (cleared bool, held error) {

@@ -34,7 +34,7 @@ func (c *Client) decode(ctx context.Context, request *rest.Request, newObject fu
 	return object, err
 }
 
-// patiently returns what do does. An amount such as 1E2147483647, which only a hostile server says, takes for ever to
+// patiently returns what do does. An amount such as 1E2147483647, which only a hostile server says, takes forever to
 // decode (k8s.io/apimachinery/pkg/api/resource makes all its digits), and nothing can interrupt that. It is left alone
 // when ctx ends, or after limit, if that is not 0; the result is T's zero value then.
 func patiently[T any](ctx context.Context, limit time.Duration, do func() (T, error)) (result T, err error) {

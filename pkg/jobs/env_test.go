@@ -59,7 +59,7 @@ func TestParseVariable(t *testing.T) {
 	}
 }
 
-// matches tells whether an error has the text, or is nil where there is to be none.
+// matches reports whether an error has the text, or is nil where there is to be none.
 func matches(err error, text string) bool {
 	if err == nil || text == "" {
 		return err == nil && text == ""

@@ -23,7 +23,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// AnnotationPods is a JSON list, on a Job that is shared, of the names of its pods: who may use the
+// AnnotationPods is a JSON list, on a Job that is shared, of the names of its pods: who can use the
 // pods by name, but not list them, finds them there.
 const AnnotationPods = "apolo.us/pods"
 
@@ -86,7 +86,7 @@ const (
 
 // List lists the jobs of the client's namespace, or of all, the oldest first. It takes two requests at
 // the same time, for jobs and for the pods that have not ended, one more where a job has ended this
-// very second, and more where there are over 500. Who may not list pods gets what the Jobs tell.
+// very second, and more where there are over 500. Anyone who can't list pods gets what the Jobs tell.
 func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error) {
 	namespace := c.listNamespace(options)
 	var (
@@ -201,7 +201,7 @@ const gathering = 100 * time.Millisecond
 
 // Follow gives each what List would return without Leftovers, now and after every change, until the context ends, whose
 // error it returns, or the user may not list or watch jobs any more. Where the API server can't be
-// reached for a while it goes on by itself.
+// reached for a while it continues by itself.
 func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Listed)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -319,7 +319,7 @@ func stringList(text string) []string {
 	return list
 }
 
-// PodsOf reads the pods of a job, one an attempt, the oldest first. Who may not list pods gets those
+// PodsOf reads the pods of a job, one an attempt, the oldest first. Anyone who can't list pods gets those
 // that a shared job names.
 func (c *Client) PodsOf(ctx context.Context, job *batchv1.Job) ([]*corev1.Pod, error) {
 	options := c.podObjects(RefOf(job)).options
@@ -454,12 +454,12 @@ func Statuses() []Status {
 	return []Status{StatusPending, StatusSuspended, StatusRunning, StatusSucceeded, StatusFailed, StatusCancelled, StatusOrphaned}
 }
 
-// Ended tells whether a job of this status will not run any more.
+// Ended reports whether a job of this status will not run any more.
 func (s Status) Ended() bool {
 	return s == StatusSucceeded || s == StatusFailed || s == StatusCancelled
 }
 
-// Ended tells whether nothing of a job runs any more. One that is being deleted, and has not ended before, may still
+// Ended reports whether nothing of a job runs any more. One that is being deleted, and has not ended before, may still
 // run: a finalizer can hold it.
 func (l *Listed) Ended() bool {
 	return l.Status().Ended() && (l.DeletionTimestamp == nil || !l.Finished().IsZero())
@@ -484,7 +484,7 @@ func (l *Listed) Status() Status {
 	return StatusPending
 }
 
-// Finished is when a job ended; zero while it goes on.
+// Finished is when a job ended; zero while it continues.
 func (l *Listed) Finished() time.Time {
 	if l.Job.Status.CompletionTime != nil {
 		return l.Job.Status.CompletionTime.Time
@@ -505,7 +505,7 @@ func (l *Listed) Started() time.Time {
 	return l.Job.Status.StartTime.Time
 }
 
-// LifeSpan is how long a job may run; 0 means for ever.
+// LifeSpan is how long a job may run; 0 means forever.
 func (l *Listed) LifeSpan() time.Duration {
 	return ofSeconds(deref(l.Spec.ActiveDeadlineSeconds))
 }

@@ -47,7 +47,7 @@ func (c *Client) Find(ctx context.Context, nameOrID string) (*batchv1.Job, error
 // OwnerOf is who made a job, as run noted it; "" where that is not known.
 func OwnerOf(job *batchv1.Job) string { return job.Annotations[AnnotationOwner] }
 
-// NoNamespace reports whether it is certain that the client's namespace does not exist. Only those who may read it
+// NoNamespace reports whether it is certain that the client's namespace does not exist. Only those who can read it
 // are told.
 func (c *Client) NoNamespace(ctx context.Context) bool {
 	err := c.core.Get().Resource("namespaces").Name(c.kube.Namespace).Do(ctx).Error()

@@ -72,7 +72,7 @@ func SpecOf(job *batchv1.Job) (Spec, error) {
 	return r.spec, nil
 }
 
-// isGenerated tells whether newName could have made a name for an image.
+// isGenerated reports whether newName could have made a name for an image.
 func isGenerated(name, image string) bool {
 	i := strings.LastIndexByte(name, '-')
 	suffix := name[i+1:]
@@ -351,7 +351,7 @@ func compare(differing []string, path, pattern string, a, b any) []string {
 	return append(differing, path)
 }
 
-// isEmpty tells whether a part of a Job is the same as if it were not there.
+// isEmpty reports whether a part of a Job is the same as if it were not there.
 func isEmpty(v any) bool {
 	switch v := v.(type) {
 	case nil:

@@ -47,7 +47,7 @@ const (
 
 	// idleTime is how long a log may say nothing until it is asked, with a request for its last line,
 	// whether there is nothing. A kubelet looks for rotated files only once it has read the first to
-	// its end; what is rotated before, it goes on to wait at the end of, and leaves out the new file.
+	// its end; what is rotated before, it continues to wait at the end of, and leaves out the new file.
 	// Together with stalledTime it is less than shortestInterval, so that the next file is found.
 	idleTime = 1500 * time.Millisecond
 	// idleTimeSmall is the same for a log that is too small to be rotated, as far as one can expect.
@@ -378,7 +378,7 @@ func (l *logCopy) idleTime() time.Duration {
 	return idleTime
 }
 
-// goesOn tells whether the log goes on behind the position, judging by its last line. That there is
+// goesOn reports whether the log continues behind the position, judging by its last line. That there is
 // none at all is only strange in a file that held the position.
 func (l *logCopy) goesOn(ctx context.Context, sameFile bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, gapPatience)
@@ -414,7 +414,7 @@ func parseTime(line []byte) (int64, bool) {
 // errNoAnchor says that what was written last is not in the log any more.
 var errNoAnchor = errors.New("the log was rotated")
 
-// ending is what finish does where the log doesn't hold the position any more. By default it goes on
+// ending is what finish does where the log doesn't hold the position any more. By default it continues
 // with the first later line, and gives notice that lines may be missing.
 type ending struct {
 	onlyAnchored  bool // write nothing and return errNoAnchor
@@ -551,7 +551,7 @@ var errStepBack = errors.New("the times of the log step back")
 // logScanner writes what is new in one stream. It keeps no more than a line's time in memory.
 type logScanner struct {
 	*logCopy
-	ending // how to go on without the position
+	ending // how to continue without the position
 	ctx    context.Context
 	buffer *bufio.Writer
 	begun  time.Time // when the stream was opened

@@ -23,7 +23,7 @@ import (
 type entry struct {
 	time    int64 // nanoseconds
 	text    string
-	partial bool // the line goes on in the next entry
+	partial bool // the line continues in the next entry
 }
 
 // node is a LogSource that gives a log as a kubelet does (k8s.io/cri-client/pkg/logs): since drops
@@ -311,7 +311,7 @@ func TestCopyLogCutManyTimes(t *testing.T) {
 	})
 }
 
-// endsWith tells whether the last stream was one that was cut.
+// endsWith reports whether the last stream was one that was cut.
 func endsWith(cuts []cut, opened []time.Time) bool { return len(opened) <= len(cuts) }
 
 func TestCopyLogOfALongLineInConstantMemory(t *testing.T) {
@@ -530,7 +530,7 @@ func TestCopyLogErrors(t *testing.T) {
 	}{
 		"pod gone after the whole log":   {cuts: []cut{{1 << 20, io.EOF}}, err: gone},
 		"pod gone after a cut":           {cuts: []cut{{100, io.ErrUnexpectedEOF}}, err: gone, want: "the end of the log can't be read"},
-		"cluster gone for ever":          {cuts: []cut{{100, io.ErrUnexpectedEOF}}, err: down, want: "the end of the log can't be read: connection refused"},
+		"cluster gone forever":           {cuts: []cut{{100, io.ErrUnexpectedEOF}}, err: down, want: "the end of the log can't be read: connection refused"},
 		"no right to read logs":          {err: apierrors.NewForbidden(metav1.SchemeGroupVersion.WithResource("pods").GroupResource(), "p", nil), want: "forbidden"},
 		"kubelet not ready, but in time": {err: &apierrors.StatusError{ErrStatus: metav1.Status{Code: http.StatusBadRequest}}},
 	} {

@@ -37,7 +37,7 @@ type Mount struct {
 	ReadOnly bool
 }
 
-// IsMount tells whether s claims to be a volume that ParseMount reads; it may still be a wrong one.
+// IsMount reports whether s claims to be a volume that ParseMount reads; it may still be a wrong one.
 func IsMount(s string) bool {
 	return strings.HasPrefix(s, diskScheme) || strings.HasPrefix(s, storageScheme)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
 
-// pollInterval is how often a job is looked at by who may not watch it.
+// pollInterval is how often a job is looked at by anyone who can't watch it.
 const pollInterval = 2 * time.Second
 
-// poll does without a watch what the watch does, for who shares a job: he may read the Job, and its
+// poll does without a watch what the watch does, for a user with whom a job is shared: they may read the Job, and its
 // pods by name. Where that does not work the first time either, the error is the watch's.
 func (w *jobWatch) poll(ctx context.Context, watchErr error) (State, error) {
 	var last State

@@ -63,7 +63,7 @@ func (c *Client) Forward(ctx context.Context, namespace string, pod func() strin
 	return ctx.Err()
 }
 
-// CheckForward tells whether the user may forward ports of a pod, by connecting once.
+// CheckForward reports whether the user may forward ports of a pod, by connecting once.
 func (c *Client) CheckForward(ctx context.Context, namespace, pod string) error {
 	connection, err := c.dialPorts(ctx, namespace, pod)
 	if err != nil {
@@ -205,7 +205,7 @@ func (f *forwarding) drop(connection httpstream.Connection) {
 	}
 }
 
-// dialPorts is dialPortsNow for callers who don't wait for ever: client-go's dialers know no context.
+// dialPorts is dialPortsNow for callers who don't wait forever: client-go's dialers know no context.
 func (c *Client) dialPorts(ctx context.Context, namespace, pod string) (httpstream.Connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, kube.DefaultRequestTimeout)
 	defer cancel()

@@ -193,7 +193,7 @@ func (p *Preset) Apply(spec *Spec) {
 	spec.Tolerations = tolerations
 }
 
-// Unapply takes away from a Spec what Apply gives it, and tells whether the rest and the preset
+// Unapply takes away from a Spec what Apply gives it, and reports whether the rest and the preset
 // make the same job. If not, the preset is another one than it was, and spec is left as it is.
 func (p *Preset) Unapply(spec *Spec) bool {
 	rest := *spec
@@ -233,7 +233,7 @@ func (p *Preset) Unapply(spec *Spec) bool {
 }
 
 // Presets reads the presets of the client's namespace: those of its own ConfigMap, else of that in
-// PresetsNamespace, else the built-in ones. Who may not read a ConfigMap is treated as if there
+// PresetsNamespace, else the built-in ones. Anyone who can't read a ConfigMap is treated as if there
 // were none.
 func (c *Client) Presets(ctx context.Context) (Presets, error) {
 	namespaces := slices.Compact([]string{c.kube.Namespace, PresetsNamespace})

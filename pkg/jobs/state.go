@@ -36,7 +36,7 @@ const (
 	Stuck Phase = "stuck"
 )
 
-// Final tells whether a job of this phase will not change any more.
+// Final reports whether a job of this phase will not change any more.
 func (p Phase) Final() bool { return p == Succeeded || p == Failed || p == Stuck }
 
 // Reasons that Kubernetes has no word for.
@@ -71,7 +71,7 @@ type State struct {
 	// Attempt counts the pods that the job has had, Pod included: 1 is the first, 0 before that. With
 	// RestartNever there is only one. Pods that were gone before the job was looked at don't count.
 	Attempt int
-	// Started tells whether the container has run, so that there is a log.
+	// Started reports whether the container has run, so that there is a log.
 	Started bool
 	// ExitCode is the container's, once it has ended; else UnknownExitCode. Of several attempts it is
 	// the last one's.
@@ -136,7 +136,7 @@ func (s *seen) describeAll() State {
 	return s.describeJob(pod, state)
 }
 
-// restarts tells whether the end of an attempt may be followed by another one: by a new pod, or by a
+// restarts reports whether the end of an attempt may be followed by another one: by a new pod, or by a
 // new container in the same pod. Whether it is, is for the job's controller to decide.
 func (s *seen) restarts() bool {
 	return s.job != nil && (deref(s.job.Spec.BackoffLimit) > 0 || deref(s.job.Spec.Completions) > 1 ||
@@ -144,7 +144,7 @@ func (s *seen) restarts() bool {
 }
 
 // describeJob adds what befalls the job as a whole. A pod that is being deleted has no say of its
-// own: whether its job was deleted, timed out, or goes on in another pod, only the job knows.
+// own: whether its job was deleted, timed out, or continues in another pod, only the job knows.
 func (s *seen) describeJob(pod *corev1.Pod, state State) State {
 	end := func(reason, message string) State {
 		state.Reason, state.Message, state.Container = reason, message, ""
@@ -273,7 +273,7 @@ func (s *seen) describePod(pod *corev1.Pod) State {
 	return s.describeUnstarted(pod, state)
 }
 
-// hasRun tells whether the container of a pod runs or ran, so that there is a log.
+// hasRun reports whether the container of a pod runs or ran, so that there is a log.
 func hasRun(pod *corev1.Pod) bool {
 	container := jobContainer(pod)
 	if container == nil {
@@ -283,7 +283,7 @@ func hasRun(pod *corev1.Pod) bool {
 	return container.State.Running != nil || container.LastTerminationState.Terminated != nil || end != nil && end.StartedAt.Unix() > 0
 }
 
-// hasEnded tells whether the container of a pod has ended and will not be started again.
+// hasEnded reports whether the container of a pod has ended and will not be started again.
 func hasEnded(pod *corev1.Pod) bool {
 	if podEnded(pod) {
 		return true
@@ -407,7 +407,7 @@ func pullError(message string) string {
 	}
 }
 
-// hopeless tells whether the words of a registry mean that a second attempt would end alike.
+// hopeless reports whether the words of a registry mean that a second attempt would end alike.
 func hopeless(message string) bool {
 	message = strings.ToLower(message)
 	return slices.ContainsFunc([]string{"not found", "manifest unknown", "denied", "unauthorized", "403 forbidden", "invalid reference"},
@@ -425,7 +425,7 @@ func (s *seen) withEvent(pod *corev1.Pod, state State) State {
 		return state
 	}
 	state.Reason, state.Message = event.Reason, event.Message
-	// The kubelet tries a mount for ever. Without its Secret it can't succeed.
+	// The kubelet tries a mount forever. Without its Secret it can't succeed.
 	if event.Reason == "FailedMount" && missingSecret(event.Message) {
 		state.Phase = Stuck
 	}
@@ -449,7 +449,7 @@ func missingSecret(message string) bool {
 
 const eventPulling = "Pulling"
 
-// telling tells whether an event may explain why a job has not started: FailedCreate, FailedMount,
+// telling reports whether an event may explain why a job has not started: FailedCreate, FailedMount,
 // FailedCreatePodSandBox and their like. "Failed" alone repeats what the pod's status says.
 func telling(event *corev1.Event) bool {
 	return event.Reason == eventPulling || event.Reason != "Failed" && strings.HasPrefix(event.Reason, "Failed")

@@ -111,7 +111,7 @@ func (c *Client) stream(ctx context.Context, to remote, streams Streams) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	options := remotecommand.StreamOptions{Tty: streams.TTY}
-	// The library only logs errors of these streams, and goes on reading and writing for a moment
+	// The library only logs errors of these streams, and continues reading and writing for a moment
 	// after it has returned.
 	guard := &guard{failed: cancel}
 	defer guard.closed.Store(true)
@@ -143,7 +143,7 @@ func (c *Client) stream(ctx context.Context, to remote, streams Streams) error {
 // upgrade decides between the two ways to connect, and keeps why the API server refused.
 type upgrade struct{ refused *apierrors.StatusError }
 
-// fallBack tells whether SPDY may work where WebSocket doesn't: where a server or a proxy can't, and
+// fallBack reports whether SPDY may work where WebSocket doesn't: where a server or a proxy can't, and
 // where the user may only create, which is the right that SPDY asks for.
 func (u *upgrade) fallBack(err error) bool {
 	if failed := (*httpstream.UpgradeFailureError)(nil); errors.As(err, &failed) {
@@ -198,7 +198,7 @@ func (c *Client) explainStream(err error, to remote) error {
 	return c.kube.Explain(err, kube.Request{Verb: "create", Resource: to.resource(), Namespace: to.namespace, Name: to.pod})
 }
 
-// notRunning tells whether an error is one of the words that the API server, kubelets and container
+// notRunning reports whether an error is one of the words that the API server, kubelets and container
 // runtimes have for a container that has ended, or has not begun.
 func notRunning(text string) bool {
 	for _, words := range []string{

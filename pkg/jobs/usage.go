@@ -50,7 +50,7 @@ func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
 	body, err := api.Get().Namespace(c.kube.Namespace).Resource(podsResource).VersionedParams(options, metav1.ParameterCodec).
 		SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx).Raw()
 	if apierrors.IsForbidden(err) {
-		// Who may read it is asked before whether it is there; the list of what is there is for everybody.
+		// Whether the user can read it is asked before whether it is there; the list of what is there is for everybody.
 		if _, thereErr := api.Get().AbsPath("/apis/" + metricsVersion.String()).Do(ctx).Raw(); apierrors.IsNotFound(thereErr) {
 			return nil, ErrNoMetrics
 		}

@@ -117,7 +117,7 @@ func (c *Client) observeOnce(ctx context.Context, o objects, each func(change)) 
 	}
 }
 
-// watchOnce returns nil where the next watch can go on from options.ResourceVersion.
+// watchOnce returns nil where the next watch can continue from options.ResourceVersion.
 func (c *Client) watchOnce(ctx context.Context, o objects, options *metav1.ListOptions, each func(change)) error {
 	stream, err := o.streaming.Get().Namespace(o.namespace).Resource(o.resource).
 		VersionedParams(options, metav1.ParameterCodec).Watch(ctx)
@@ -202,7 +202,7 @@ type Observer struct {
 	// State gets every state that differs from the one before.
 	State func(State)
 	// Trouble gets why the cluster can't be reached, after every attempt, and nil once it can again;
-	// all goes on by itself then. It may be nil.
+	// all continues by itself then. It may be nil.
 	Trouble func(error)
 	// Notice gets what CopyLog has to say besides the log. It may be nil. Watch doesn't call it.
 	Notice func(string)
@@ -214,7 +214,7 @@ type Observer struct {
 }
 
 // Watch follows a job to its end and returns the final state. Errors are the context's, and those
-// of a user who may not watch jobs and pods.
+// of a user who can't watch jobs and pods.
 func (c *Client) Watch(ctx context.Context, job Ref, observer Observer) (State, error) {
 	return newJobWatch(c, job, observer).run(ctx)
 }
@@ -302,7 +302,7 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 	}
 }
 
-// podsAreBehind tells whether the job has pods that have ended of which that was not seen yet: the two watches don't
+// podsAreBehind reports whether the job has pods that have ended of which that was not seen yet: the two watches don't
 // wait for one another.
 func (w *jobWatch) podsAreBehind() bool {
 	if w.seen.jobGone || w.seen.job == nil {

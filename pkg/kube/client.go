@@ -24,7 +24,7 @@ import (
 )
 
 // DefaultRequestTimeout bounds every request that isn't a stream where the user set no
-// --request-timeout. kubectl waits for ever there.
+// --request-timeout. kubectl waits forever there.
 const DefaultRequestTimeout = time.Minute
 
 // inCluster names the cluster that a pod without a kubeconfig runs in.
@@ -142,7 +142,7 @@ func (c *Client) Host() string { return c.config.Host }
 // by this machine's. What is compared with times that are in the cluster is to come from here.
 func (c *Client) Now() time.Time { return time.Now().Add(time.Duration(c.transport.ahead.Load())) }
 
-// RequestTimeout is how long a request may take, with all that is tried again; 0: for ever.
+// RequestTimeout is how long a request may take, with all that is tried again; 0: forever.
 func (c *Client) RequestTimeout() time.Duration { return c.config.Timeout }
 
 // RESTConfig returns a copy of the connection's configuration for libraries that need one, for

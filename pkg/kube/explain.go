@@ -102,7 +102,7 @@ func shortened(message string) string {
 	return strings.ToValidUTF8(message[:longestMessage], "") + "…"
 }
 
-// isWebPage tells whether an answer has no words of an API server: client-go keeps what it was then.
+// isWebPage reports whether an answer has no words of an API server: client-go keeps what it was then.
 func isWebPage(details *metav1.StatusDetails) bool {
 	return details != nil && slices.ContainsFunc(details.Causes, func(cause metav1.StatusCause) bool {
 		return cause.Type == metav1.CauseTypeUnexpectedServerResponse && strings.HasPrefix(strings.TrimSpace(cause.Message), "<")

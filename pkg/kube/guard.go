@@ -62,7 +62,7 @@ func (p *Pages) Turn(token string) error {
 	return nil
 }
 
-// httpClient returns a client that is bounded in what it takes from the server. streams says that an answer goes on as
+// httpClient returns a client that is bounded in what it takes from the server. streams says that an answer continues as
 // long as it likes, once it is no refusal.
 func httpClient(transport http.RoundTripper, config *rest.Config, streams bool) *http.Client {
 	client := &http.Client{Transport: newGuard(transport, config, streams), CheckRedirect: withinServer}

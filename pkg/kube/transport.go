@@ -23,10 +23,10 @@ import (
 
 // transport sends requests with client-go's own transport, and sees to what that leaves open: answers
 // that are no API server's or not whole, credentials that were renewed meanwhile, and what would hold a
-// command for ever.
+// command forever.
 type transport struct {
 	config   *rest.Config
-	patience time.Duration // for the beginning of a stream, and for credentials; 0: for ever
+	patience time.Duration // for the beginning of a stream, and for credentials; 0: forever
 
 	ahead atomic.Int64 // nanoseconds that the API server's clock is ahead of this machine's
 
@@ -221,7 +221,7 @@ func (t *transport) send(base http.RoundTripper, request *http.Request) (*http.R
 	}
 }
 
-// beginsAtOnce tells whether the answer to a request is a stream that an API server begins without
+// beginsAtOnce reports whether the answer to a request is a stream that an API server begins without
 // waiting for anything. The log of what runs begins with its first line. All that is no stream has a
 // time limit as a whole.
 func beginsAtOnce(request *http.Request) bool {
@@ -362,7 +362,7 @@ func described(mediaType string) string {
 	return mediaType
 }
 
-// whole tells whether nothing is missing of an object as it was sent.
+// whole reports whether nothing is missing of an object as it was sent.
 func whole(mediaType string, body []byte) bool {
 	if mediaType == runtime.ContentTypeJSON {
 		return json.Valid(body)

@@ -72,7 +72,7 @@ func TestWhatBreaksOff(t *testing.T) {
 	}{
 		"a read, once":        {getMetadata, 200, 1, 2, false},
 		"a read, a few times": {getMetadata, 200, maxCuts, maxCuts + 1, false},
-		"a read, for ever":    {getMetadata, 200, 1000, maxCuts + 1, true},
+		"a read, forever":     {getMetadata, 200, 1000, maxCuts + 1, true},
 		"a refusal, once":     {getMetadata, 404, 1, 2, false},
 		"a deletion, once":    {deleteMetadata, 200, 1, 1, true},
 	} {

@@ -15,7 +15,7 @@ import (
 // Replacement is what is shown in place of a value.
 const Replacement = "***"
 
-// Values that begin at the end of a line, and may go on in the next, are waited for this long. The end
+// Values that begin at the end of a line, and may continue in the next, are waited for this long. The end
 // of an ordinary line now and then looks like the first letters of a value. Where so much of the line is
 // like a value that this can't be chance, there is more time, so that a cut connection is no leak.
 const (
@@ -60,7 +60,7 @@ type Writer struct {
 	hidden []span // in the buffer; in order, and apart from each other
 	live   int    // patterns that the text may be the beginning of
 	ends   int    // line ends in a row at the end of the text
-	inTime bool   // the text goes on behind the next space
+	inTime bool   // the text continues behind the next space
 	equals int    // "=" that belong to the value before, if they are next
 	timer  *time.Timer
 	due    time.Time // when it is to fire
@@ -364,7 +364,7 @@ func (w *Writer) wait() {
 	}
 }
 
-// giveOutLines gives out what is held back up to the last line end. A value that goes on behind it
+// giveOutLines gives out what is held back up to the last line end. A value that continues behind it
 // is hidden from there.
 func (w *Writer) giveOutLines() {
 	w.mutex.Lock()

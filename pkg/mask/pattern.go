@@ -97,7 +97,7 @@ func withoutLineEnds(value []byte) []byte {
 
 func isLineEnd(c byte) bool { return c == '\n' || c == '\r' }
 
-// fits tells whether a byte can be the element k.
+// fits reports whether a byte can be the element k.
 func (p *pattern) fits(k int, c byte) bool { return p.same(k, p.translate[c]) }
 
 func (p *pattern) same(k int, translated byte) bool {
@@ -150,7 +150,7 @@ func (p *pattern) take(b *buffer, at int) {
 	p.depth++
 }
 
-// forget goes on with the next shorter beginning.
+// forget continues with the next shorter beginning.
 func (p *pattern) forget(b *buffer) {
 	if p.fail == nil {
 		p.prepare()

@@ -1,4 +1,4 @@
-// Package namespaces finds the namespaces in which a user may have rights, also for users who may
+// Package namespaces finds the namespaces in which a user may have rights, also for users who can
 // not list them.
 package namespaces
 

@@ -254,7 +254,7 @@ func (s *Store) warnOfGrants(key string, left Grants) {
 	}
 }
 
-// UnseenGrants is the warning for a user who may not list Roles.
+// UnseenGrants is the warning for a user who can't list Roles.
 func UnseenGrants(namespace string) string {
 	return fmt.Sprintf("grants of an earlier secret of the same name would still give access: "+
 		"you lack permission to list roles in namespace %q; an admin of the namespace can see them with 'acl ls --shared'", namespace)

@@ -31,7 +31,7 @@ import (
 // Errors that callers distinguish with errors.Is.
 var (
 	// ErrExists says that the key has a value and was not to be overwritten.
-	ErrExists = errors.New("exists already")
+	ErrExists = errors.New("already exists")
 	// ErrNotFound says that there is no such key.
 	ErrNotFound = errors.New("does not exist")
 	// ErrChanged says that somebody has changed or removed the secret since it was read.
@@ -125,11 +125,11 @@ func (s *Store) URI(key string) uri.Secret {
 
 // AddOptions change what Store.Add does.
 type AddOptions struct {
-	Overwrite bool // replace the value of a key that exists; who may use it stays as it is
+	Overwrite bool // replace the value of a key that exists; who can use it stays as it is
 	DryRun    bool // let the API server check everything and store nothing
 }
 
-// Add stores value under key and tells whether the key is new.
+// Add stores value under key and reports whether the key is new.
 //
 // It returns ErrExists for a key that exists, without AddOptions.Overwrite, ErrForeign where the name that the key needs
 // is taken, and a *kube.BeingDeletedError where its Secret is being deleted. All of them, and every refusal of the API
@@ -153,7 +153,7 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	err = s.create(ctx, key, value, o)
 	if apierrors.IsAlreadyExists(err) {
 		err = ErrExists
-		// Only to tell the two apart: who may create but not read gets the simpler answer.
+		// Only to tell the two apart: anyone who can create but not read gets the simpler answer.
 		found, lookErr := s.lookup(ctx, key)
 		switch {
 		case errors.Is(lookErr, ErrForeign):
@@ -170,7 +170,7 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	return err == nil, s.wrap(key, err)
 }
 
-// Validate tells whether Add would refuse key and value without asking the API server.
+// Validate reports whether Add would refuse key and value without asking the API server.
 func Validate(key string, value []byte) error {
 	if err := uri.ValidateKey(key); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 	return s.explain(kube.Mask(err, value), "create", key)
 }
 
-// overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So who may
+// overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So anyone who can
 // replace values need not be able to read them. Where it says no to that, a second look tells why, or finds a Secret
 // that is ours with less of our marks.
 func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOptions) error {
@@ -234,7 +234,7 @@ func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOp
 	return s.explain(s.maskStored(ctx, err, ObjectName(key), value), "patch", key)
 }
 
-// isUnprocessable tells whether the API server could not apply a patch to what there is.
+// isUnprocessable reports whether the API server could not apply a patch to what there is.
 func isUnprocessable(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) && status.Status().Code == http.StatusUnprocessableEntity
@@ -262,7 +262,7 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 	return s.patchLiving(ctx, found.Object, types.MergePatchType, patch, metav1.PatchOptions{DryRun: dryRun(o)}, value)
 }
 
-// patchLiving patches a Secret that was not being deleted when it was looked at. The answer tells whether it still was
+// patchLiving patches a Secret that was not being deleted when it was looked at. The answer reports whether it still was
 // not: what was written is lost otherwise. carried is the value in the patch.
 func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions, carried ...[]byte) error {
 	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(withholdWarnings(ctx, object), object, kind, patch, o)
@@ -422,7 +422,7 @@ func ours(object metav1.Object, key string) error {
 	return nil
 }
 
-// marked tells whether a Secret is to be seen as one of Apolo's keys.
+// marked reports whether a Secret is to be seen as one of Apolo's keys.
 func marked(object metav1.Object) bool {
 	mark := object.GetLabels()[LabelSecret]
 	return mark == LabelTrue || mark == LabelAdopted

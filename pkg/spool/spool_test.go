@@ -45,7 +45,7 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 	out := &gate{opened: make(chan struct{})}
 	w := New(out, Limits{Memory: 1000, File: 1 << 20})
 	defer w.Close()
-	want := pieces(t, w, rand.New(rand.NewPCG(1, 2)), 500_000) // would wait for ever without the file
+	want := pieces(t, w, rand.New(rand.NewPCG(1, 2)), 500_000) // would wait forever without the file
 	close(out.opened)
 	if err := w.Flush(t.Context()); err != nil || !bytes.Equal(out.Bytes(), want) {
 		t.Errorf("%v, %d bytes, want %d", err, out.Len(), len(want))

@@ -35,7 +35,7 @@ type Secret struct {
 	Key       string
 }
 
-// IsSecret tells whether s claims to be a URI of a secret; it may still be a wrong one.
+// IsSecret reports whether s claims to be a URI of a secret; it may still be a wrong one.
 func IsSecret(s string) bool { return strings.HasPrefix(s, Scheme) }
 
 // Parse reads one of the three forms. Its errors quote s and say which part is wrong and why.

@@ -32,7 +32,7 @@ func newRevoke(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "URI USER",
 		Description: grantees + `
 
-What somebody has read, he knows: change the value too. Jobs that run with the secret go on with it.
+What somebody has read, they know: change the value too. Jobs that run with the secret continue with it.
 
 Examples:
   ` + s.Typed + ` revoke secret:wandb-token bob

@@ -37,7 +37,7 @@ func newAttach(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "JOB",
 		Description: naming + ` A job that was started with -t gets your terminal: Ctrl-C goes to the job, and ` + terminal.DetachKeys + ` leaves
 it running. Of another job you see the log, from its first line, and with -i it gets your standard
-input, if nobody else has handed it one: Ctrl-C ends the view, and the job goes on. In a log the values
+input, if nobody else has handed it one: Ctrl-C ends the view, and the job keeps running. In a log the values
 of the job's secrets are hidden as in job logs; a terminal shows all.
 
 The exit code is the job's.
@@ -108,10 +108,10 @@ func (o *attachOptions) run(ctx context.Context) error {
 	var state jobs.State
 	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
-		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job goes on", r.job.Name)
+		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job keeps running", r.job.Name)
 		state, err = r.api.AttendWithInput(view.ctx, r.ref(), observer, o.In, out, jobs.LogOptions{})
 	default:
-		line("this is the log of job/%s; Ctrl-C ends the view, and the job goes on", r.job.Name)
+		line("this is the log of job/%s; Ctrl-C ends the view, and the job keeps running", r.job.Name)
 		state, err = r.api.Attend(view.ctx, r.ref(), observer, out, jobs.LogOptions{})
 	}
 	if view.ended() {
@@ -154,7 +154,7 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 	}
 	switch {
 	case errors.Is(err, terminal.ErrDetached):
-		line("detached: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", r.job.Name, r.job.Name, r.job.Namespace)
+		line("detached: job/%s keeps running; come back with: kubectl apolo job attach %s -n %s", r.job.Name, r.job.Name, r.job.Namespace)
 		return nil
 	case errors.Is(err, terminal.ErrHangup):
 		return &cmdline.ExitError{Code: terminal.ExitHangup}

@@ -35,7 +35,7 @@ func newExecCommand(s *cmdline.Session) (*cli.Command, *execOptions) {
 		Usage:     "Run a command in a running job",
 		ArgsUsage: "JOB -- COMMAND [ARGUMENT...]",
 		Description: naming + ` The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
-case. When it ends, or you end it with Ctrl-C, the job goes on. A command of one word with blanks in it is split
+case. When it ends, or you end it with Ctrl-C, the job keeps running. A command of one word with blanks in it is split
 as a shell does. A command without flags may stand without "--".
 
 Examples:
@@ -95,7 +95,7 @@ func (o *execOptions) run(ctx context.Context) error {
 	case errors.As(err, &exit):
 		return &cmdline.ExitError{Code: exit.ExitCode}
 	case errors.Is(err, jobs.ErrCut):
-		return fmt.Errorf("job %s: %w; the command may go on in it", r.job.Name, err)
+		return fmt.Errorf("job %s: %w; the command may still be running in it", r.job.Name, err)
 	}
 	return r.explain(err)
 }

@@ -75,6 +75,6 @@ func (o *generateOptions) run(ctx context.Context) error {
 	return err
 }
 
-// runCommand is how the user calls run, judging by how he called this: "kubectl apolo job" or "kubectl
+// runCommand is how the user calls run, judging by how this was called: "kubectl apolo job" or "kubectl
 // apolo-job".
 func (o *generateOptions) runCommand() string { return strings.TrimSuffix(o.Typed, "job") + "run" }

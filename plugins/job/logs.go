@@ -44,7 +44,7 @@ The values of the secrets that the job uses are shown as ` + mask.Replacement + 
 
 Examples:
   ` + s.Typed + ` logs training-1
-  ` + s.Typed + ` logs -f training-1                 # and goes on until the job ends
+  ` + s.Typed + ` logs -f training-1                 # and continues until the job ends
   ` + s.Typed + ` logs --since 10m --timestamps training-1
   ` + s.Typed + ` logs --since 2026-01-31T12:00:00Z --no-mask training-1`,
 		Flags: []cli.Flag{

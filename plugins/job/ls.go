@@ -114,7 +114,7 @@ Examples:
 			&cli.GenericFlag{Name: "tag", Aliases: []string{"t"}, Value: &o.tags, Usage: "those with this `TAG`; of several tags, a job must have all"},
 			&cli.StringFlag{Name: "since", Usage: "those that were made since `TIME`, such as 1d12h (ago), 2026-01-31 or 2026-01-31T12:00:00Z", Destination: &o.since},
 			o.filters.until(), o.filters.owner(), o.filters.descriptionFlag(), o.filters.first(), o.filters.last(),
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "go on and show what changes, until Ctrl-C", Destination: &o.watch, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "keep showing what changes, until Ctrl-C", Destination: &o.watch, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "all-namespaces", Aliases: []string{"A", "all-projects"}, Usage: "the jobs of all namespaces", Destination: &o.allNamespaces, DisableDefaultText: true},
 			&cli.StringFlag{Name: "format", Usage: "`COLUMNS` to show, such as id,name,status; there are " + strings.Join(columnNames(), ", "), Destination: &o.format},
 			o.output.Flag(),

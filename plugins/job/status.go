@@ -84,7 +84,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Who may not read events, as somebody with whom the job was shared, learns the rest.
+	// Anyone who can't read events, as somebody with whom the job was shared, learns the rest.
 	events, eventsErr := client.Events(ctx, job, pods)
 	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
 	// The log says more, but its absence is no reason to say nothing.

@@ -85,13 +85,13 @@ func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, 
 	return state, err
 }
 
-// isLeft tells whether the user has left a job that goes on.
+// isLeft reports whether the user has left a job that keeps running.
 func isLeft(err error) bool {
 	return errors.Is(err, terminal.ErrDetached) || errors.Is(err, terminal.ErrHangup)
 }
 
 func (o *options) left(err error, job jobs.Ref, show *progress.Progress) error {
-	show.Line("%s: job/%s goes on; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
+	show.Line("%s: job/%s keeps running; come back with: kubectl apolo job attach %s -n %s", err, job.Name, job.Name, job.Namespace)
 	if errors.Is(err, terminal.ErrHangup) {
 		return &cmdline.ExitError{Code: terminal.ExitHangup}
 	}

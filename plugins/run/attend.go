@@ -67,7 +67,7 @@ func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Re
 	case ctx.Err() != nil:
 		return o.abort(ctx, api, job, show)
 	case err != nil && !state.Phase.Final():
-		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
+		return fmt.Errorf("%w; the job keeps running; delete it with: %s", err, job.DeleteCommand())
 	case isInputError(err):
 		return failed(state.ExitCode, fmt.Errorf("job %s: %w", job.Name, err))
 	}
@@ -122,7 +122,7 @@ func (o *options) next(job jobs.Ref) string {
 	return fmt.Sprintf("all about it: %s status %s -n %s", o.Other("job"), job.Name, job.Namespace)
 }
 
-// isOwnExit tells whether the command ended by itself. All other ends are errors, which -q doesn't silence.
+// isOwnExit reports whether the command ended by itself. All other ends are errors, which -q doesn't silence.
 func isOwnExit(state jobs.State) bool {
 	return state.ExitCode > 0 && (state.Reason == "Error" || state.Reason == "")
 }

@@ -75,7 +75,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 	case ctx.Err() != nil:
 		return o.abort(ctx, api, job, show)
 	case err != nil:
-		return fmt.Errorf("%w; the job goes on, remove it with: %s", err, job.DeleteCommand())
+		return fmt.Errorf("%w; the job keeps running; delete it with: %s", err, job.DeleteCommand())
 	case o.spec.Remove && state.Reason == jobs.ReasonDeleted:
 		return nil // it was so short that the cluster has removed it before anybody saw it run
 	case state.Phase == jobs.Stuck:

@@ -205,7 +205,7 @@ func splitCommand(text string) ([]string, error) {
 	return shellquote.Split(text)
 }
 
-// editable tells whether an editor gives back what it was given.
+// editable reports whether an editor gives back what it was given.
 func editable(value []byte) bool { return utf8.Valid(value) && !bytes.ContainsRune(value, 0) }
 
 // sameEnd takes off the line end that editors add to a last line that has none.

@@ -15,5 +15,5 @@ func deadly() []os.Signal {
 	return []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP}
 }
 
-// isKey tells whether a signal comes from a key of a terminal, which sends it to the editor too.
+// isKey reports whether a signal comes from a key of a terminal, which sends it to the editor too.
 func isKey(signal os.Signal) bool { return signal == syscall.SIGINT || signal == syscall.SIGQUIT }

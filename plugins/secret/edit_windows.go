@@ -8,5 +8,5 @@ const defaultEditor = "notepad"
 // deadly are the signals that would end a process, and can be caught.
 func deadly() []os.Signal { return []os.Signal{os.Interrupt} }
 
-// isKey tells whether a signal comes from a key of a console, which sends it to the editor too.
+// isKey reports whether a signal comes from a key of a console, which sends it to the editor too.
 func isKey(os.Signal) bool { return true }

@@ -161,7 +161,7 @@ func (o *exportOptions) checkFile(path string) error {
 		return err
 	}
 	if _, err := os.Lstat(path); err == nil && !o.overwrite {
-		return fmt.Errorf("%s exists already; --overwrite replaces it", path)
+		return fmt.Errorf("%s already exists; --overwrite replaces it", path)
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func writeFile(path string, data []byte) (err error) {
 	return os.Rename(file.Name(), path)
 }
 
-// showable tells whether a terminal shows value as it is and does nothing else.
+// showable reports whether a terminal shows value as it is and does nothing else.
 func showable(value []byte) bool {
 	return utf8.Valid(value) && strings.IndexFunc(string(value), func(r rune) bool {
 		return !unicode.IsPrint(r) && r != '\n' && r != '\t'

@@ -213,7 +213,7 @@ func (o *importOptions) decide(store *place, e entry, there secrets.Value, err e
 	case errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrLost):
 		return refused, err, nil
 	case apierrors.IsForbidden(err):
-		return stored, nil, nil // who may only write is told by the API server what is wrong
+		return stored, nil, nil // anyone who can only write is told by the API server what is wrong
 	case err != nil:
 		return "", nil, err
 	case there.BeingDeleted != nil:
@@ -292,7 +292,7 @@ func outcome(ctx context.Context, changes []change, dryRun string) error {
 		}
 	}
 	if len(failed) > 0 && len(changes) > 1 && dryRun == "" {
-		failed = append(failed, errors.New("not all was imported; do it again when that is mended: what is there already will be unchanged"))
+		failed = append(failed, errors.New("import incomplete; fix the errors and run it again (existing secrets are unchanged)"))
 	}
 	return errors.Join(failed...)
 }

@@ -101,7 +101,7 @@ func (s *sources) readEnvFile(path string) (string, error) {
 }
 
 // envValue says why a value should not stand in a file of variables, or returns nil. Such files have many readers:
-// some take quotes as they are, some take them off and go on to the next line.
+// some take quotes as they are, some take them off and continue to the next line.
 func envValue(value string) error {
 	switch {
 	case !utf8.ValidString(value) || strings.ContainsRune(value, 0):

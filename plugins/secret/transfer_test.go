@@ -38,7 +38,7 @@ func newExportOptions(out *bytes.Buffer) *exportOptions {
 	return &exportOptions{Session: s, output: cmdline.NewOutput()}
 }
 
-// compare tells whether what was read is what was written.
+// compare reports whether what was read is what was written.
 func compare(t *rapid.T, read *sources, written []exported) {
 	t.Helper()
 	if err := read.check(""); err != nil && len(written) > 0 {

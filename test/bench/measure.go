@@ -123,7 +123,7 @@ func newRunner(ctx context.Context, o *options, c *cluster, work string) (*runne
 // product is the path of one of the binaries under test.
 func (r *runner) product(name string) string { return filepath.Join(r.bin, name) }
 
-// has tells whether a binary was built.
+// has reports whether a binary was built.
 func (r *runner) has(name string) bool {
 	_, err := os.Stat(r.product(name))
 	return err == nil

@@ -126,7 +126,7 @@ func requiredVersion(goMod []byte, module string) string {
 	return string(match[1])
 }
 
-// hasTool tells whether a go.mod file names a package as a tool.
+// hasTool reports whether a go.mod file names a package as a tool.
 func hasTool(goMod []byte, pkg string) bool {
 	return regexp.MustCompile(`(?m)^(?:tool)?\s+` + regexp.QuoteMeta(pkg) + `$`).Match(goMod)
 }

@@ -153,7 +153,7 @@ func waitForRight(ctx context.Context, a *api, user string, right object) error 
 	})
 }
 
-// create makes an object. That it exists already is fine; other refusals may
+// create makes an object. That it already exists is fine; other refusals may
 // be those of a server that has just started, and are tried again for a while.
 func (a *api) create(ctx context.Context, path string, o object) error {
 	return poll(ctx, 20*time.Second, "create an object", func(ctx context.Context) (bool, string, error) {

@@ -71,7 +71,7 @@ func (m *manager) up(ctx context.Context) error {
 	return nil
 }
 
-// reusable returns the cluster in the folder if it can go on, or else the
+// reusable returns the cluster in the folder if it can continue, or else the
 // reason why not; both are empty where there is none.
 func (m *manager) reusable(r *recipe, now time.Time) (*cluster, string) {
 	if !exists(filepath.Join(m.dir, stateFile)) {

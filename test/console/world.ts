@@ -40,7 +40,7 @@ export class Console {
 
   private state: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
 
-  /** The namespaces of others are in the kubeconfig too: who may list no namespaces is asked about those. */
+  /** The namespaces of others are in the kubeconfig too: anyone who cannot list namespaces is asked about those. */
   static async start(user: string, others: string[] = []): Promise<Console> {
     const namespace = `console-${user}-${randomBytes(3).toString("hex")}`;
     kubectl("admin", ["create", "namespace", namespace]);

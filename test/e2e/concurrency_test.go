@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// TestConcurrentGrantsLoseNothing runs 50 processes that change who may use one secret: half of
+// TestConcurrentGrantsLoseNothing runs 50 processes that change who can use one secret: half of
 // them grant to new users, half revoke from others.
 func TestConcurrentGrantsLoseNothing(t *testing.T) {
 	t.Parallel()

@@ -195,7 +195,7 @@ func TestConsoleSecrets(t *testing.T) {
 	}
 	var problem console.Problem
 	alice.do(http.StatusConflict, http.MethodPost, "/secrets", map[string]any{"key": "db_Password", "value": []byte("other")}, &problem)
-	if !strings.Contains(problem.Detail, "exists already") {
+	if !strings.Contains(problem.Detail, "already exists") {
 		t.Errorf("%+v", problem)
 	}
 	alice.do(http.StatusCreated, http.MethodPost, "/secrets", map[string]any{"key": "db_Password", "value": []byte(canary + "2"), "overwrite": true}, &stored)
@@ -411,7 +411,7 @@ func TestConsoleTerminal(t *testing.T) {
 	eventuallyTyped(t, conn, "stty size\n", "25 82")
 	conn.Close(websocket.StatusNormalClosure, "")
 
-	// The job goes on without the page, and the next page finds it as it was left; a second shell is
+	// The job keeps running without the page, and the next page finds it as it was left; a second shell is
 	// another process.
 	conn = alice.dial("/jobs/shell/terminal")
 	write(t, conn, websocket.MessageText, `{"resize":{"cols":80,"rows":24}}`)

@@ -172,7 +172,7 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 	return nil
 }
 
-// admin runs kubectl as who may do all, and ends the script where that fails.
+// admin runs kubectl as an administrator, and ends the script where that fails.
 func (c *cluster) admin(ts *testscript.TestScript, args ...string) string {
 	out, err := c.tryKubectl("admin", args...)
 	if err != nil {

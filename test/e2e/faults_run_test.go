@@ -231,7 +231,7 @@ func usedSecrets(job *batchv1.Job) map[string]string {
 	return used
 }
 
-// runsOver runs the command again, whatever is left of its job, and tells whether there is a new job: it must fail where
+// runsOver runs the command again, whatever is left of its job, and reports whether there is a new job: it must fail where
 // the job still runs, and make room where it has ended.
 func (a *attempt) runsOver(says string) bool {
 	a.Helper()
@@ -242,7 +242,7 @@ func (a *attempt) runsOver(says string) bool {
 	}
 	got := a.run(a.command)
 	if got.code != 0 {
-		if got.code != 1 || !isErrorLine(got.stderr) || !strings.Contains(got.stderr, "exists already") {
+		if got.code != 1 || !isErrorLine(got.stderr) || !strings.Contains(got.stderr, "already exists") {
 			a.Errorf("over a job that is there: %s", got)
 		}
 		return false
@@ -345,7 +345,7 @@ func (p *place) allowPods(t *testing.T, count int) {
 func runAgainStill(copies int) func(*attempt) {
 	return func(a *attempt) {
 		if job := a.job(); job != nil && !ptr.Deref(job.Spec.Suspend, false) {
-			a.fails(a.command, "exists already")
+			a.fails(a.command, "already exists")
 		} else {
 			a.succeeds(a.command, "KEY")
 		}

@@ -91,7 +91,7 @@ func checkAdded(a *attempt) {
 func addAgain(a *attempt) {
 	switch added := a.sent("POST NS/secrets") > 0; {
 	case added && !strings.Contains(a.command, "--overwrite"):
-		a.fails(a.command, "exists already")
+		a.fails(a.command, "already exists")
 		a.succeeds(a.command+" --overwrite", "secret/KEY replaced")
 	case added:
 		a.succeeds(a.command, "secret/KEY replaced")
@@ -311,7 +311,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			check:    checkCopied,
 			again: func(a *attempt) {
 				if a.sent("POST NS/secrets") > 0 {
-					a.fails(a.command, "exists already")
+					a.fails(a.command, "already exists")
 					a.succeeds(a.command+" --overwrite", "copied to secret:KEY")
 				} else {
 					a.succeeds(a.command, "copied to secret:KEY")
@@ -342,7 +342,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 				case removed:
 					a.fails(a.command, "does not exist")
 				case copied:
-					a.fails(a.command, "exists already")
+					a.fails(a.command, "already exists")
 					a.succeeds(a.command+" --overwrite", "moved to secret:KEY")
 				default:
 					a.succeeds(a.command, "moved to secret:KEY")

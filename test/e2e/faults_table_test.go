@@ -254,7 +254,7 @@ func (c *faultCase) targets(m moment) (all []int) {
 	return all
 }
 
-// reads tells whether a request changes nothing; some questions are asked with POST.
+// reads reports whether a request changes nothing; some questions are asked with POST.
 func reads(request string) bool {
 	return strings.HasPrefix(request, "GET ") || strings.HasPrefix(request, "POST selfsubject")
 }
@@ -406,7 +406,7 @@ func (a *attempt) wantRequests(want []string) {
 	}
 }
 
-// endsGrant tells whether a request deletes a Role or a RoleBinding by its name; those of one secret go at the same time.
+// endsGrant reports whether a request deletes a Role or a RoleBinding by its name; those of one secret go at the same time.
 func endsGrant(request string) bool { return strings.HasPrefix(request, "DELETE NS/role") }
 
 // sortRuns sorts requests of a kind that follow one another: they may have been sent at the same time.

@@ -221,7 +221,7 @@ func TestHostileServer(t *testing.T) {
 			kind := map[bool]string{true: "PartialObjectMetadataList", false: "List"}[strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList")]
 			_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": map[string]any{"continue": "again"}, "items": []any{}})
 		}, true, false, false},
-		{"an amount that takes for ever to read", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
+		{"an amount that takes forever to read", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			if !strings.HasSuffix(r.URL.Path, "/jobs") {
 				http.NotFound(w, r)
 				return
@@ -345,14 +345,14 @@ func fakeJob(logs, watch http.HandlerFunc) http.Handler {
 	})
 }
 
-// TestHostileStreams: a log, or what happens to a job, goes on as long as it likes, but not in memory.
+// TestHostileStreams: a log, or what happens to a job, continues as long as it likes, but not in memory.
 func TestHostileStreams(t *testing.T) {
 	const enough = 200 << 20 // bytes, after which the command is interrupted
 	wait := func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}
-	// endless sends a block for ever, and tells when it was enough.
+	// endless sends a block forever, and tells when it was enough.
 	endless := func(before, block string, done chan struct{}) http.HandlerFunc {
 		var sent atomic.Int64
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -375,12 +375,12 @@ func TestHostileStreams(t *testing.T) {
 	}{
 		"a line of a log without an end":        {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line, "x", done) }},
 		"a line without an end, not masked":     {command: []string{"logs", "-f", "--no-mask", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line, "x", done) }},
-		"what could be the value for ever":      {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line, "the-value-of-the-ke", done) }},
+		"what could be the value forever":       {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line, "the-value-of-the-ke", done) }},
 		"base64 that could be the value":        {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line, "dGhlLXZhbHVlLW9mLXRoZS1rZX", done) }},
-		"line ends for ever":                    {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line+"the-val\n", line+"\n", done) }},
+		"line ends forever":                     {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line+"the-val\n", line+"\n", done) }},
 		"a log without times":                   {command: []string{"logs", "-f", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless("", "x", done) }},
 		"timestamps, and a time without an end": {command: []string{"logs", "-f", "--timestamps", "job"}, logs: func(done chan struct{}) http.HandlerFunc { return endless(line+"the-val\n", "1", done) }},
-		"bookmarks for ever": {command: []string{"logs", "-f", "job"}, watch: func(done chan struct{}) http.HandlerFunc {
+		"bookmarks forever": {command: []string{"logs", "-f", "job"}, watch: func(done chan struct{}) http.HandlerFunc {
 			return endless("", `{"type": "BOOKMARK", "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"resourceVersion": "2"}}}`+"\n", done)
 		}},
 	} {

@@ -37,7 +37,7 @@ type moment string
 const (
 	never      moment = "no fault"
 	killBefore moment = "kill before" // SIGKILL to the command; the request never reaches the API server
-	killAfter  moment = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer goes on
+	killAfter  moment = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer continues
 	cutBefore  moment = "cut before"  // the same two moments, but only the connection ends
 	cutAfter   moment = "cut after"
 
@@ -61,7 +61,7 @@ const (
 func (m moment) kills() bool  { return m == killBefore || m == killAfter }
 func (m moment) before() bool { return m == killBefore || m == cutBefore }
 
-// afterwards tells whether the API server has carried out the request that the moment strikes at, so that the
+// afterwards reports whether the API server has carried out the request that the moment strikes at, so that the
 // command can't know what became of it.
 func (m moment) afterwards() bool {
 	return slices.Contains([]moment{killAfter, cutAfter, late, cutBody, half}, m)
@@ -90,9 +90,9 @@ type proxy struct {
 	env        []string // for the command
 	upstream   *httputil.ReverseProxy
 	handshakes atomic.Int32         // connections that the command has made
-	hold       func(request string) // nil, or returns once the request may go on
+	hold       func(request string) // nil, or returns once the request may continue
 
-	// answer is nil, or answers in place of the server, where nothing is struck, and tells whether it did.
+	// answer is nil, or answers in place of the server, where nothing is struck, and reports whether it did.
 	answer func(http.ResponseWriter, *http.Request) bool
 
 	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
@@ -287,7 +287,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isRehearsal tells whether a request would change what all tests share. The API server then only says what it
+// isRehearsal reports whether a request would change what all tests share. The API server then only says what it
 // would do.
 func (p *proxy) isRehearsal(r *http.Request) bool {
 	return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/clusterrole")
@@ -303,7 +303,7 @@ func (p *proxy) holdBack(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// pause waits, and tells whether the context ended before.
+// pause waits, and reports whether the context ended before.
 func pause(ctx context.Context, d time.Duration) (ended bool) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -365,7 +365,7 @@ func (p *proxy) replies(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// meet counts a request and tells whether it is the one. One that waited for its turn while the
+// meet counts a request and reports whether it is the one. One that waited for its turn while the
 // command was killed, or its connection cut, goes no further.
 func (p *proxy) meet(r *http.Request, text string, stream bool) (hit bool) {
 	p.lock.Lock()
@@ -420,7 +420,7 @@ func (p *proxy) settle() {
 	defer p.turn.Unlock()
 }
 
-// sent tells whether the API server got such a request, and how often.
+// sent reports whether the API server got such a request, and how often.
 func (p *proxy) sent(request string) int {
 	p.lock.Lock()
 	defer p.lock.Unlock()

@@ -245,7 +245,7 @@ func TestInjectedContainers(t *testing.T) {
 	}
 }
 
-// TestSidecarThatMayNotBeEnded runs a job as somebody who may make jobs and read pods, but change neither: run ends
+// TestSidecarThatMayNotBeEnded runs a job as somebody who can make jobs and read pods, but change neither: run ends
 // with the command, and says that the job runs on.
 func TestSidecarThatMayNotBeEnded(t *testing.T) {
 	t.Parallel()

@@ -151,7 +151,7 @@ func TestExecThatIsCutIsNoSuccess(t *testing.T) {
 		}
 		p.cut()
 		_ = command.Wait() // the exit code says it
-		if code := command.ProcessState.ExitCode(); code != 1 || stderr.String() != "error: job train: the connection was cut; the command may go on in it\n" {
+		if code := command.ProcessState.ExitCode(); code != 1 || stderr.String() != "error: job train: the connection was cut; the command may still be running in it\n" {
 			t.Errorf("code %d: %s", code, stderr.String())
 		}
 	})

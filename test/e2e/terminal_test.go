@@ -88,7 +88,7 @@ func TestDetachAndAttachAgain(t *testing.T) {
 	term.waitFor("set\r\n")
 	term.typeLine("\x10\x11")
 	screen, code := term.end()
-	if code != 0 || !strings.Contains(screen, "\r\ndetached: job/shell goes on; come back with: kubectl apolo job attach shell -n ") {
+	if code != 0 || !strings.Contains(screen, "\r\ndetached: job/shell keeps running; come back with: kubectl apolo job attach shell -n ") {
 		t.Errorf("code %d, the screen is:\n%s", code, screen)
 	}
 	if !echoes(t, term.file) {
@@ -119,7 +119,7 @@ func TestSignalsAtATerminal(t *testing.T) {
 		say    string
 		stays  bool
 	}{
-		{syscall.SIGHUP, 129, "the terminal was closed: job/shell goes on; come back with: kubectl apolo job attach shell", true},
+		{syscall.SIGHUP, 129, "the terminal was closed: job/shell keeps running; come back with: kubectl apolo job attach shell", true},
 		{syscall.SIGTERM, 143, "interrupted: job/shell deleted", false},
 		{syscall.SIGINT, 130, "interrupted: job/shell deleted", false},
 	} {

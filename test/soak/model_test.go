@@ -205,7 +205,7 @@ func failure(code int, phrases ...string) answer {
 	return answer{code: code, errs: [][]string{append([]string{"error: "}, phrases...)}}
 }
 
-// unseenGrants is the warning for somebody who may not list Roles.
+// unseenGrants is the warning for somebody who can't list Roles.
 func unseenGrants() []string {
 	return []string{"warning: ", "grants of an earlier secret of the same name would still give access", "you lack permission to list roles"}
 }
@@ -264,7 +264,7 @@ func (m *model) add(a actor, at ref, value string, overwrite bool) (what string,
 	case foreign:
 		return fail("taken by a Kubernetes Secret that Apolo did not make")
 	case found != nil && !overwrite:
-		return fail("exists already; --overwrite replaces its value")
+		return fail("already exists; --overwrite replaces its value")
 	}
 	if found != nil {
 		found.data = map[string]string{at.key: value}
@@ -293,7 +293,7 @@ func (m *model) store(a actor, at ref, value string, overwrite bool) answer {
 	case found.value() == value:
 		return done("secret/%s unchanged (%s)", at.key, size(value))
 	case !overwrite:
-		return nothingImported("exists already with another value; --overwrite replaces it")
+		return nothingImported("already exists with another value; --overwrite replaces it")
 	case !m.may(a, at, write):
 		return failure(1, forbidden("patch", "secrets")...)
 	default:
@@ -324,7 +324,7 @@ func (m *model) run(s *step) (job, *answer) {
 		return job{}, failed
 	}
 	if earlier, there := m.spaces[s.actor].jobs[s.name]; there && !earlier.ended {
-		f := failure(1, "exists already; choose another name")
+		f := failure(1, "already exists; choose another name")
 		return job{}, &f
 	}
 	j := job{value: found.value(), life: jobs.DefaultLifeSpan, uri: "secret:" + s.at.key, uses: s.at.key}
@@ -389,7 +389,7 @@ func (m *model) grant(a actor, at ref, to grantee, wanted level) answer {
 	return want
 }
 
-// granted is grant by somebody who may.
+// granted is grant by somebody who can.
 func (m *model) granted(at ref, found *secret, to grantee, before, wanted level) answer {
 	line := fmt.Sprintf("secret/%s granted to %s (%s, was %s)", at.key, to.described(), wanted, before)
 	switch {
@@ -497,7 +497,7 @@ func (s *space) leftObjects() []string {
 	return slices.Collect(maps.Keys(objects))
 }
 
-// staleRows are who may have used an earlier secret, each once.
+// staleRows are who could use an earlier secret, each once.
 func (s *space) staleRows(in actor, key, object string) (rows [][]string) {
 	for _, left := range s.left {
 		for _, g := range left.subjects {
@@ -510,7 +510,7 @@ func (s *space) staleRows(in actor, key, object string) (rows [][]string) {
 	return rows
 }
 
-// rows are who may use a secret.
+// rows are who can use a secret.
 func (s *secret) rows(in actor) (rows [][]string) {
 	for l, b := range s.bindings {
 		for _, g := range b.subjects {

@@ -112,7 +112,7 @@ type verb struct {
 	then func(*step) *step
 }
 
-// drawSecret draws a secret, mostly one that there is, and mostly somebody who may do something with it.
+// drawSecret draws a secret, mostly one that there is, and mostly somebody who can do something with it.
 func drawSecret(t *rapid.T, s *step) { drawPreferred(t, s, func(*secret) bool { return true }) }
 
 // drawPreferred is drawSecret for those that a verb is about.
@@ -987,7 +987,7 @@ func expectAdopt(m *model, s *step) answer {
 	case found == nil:
 		return failure(1, "does not exist in namespace")
 	case found.mark == "true":
-		return failure(1, "exists already, and is Apolo's own")
+		return failure(1, "already exists, and is Apolo's own")
 	}
 	wanted := s.data
 	switch {

@@ -121,7 +121,7 @@ func (c *Completion) OfferPaths(before string) {
 	}
 }
 
-// plain tells whether all shells take a word as it is.
+// plain reports whether all shells take a word as it is.
 func plain(text string) bool {
 	return text != "" && !strings.ContainsAny(text[:1], "#~=%") && strings.IndexFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.,/:@=+%#~", r)
@@ -135,7 +135,7 @@ func Files(_ context.Context, c *Completion) {
 	c.files = true
 }
 
-// Words offers fixed words. One that ends with "=" goes on.
+// Words offers fixed words. One that ends with "=" continues.
 func Words(words ...string) Completer {
 	return func(_ context.Context, c *Completion) {
 		for _, word := range words {

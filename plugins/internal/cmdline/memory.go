@@ -19,7 +19,7 @@ const (
 )
 
 // withinMemory returns the result of run, or ends with ExitFailed as soon as the process has more than limit bytes
-// of memory. run goes on then: the process must end.
+// of memory. run continues then: the process must end.
 func withinMemory(limit uint64, errOut io.Writer, run func() int) int {
 	// From here on what is no longer used is collected sooner: several large answers may be read at the same time.
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(maxMemory / 4))

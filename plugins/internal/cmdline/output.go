@@ -68,7 +68,7 @@ type chosenFlag struct {
 
 func (f *chosenFlag) choices() []string { return f.words }
 
-// Given tells whether the flag was given.
+// Given reports whether the flag was given.
 func (o *Output) Given() bool { return o.typed != "" }
 
 // Choose sets the format for a command that was not told any.
@@ -128,7 +128,7 @@ func readTemplate(path string) (string, error) {
 	return string(content), err
 }
 
-// IsObject tells whether the format is one that Session.PrintObject knows.
+// IsObject reports whether the format is one that Session.PrintObject knows.
 func (o *Output) IsObject() bool { return o.printer != nil }
 
 // PrintObject prints as -o says, with the printers that kubectl has. The object is a map of the kinds that

@@ -39,5 +39,5 @@ func PaintFor(stream any) Paint {
 	}
 }
 
-// CanMoveCursor tells whether a stream is a terminal that knows escape sequences.
+// CanMoveCursor reports whether a stream is a terminal that knows escape sequences.
 func CanMoveCursor(stream any) bool { return IsTerminal(stream) && os.Getenv("TERM") != "dumb" }

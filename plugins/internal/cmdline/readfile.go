@@ -62,7 +62,7 @@ func HomePaths(paths ...*string) (err error) {
 	return nil
 }
 
-// Interruptible calls do, which may wait for ever and heeds no context, and returns the error of ctx where that ends first.
+// Interruptible calls do, which may wait forever and heeds no context, and returns the error of ctx where that ends first.
 // What waits is then left to the end of the process, which is near.
 func Interruptible[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {

@@ -89,7 +89,7 @@ func Serve(build func(*Session) *cli.App) int {
 	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, build)
 }
 
-// GoesOn tells that the command goes on for a while, as one that follows a log: from now on memory is worth more than
+// GoesOn tells that the command continues for a while, as one that follows a log: from now on memory is worth more than
 // the little time that collecting garbage more often takes.
 func (s *Session) GoesOn() { debug.SetGCPercent(50) }
 
@@ -231,7 +231,7 @@ func (s *Session) connectionFlags() []cli.Flag {
 		str("as", "`USER` to impersonate", &o.AuthInfo.Impersonate),
 		&cli.GenericFlag{Name: "as-group", Usage: "`GROUP` to impersonate; may be given several times",
 			Value: (*Strings)(&o.AuthInfo.ImpersonateGroups), Category: category},
-		str("request-timeout", "how long one request may take, such as 30s; 0 for ever (default: 1m)", &o.Timeout),
+		str("request-timeout", "how long one request may take, such as 30s; 0 means forever (default: 1m)", &o.Timeout),
 		&cli.GenericFlag{Name: "v", Usage: fmt.Sprintf("log `LEVEL` of the client library, up to %d: higher ones would log values", maxVerbosity),
 			Value: (*verbosity)(s), Category: category, DefaultText: "0"},
 	}
@@ -267,7 +267,7 @@ func (s *Session) report(err error) {
 // line is a text as one line that quotes no argument that may be a value.
 func (s *Session) line(text string) string { return sanitize.Line(conceal(text, s.concealed)) }
 
-// Other is how the user would type a command of another plugin, judging by how he typed this one:
+// Other is how the user would type a command of another plugin, judging by how this one was typed:
 // "kubectl apolo job", or "kubectl apolo-job".
 func (s *Session) Other(plugin string) string {
 	i := strings.LastIndexAny(s.Typed, " -")
@@ -324,7 +324,7 @@ func (s *Session) QuietFlag(usage string) cli.Flag {
 	return &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: usage, Destination: &s.Quiet, DisableDefaultText: true}
 }
 
-// IsTerminal tells whether a stream, an io.Reader or io.Writer, is a terminal.
+// IsTerminal reports whether a stream, an io.Reader or io.Writer, is a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(file.Fd()))

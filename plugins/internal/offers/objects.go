@@ -78,7 +78,7 @@ func Objects(resource, selector string) cmdline.Completer {
 }
 
 // ObjectsWith offers the names of all core objects of a kind, with text before and behind each; the word
-// goes on.
+// continues.
 func ObjectsWith(ctx context.Context, c *cmdline.Completion, resource, before, behind string) {
 	_ = list(ctx, c, place{}, core(resource), metav1.ListOptions{}, func(object *metav1.ObjectMeta) {
 		c.OfferOpen(before + object.Name + behind)

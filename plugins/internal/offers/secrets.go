@@ -31,7 +31,7 @@ func Keys(ctx context.Context, c *cmdline.Completion) {
 // URIs offers URIs of secrets.
 func URIs(ctx context.Context, c *cmdline.Completion) { URIsWith(ctx, c, "", "") }
 
-// URIsWith offers URIs with text before and behind each; with some behind it the word goes on.
+// URIsWith offers URIs with text before and behind each; with some behind it the word continues.
 func URIsWith(ctx context.Context, c *cmdline.Completion, before, behind string) {
 	names{uri.Scheme, keys}.complete(ctx, c, before, behind)
 }
@@ -60,8 +60,8 @@ func Foreign(ctx context.Context, c *cmdline.Completion) {
 	each(ctx, c, place{}, func(name string) { c.Offer(name, "") })
 }
 
-// keys offers the keys of a namespace. Where the user may not list them, these are the secrets that he
-// may read by name, such as those that were shared with him.
+// keys offers the keys of a namespace. Where the user may not list them, these are the secrets that they
+// can read by name, such as those that were shared with them.
 func keys(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
 	client, err := kube.NewClientFor(&c.Kube, where.cluster)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
-// troublePatience is how long a cluster must be out of reach before it is mentioned: all goes on by
+// troublePatience is how long a cluster must be out of reach before it is mentioned: all continues by
 // itself after the restart of an API server.
 const troublePatience = 3 * time.Second
 

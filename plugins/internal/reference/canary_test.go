@@ -222,7 +222,7 @@ contexts: [{name: default, context: {cluster: default, user: alice, namespace: d
 	}
 }
 
-// callWithin runs a command in this process. One that would go on, as a server does, is ended.
+// callWithin runs a command in this process. One that would continue, as a server does, is ended.
 func callWithin(t *testing.T, limit time.Duration, p plugin, args []string) (output string, code int) {
 	t.Helper()
 	if p.name == "console" {

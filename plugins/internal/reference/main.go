@@ -158,7 +158,7 @@ func manual(name string, commands []command) []byte {
 	return md2man.Render(b.Bytes())
 }
 
-// writeSiblings goes on with the pages of all plugins but one.
+// writeSiblings continues with the pages of all plugins but one.
 func writeSiblings(b *bytes.Buffer, name string) {
 	for _, other := range plugins() {
 		if other.name != name {

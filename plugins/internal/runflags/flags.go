@@ -44,13 +44,13 @@ type Flags struct {
 // AddVolume adds a volume that was given by another flag than --volume.
 func (f *Flags) AddVolume(text string) { f.volumes = append(f.volumes, text) }
 
-// Detach tells whether the command returns while the job goes on.
+// Detach reports whether the command returns while the job keeps running.
 func (f *Flags) Detach() bool { return f.detach || f.noWaiting }
 
 // WaitStart reports whether a command that detaches waits until the job has started, as Apolo's does.
 func (f *Flags) WaitStart() bool { return !f.noWaiting }
 
-// Remove tells whether the job is to be deleted when it has ended.
+// Remove reports whether the job is to be deleted when it has ended.
 func (f *Flags) Remove() bool { return f.remove }
 
 // CLI returns the flags. What they hold is not checked until Spec.

@@ -18,7 +18,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 )
 
-// DetachKeys are what to press to leave a process that goes on, as people say it.
+// DetachKeys are what to press to leave a process that keeps running, as people say it.
 const DetachKeys = "Ctrl-P Ctrl-Q"
 
 // detachKeys are the same as bytes.

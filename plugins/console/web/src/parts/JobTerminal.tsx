@@ -106,7 +106,7 @@ export default function JobTerminal({ name }: { name: string }) {
       if (closing) return;
       if (said || tries.current >= mostTries) {
         setOver(true);
-        if (!said) setStatus("The connection is lost. The job goes on.");
+        if (!said) setStatus("The connection is lost. The job keeps running.");
         return;
       }
       setStatus("The connection is lost; trying again.");

@@ -73,7 +73,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
     const first = [...(element.current?.querySelectorAll<HTMLElement>("[data-field]") ?? [])].find((input) => found[input.dataset.field!]);
     first?.focus();
   };
-  // What was just added is where one goes on.
+  // What was just added is where one continues.
   const added = useRef("");
   useEffect(() => {
     if (added.current) element.current?.querySelector<HTMLElement>(`[data-field="${added.current}"]`)?.focus();
