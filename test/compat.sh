@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the end-to-end tests against each version of Kubernetes that test/cluster can build, one after the other, each on
-# a cluster of its own that is taken down afterwards, and writes what passed into docs/compatibility.md.
+# its own cluster that is taken down afterwards, and writes what passed into docs/compatibility.md.
 # COMPAT chooses versions ("1.32 1.37"). Further arguments are those of go test, and leave the file as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."

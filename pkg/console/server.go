@@ -60,7 +60,7 @@ type Options struct {
 	RunCommand func(*kube.Client, jobs.Spec) (string, error)
 }
 
-// Team describes a server for several visitors, each of whom logs in with a token of their own.
+// Team describes a server for several visitors, each of whom logs in with their own token.
 type Team struct {
 	// Cluster is the only one. Its Token is not used.
 	Cluster kube.TokenOptions

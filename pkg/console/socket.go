@@ -29,7 +29,7 @@ type socket struct {
 	session *session
 	ctx     context.Context // for what is done for the page: ends with the session, and when the page is closed
 	wire    context.Context // for reading and writing, whose end cuts the connection
-	held    *atomic.Bool    // what came last is not taken yet, so that no pong can be read behind it
+	held    *atomic.Bool    // what came last is not taken yet, so that no pong can be read after it
 }
 
 // sockets are the routes of WebSockets.

@@ -3,7 +3,7 @@
 //
 // White space before a line, empty lines, lines that begin with '#', a byte order mark and the CR of
 // a CRLF are dropped. Where no line ends with LF, CR alone ends one. All else is taken as it is: quotes, '$', '#', "export" and spaces around "=" or
-// behind the value mean nothing, and no value has more than one line.
+// after the value mean nothing, and no value has more than one line.
 //
 // The parser that docker has (github.com/docker/cli/pkg/kvfile) does the same, but it quotes the
 // line in its errors, which may hold a password, skips variables that are not set, and stops at

@@ -80,7 +80,7 @@ func (a Action) From() string {
 	return "from namespace " + a.namespace
 }
 
-// Actions reads the actions of the client's namespace: the built-in ones, and behind them, sorted by
+// Actions reads the actions of the client's namespace: the built-in ones, and after them, sorted by
 // name, those of a ConfigMap. One of this namespace that has the name of a built-in action takes its place. faulty says
 // what is wrong with those that can't be used. Anyone who can't read a ConfigMap is treated as if there
 // were none.

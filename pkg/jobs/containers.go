@@ -60,7 +60,7 @@ func podEnded(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// waits reports whether a container has a reason of its own not to run; the others only wait for their turn.
+// waits reports whether a container has its own reason not to run; the others only wait for their turn.
 func (c otherContainer) waits() bool {
 	if c.State.Waiting == nil {
 		return false

@@ -378,7 +378,7 @@ func (l *logCopy) idleTime() time.Duration {
 	return idleTime
 }
 
-// goesOn reports whether the log continues behind the position, judging by its last line. That there is
+// goesOn reports whether the log continues after the position, judging by its last line. That there is
 // none at all is only strange in a file that held the position.
 func (l *logCopy) goesOn(ctx context.Context, sameFile bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, gapPatience)
@@ -457,7 +457,7 @@ type chunk struct {
 	at   time.Time // when it was read, by the cluster's clock
 }
 
-// readChunks reads a stream in a goroutine of its own until stop is called. A chunk's data is valid
+// readChunks reads a stream in its own goroutine until stop is called. A chunk's data is valid
 // until the next one but one is received.
 func readChunks(stream io.ReadCloser, now func() time.Time) (chunks <-chan chunk, stop func()) {
 	out := make(chan chunk)

@@ -42,7 +42,7 @@ func IsMount(s string) bool {
 	return strings.HasPrefix(s, diskScheme) || strings.HasPrefix(s, storageScheme)
 }
 
-// ParseMount reads disk:CLAIM:/path and storage:PATH:/path, either with :ro or :rw behind it; without
+// ParseMount reads disk:CLAIM:/path and storage:PATH:/path, either with :ro or :rw after it; without
 // one it can be written. PATH may be empty for the whole storage. Its errors say which part is wrong.
 func ParseMount(s string) (Mount, error) {
 	var mount Mount
@@ -59,7 +59,7 @@ func ParseMount(s string) (Mount, error) {
 	}
 	i := strings.LastIndex(rest, ":/")
 	if i < 0 {
-		return Mount{}, fmt.Errorf("volume %q must be disk:CLAIM:/path or storage:PATH:/path, with :ro or :rw behind it", s)
+		return Mount{}, fmt.Errorf("volume %q must be disk:CLAIM:/path or storage:PATH:/path, with :ro or :rw after it", s)
 	}
 	// A "/" at the end of a directory says nothing that is not known.
 	if mount.Path = rest[i+1:]; len(mount.Path) > 1 {
@@ -122,7 +122,7 @@ func checkDirectory(p string) error {
 	case p == "/":
 		return errors.New("can't be the root directory")
 	case strings.Contains(p, ":"):
-		return errors.New("must not contain ':', except in :ro or :rw behind it")
+		return errors.New("must not contain ':', except in :ro or :rw after it")
 	}
 	return checkPlace(p)
 }

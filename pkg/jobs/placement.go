@@ -38,7 +38,7 @@ func ParseToleration(s string) (corev1.Toleration, error) {
 		toleration.Operator, toleration.Value = corev1.TolerationOpEqual, value
 	}
 	if hasEffect && effect == "" {
-		return corev1.Toleration{}, fmt.Errorf("toleration %q has no effect behind ':'", s)
+		return corev1.Toleration{}, fmt.Errorf("toleration %q has no effect after ':'", s)
 	}
 	if err := checkToleration(toleration); err != nil {
 		return corev1.Toleration{}, err

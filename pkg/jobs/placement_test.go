@@ -17,7 +17,7 @@ func TestParseToleration(t *testing.T) {
 		{"a.io/gpu=yes", corev1.Toleration{Key: "a.io/gpu", Operator: "Equal", Value: "yes"}, ""},
 		{"gpu=:NoExecute", corev1.Toleration{Key: "gpu", Operator: "Equal", Effect: "NoExecute"}, ""},
 		{"gpu:NoSchedule", corev1.Toleration{Key: "gpu", Operator: "Exists", Effect: "NoSchedule"}, ""},
-		{"gpu:", corev1.Toleration{}, "no effect behind ':'"},
+		{"gpu:", corev1.Toleration{}, "no effect after ':'"},
 		{"gpu:never", corev1.Toleration{}, `"never" is not one of NoSchedule`},
 		{"", corev1.Toleration{}, `"" can't be the key of a taint`},
 		{"=x", corev1.Toleration{}, `"" can't be the key of a taint`},

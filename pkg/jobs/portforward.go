@@ -34,7 +34,7 @@ import (
 func (c *Client) Forward(ctx context.Context, namespace string, pod func() string, ports *Ports, notice func(string)) error {
 	context.AfterFunc(ctx, ports.Close)
 	var group sync.WaitGroup
-	// Each port has a connection of its own: where nothing listens on one, the node may stop to read
+	// Each port has its own connection: where nothing listens on one, the node may stop to read
 	// all that its connection carries.
 	remote := map[uint16]*forwarding{}
 	for i, pair := range ports.Pairs {

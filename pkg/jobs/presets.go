@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Where a cluster says what jobs of its own are made of.
+// Where a cluster says what its own jobs are made of.
 const (
 	// PresetsConfigMap holds a preset a key, in the form that ParsePreset reads.
 	PresetsConfigMap = "apolo-presets"

@@ -13,7 +13,7 @@ import (
 // RestartPolicy says whether a job's command is run again after it has ended.
 type RestartPolicy string
 
-// The policies. Every run is an attempt in a pod of its own (docs/decisions/0006).
+// The policies. Every run is an attempt in its own pod (docs/decisions/0006).
 const (
 	RestartNever     RestartPolicy = "never"
 	RestartOnFailure RestartPolicy = "on-failure" // until it succeeds

@@ -93,7 +93,7 @@ func TestPipeIsReadOnce(t *testing.T) {
 	go func() { _ = os.WriteFile(pipe, []byte(someKubeconfig+`,"current-context":"here"}`), 0o600) }()
 	for name, reread := range map[string]bool{"a command": false, "a server": true} {
 		o := Options{Kubeconfig: pipe, Files: &ConfigFiles{Context: t.Context(), Reread: reread}}
-		if reread { // a pipe of its own
+		if reread { // its own pipe
 			go func() { _ = os.WriteFile(pipe, []byte(someKubeconfig+`,"current-context":"here"}`), 0o600) }()
 		}
 		for _, cluster := range []string{"k", "l", "k"} {

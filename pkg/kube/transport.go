@@ -141,7 +141,7 @@ func (t *transport) renew() (base http.RoundTripper, renewed bool) {
 	return base, true
 }
 
-// fileCredentials are the credentials that a kubeconfig keeps in files of their own.
+// fileCredentials are the credentials that a kubeconfig keeps in their own files.
 type fileCredentials struct{ certificate, key, token []byte }
 
 func readCredentials(config *rest.Config) (read fileCredentials, err error) {
@@ -175,7 +175,7 @@ func (t *transport) send(base http.RoundTripper, request *http.Request) (*http.R
 	}
 	var connecting atomic.Bool // so there are credentials
 	if t.patience > 0 && t.config.ExecProvider != nil {
-		// A little earlier than the request as a whole: net/http has an error of its own then.
+		// A little earlier than the request as a whole: net/http has its own error then.
 		defer time.AfterFunc(t.patience-t.patience/50, func() {
 			if !connecting.Load() {
 				cancel(context.DeadlineExceeded)

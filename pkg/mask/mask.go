@@ -60,7 +60,7 @@ type Writer struct {
 	hidden []span // in the buffer; in order, and apart from each other
 	live   int    // patterns that the text may be the beginning of
 	ends   int    // line ends in a row at the end of the text
-	inTime bool   // the text continues behind the next space
+	inTime bool   // the text continues after the next space
 	equals int    // "=" that belong to the value before, if they are next
 	timer  *time.Timer
 	due    time.Time // when it is to fire
@@ -80,7 +80,7 @@ type buffer struct {
 	timestamps bool
 }
 
-// significant is the first place from i on that is not a line end, nor the time behind one.
+// significant is the first place from i on that is not a line end, nor the time after one.
 func (b *buffer) significant(i int) int {
 	for i < len(b.bytes) && isLineEnd(b.bytes[i]) {
 		i++
@@ -364,7 +364,7 @@ func (w *Writer) wait() {
 	}
 }
 
-// giveOutLines gives out what is held back up to the last line end. A value that continues behind it
+// giveOutLines gives out what is held back up to the last line end. A value that continues after it
 // is hidden from there.
 func (w *Writer) giveOutLines() {
 	w.mutex.Lock()

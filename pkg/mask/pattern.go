@@ -24,7 +24,7 @@ type pattern struct {
 	padding   int // how many "=" may follow
 
 	// fail[k] is the length of the longest beginning of the pattern that the text ends with where it
-	// ends with the first k elements, and the element behind them does not fit. Made when first needed.
+	// ends with the first k elements, and the element after them does not fit. Made when first needed.
 	fail []int32
 
 	depth int // how many elements the text ends with

@@ -57,7 +57,7 @@ func Parse(s string) (Secret, error) {
 	return Secret{Cluster: cluster, Namespace: namespace, Key: key}, nil
 }
 
-// split takes apart what stands behind the scheme of a URI. what says what a URI's last part is.
+// split takes apart what comes after the scheme of a URI. what says what a URI's last part is.
 func split(s, scheme, rest, what string) (cluster, namespace, last string, err error) {
 	switch {
 	case strings.HasPrefix(rest, "//"):

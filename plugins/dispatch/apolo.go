@@ -69,7 +69,7 @@ func readGlobals(args []string) (g global, rest []string, err error) {
 		case "--no-skip-stats", "--no-hide-token", "--iso-datetime-format", "--no-iso-datetime-format":
 			return g, args, fmt.Errorf("there is no %s: leave it out", flag)
 		case "--config-path", "--neuromation-config":
-			return g, args, fmt.Errorf("there is no %s: use --kubeconfig FILE behind the command", flag)
+			return g, args, fmt.Errorf("there is no %s: use --kubeconfig FILE after the command", flag)
 		default:
 			return g, args, nil
 		}
@@ -117,7 +117,7 @@ func (d *Dispatcher) instead(name string) string {
 	return word
 }
 
-// redirected is a command line of Apolo's in the words of the plugins: job run is a plugin of its own.
+// redirected is a command line of Apolo's in the words of the plugins: job run is its own plugin.
 func redirected(args []string) []string {
 	if len(args) > 1 && args[0] == jobPlugin && args[1] == "run" {
 		return slices.Concat([]string{"run"}, args[2:])

@@ -11,9 +11,9 @@ import (
 
 const (
 	// completeVerb asks what may stand where the cursor is, of this command and of every plugin that
-	// comes with it. The words behind it are those of the command line, the last one up to the cursor.
+	// comes with it. The words after it are those of the command line, the last one up to the cursor.
 	completeVerb = "__complete"
-	// completerName is what kubectl runs for "kubectl apolo <TAB>", with the words behind apolo, and with
+	// completerName is what kubectl runs for "kubectl apolo <TAB>", with the words after apolo, and with
 	// _NAME behind it for "kubectl apolo-NAME <TAB>" (k8s.io/kubectl/pkg/cmd/plugin, plugin_completion.go).
 	completerName = "kubectl_complete-apolo"
 	// nothing is the answer where nothing can be completed: not even files.
@@ -80,7 +80,7 @@ func (d *Dispatcher) complete(words []string) int {
 	path, ok := d.find(name)
 	switch short := shortFormOf(name); {
 	case ok && summary(name) == "":
-		// Another's plugin may take any word for an order; it has a completer of its own, or none.
+		// Another's plugin may take any word for an order; it has its own completer, or none.
 		if path, ok = d.file(completerName + "_" + name); !ok {
 			return d.answer(nothing)
 		}

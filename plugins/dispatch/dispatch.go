@@ -138,7 +138,7 @@ func (d *Dispatcher) Run() int {
 		return d.fail(exitUsage, "%s; see '%s --help'", nearest.Unknown(name, d.known()), d.typed())
 	}
 	if len(global.flags) > 0 && summary(name) == "" {
-		return d.fail(exitUsage, "%s is another's plugin: flags must stand behind it", name)
+		return d.fail(exitUsage, "%s is another's plugin: flags must come after it", name)
 	}
 	// The plugin shows this first argument in its help as what the user typed.
 	code, err := d.Become(path, slices.Concat([]string{d.typed() + " " + name}, global.flags, args[1:]), append(d.Environment, global.environment...))

@@ -58,9 +58,9 @@ func (o *execOptions) complete(args []string) (err error) {
 	}
 	switch {
 	case o.Dash > 1:
-		return cmdline.Usagef("exec works on one job, and the command stands behind \"--\"")
+		return cmdline.Usagef("exec works on one job, and the command comes after \"--\"")
 	case len(args) < 2:
-		return cmdline.Usagef("exec needs a command, behind \"--\"")
+		return cmdline.Usagef("exec needs a command, after \"--\"")
 	case o.tty && o.noTTY:
 		return cmdline.Usagef("-t and -T exclude each other")
 	case o.tty && terminal.Of(o.In, o.Out) == nil:

@@ -60,7 +60,7 @@ func newApp(s *cmdline.Session) (*cli.App, *options) {
 leaves it running, --no-wait-start does not wait. A job ends after a day at the latest (--life-span), and
 stays for another day, so that it can be looked at (--ttl, --rm).
 
-Everything behind "--" is the command, as it is. Without "--" flags behind IMAGE are those of run, so
+Everything after "--" is the command, as it is. Without "--" flags after IMAGE are those of run, so
 a command with flags needs it. A command of one word with blanks in it is split as a shell does, unless
 there is an --entrypoint. Where no command is given, the image's own runs.
 

@@ -100,7 +100,7 @@ func validateDryRun(value string) error {
 	return nil
 }
 
-// dryRunWords stand behind what would have been done, as kubectl words it.
+// dryRunWords come after what would have been done, as kubectl words it.
 func dryRunWords(value string) string {
 	return map[string]string{"client": " (dry run)", "server": " (server dry run)"}[value]
 }

@@ -220,7 +220,7 @@ func sameEnd(before, after []byte) []byte {
 	return cut
 }
 
-// draft is a value as a file to edit, in a folder of its own.
+// draft is a value as a file to edit, in its own folder.
 type draft struct {
 	folder, name string
 	inMemory     bool
@@ -248,7 +248,7 @@ func newDraft(key string, value []byte) (d *draft, err error) {
 func (d *draft) path() string { return filepath.Join(d.folder, d.name) }
 
 func (d *draft) read() ([]byte, error) {
-	file, err := os.Open(d.path()) // #nosec G304 -- in a folder of our own
+	file, err := os.Open(d.path()) // #nosec G304 -- in our own folder
 	if err != nil {
 		return nil, fmt.Errorf("the editor has left no file: %w", withoutPath(err))
 	}
@@ -273,7 +273,7 @@ func (d *draft) wipe() {
 }
 
 func overwriteFile(path string) {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0) // #nosec G304 -- in a folder of our own
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) // #nosec G304 -- in our own folder
 	if err != nil {
 		return
 	}

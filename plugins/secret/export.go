@@ -229,7 +229,7 @@ func (o *exportOptions) read(ctx context.Context, targets []uri.Secret) ([]expor
 	return found, nil
 }
 
-// writeFolder writes all files into a folder of their own first, so that a failure leaves none of them.
+// writeFolder writes all files into their own folder first, so that a failure leaves none of them.
 func (o *exportOptions) writeFolder(found []exported) (err error) {
 	_, statErr := os.Lstat(o.toDir)
 	isNew := os.IsNotExist(statErr)

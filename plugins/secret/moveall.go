@@ -53,7 +53,7 @@ func keepFile(path, second string) error {
 		return err
 	}
 	defer file.Close()
-	kept, err := os.OpenFile(second, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- in a folder of our own, and new
+	kept, err := os.OpenFile(second, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- in our own folder, and new
 	if err != nil {
 		return err
 	}

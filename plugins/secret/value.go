@@ -108,7 +108,7 @@ func withoutPath(err error) error {
 
 var errTooLarge = fmt.Errorf("the value has more than %d bytes, which is the largest possible", secrets.MaxValueSize)
 
-// readAll stops a byte behind the largest value, so that a device or an endless pipe can't fill
+// readAll stops a byte after the largest value, so that a device or an endless pipe can't fill
 // the memory.
 func readAll(in io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, secrets.MaxValueSize+1))

@@ -181,7 +181,7 @@ func readNote(file string) processID {
 }
 
 // spawn starts a daemon that outlives this program and keeps nothing of it:
-// a session of its own, no terminal, no pipe, a neutral working folder, and an
+// its own session, no terminal, no pipe, a neutral working folder, and an
 // environment that does not depend on the caller's.
 func spawn(dir, logFile, noteFile string, argv []string) error {
 	if err := os.MkdirAll(filepath.Dir(logFile), 0o700); err != nil {

@@ -50,7 +50,7 @@ func changed(t testing.TB, kubeconfig string, change func(*clientcmdapi.Cluster,
 	return path
 }
 
-// listen serves connections on loopback until the test ends, each in a goroutine of its own.
+// listen serves connections on loopback until the test ends, each in its own goroutine.
 func listen(t testing.TB, address string, serve func(net.Conn)) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)

@@ -92,7 +92,7 @@ func teamManifest(t *testing.T, c *cluster, namespace, image string, port int) [
 	}
 }
 
-// visitor makes a service account that is admin of a namespace of its own, and returns both and a
+// visitor makes a service account that is admin of its own namespace, and returns both and a
 // token of it.
 func (c *cluster) visitor(t *testing.T, name string) (namespace, token string) {
 	t.Helper()

@@ -14,7 +14,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/test/docblocks"
 )
 
-// documented is how a block of the documentation is run: as alice, in a folder and a namespace of its own.
+// documented is how a block of the documentation is run: as alice, in its own folder and namespace.
 type documented struct {
 	file, begins string // which block: its page, and how its first line begins
 
@@ -217,7 +217,7 @@ func (s *docShell) try(script string) (out string, err error) {
 	return string(printed), err
 }
 
-// transcript runs what stands behind the prompts "$ " (alice's) and "bob$ ", and compares what it prints. What shows an
+// transcript runs what comes after the prompts "$ " (alice's) and "bob$ ", and compares what it prints. What shows an
 // error must fail.
 func (s *docShell) transcript(t *testing.T, text string) {
 	t.Helper()

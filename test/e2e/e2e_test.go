@@ -1,5 +1,5 @@
 // Package e2e runs the shipped binaries against a real cluster. The scripts in testdata read like
-// the README; each gets a namespace of its own, in which alice is admin.
+// the README; each gets its own namespace, in which alice is admin.
 package e2e
 
 import (

@@ -115,7 +115,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 			again: shows("you may run jobs"),
 		},
 	})
-	own := newPlace(t) // each attempt has a job of its own here
+	own := newPlace(t) // each attempt has its own job here
 	own.allowPods(t, 0)
 	testFaults(t, own, o, slices.Concat(endings, answers), []faultCase{
 		{

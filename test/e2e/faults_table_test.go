@@ -236,7 +236,7 @@ func testFaults(t *testing.T, p *place, o *observed, moments []moment, cases []f
 	}
 }
 
-// targets are which requests a moment is for, from 0; streams stand behind the others.
+// targets are which requests a moment is for, from 0; streams come after the others.
 func (c *faultCase) targets(m moment) (all []int) {
 	for n, request := range c.requests {
 		if m.afterwards() && m != late && m != cutBody && m != half && reads(request) && n != len(c.requests)-1 {

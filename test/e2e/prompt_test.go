@@ -68,7 +68,7 @@ func (term *terminal) waitFor(text string) {
 	defer deadline.Stop()
 	term.lock.Lock()
 	defer term.lock.Unlock()
-	// zsh takes the space behind what it completes back, and writes it again.
+	// zsh takes the space after what it completes back, and writes it again.
 	for !bytes.Contains(bytes.ReplaceAll(term.screen.Bytes(), []byte(" \b"), nil), []byte(text)) {
 		if term.closed {
 			term.t.Fatalf("%q never appeared; the screen is:\n%s", text, term.screen.String())

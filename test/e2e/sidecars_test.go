@@ -165,7 +165,7 @@ func missing(name string) string {
 	return fmt.Sprintf(`{"name":%q,"image":"127.0.0.1:1/missing:1"}`, name)
 }
 
-// TestInjectedContainers runs jobs into whose pods a webhook puts containers of its own: the answers of all commands
+// TestInjectedContainers runs jobs into whose pods a webhook puts its own containers: the answers of all commands
 // are about the whole pod, and the exit code is the command's.
 func TestInjectedContainers(t *testing.T) {
 	t.Parallel()

@@ -196,7 +196,7 @@ type answer struct {
 	matches string
 	// unordered says that the rows may be printed in another order.
 	unordered bool
-	// errs are the lines of standard error. Each has to contain all the phrases of its own.
+	// errs are the lines of standard error. Each has to contain all of its phrases.
 	errs [][]string
 }
 
@@ -460,7 +460,7 @@ func (m *model) revoke(a actor, at ref, from grantee, ignoreNotFound bool) answe
 
 func done(format string, args ...any) answer { return answer{out: fmt.Sprintf(format, args...) + "\n"} }
 
-// objectOf is the name of the Kubernetes Secret of a key. The rule for it has tests of its own.
+// objectOf is the name of the Kubernetes Secret of a key. The rule for it has its own tests.
 func objectOf(key string) string { return secrets.ObjectName(key) }
 
 // namesOf are the grants of a namespace that acl ls shows to an actor.

@@ -33,7 +33,7 @@ import (
 )
 
 const (
-	// walkers are how many walks are under way at the same time, each in namespaces of its own.
+	// walkers are how many walks are under way at the same time, each in its own namespaces.
 	walkers = 3
 	// steps are how many commands a walk has on average.
 	steps = "60"

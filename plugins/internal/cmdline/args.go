@@ -12,7 +12,7 @@ import (
 )
 
 // arranged is a command line in the only order that urfave/cli v2 reads completely: the names of
-// the commands, then all flags, then the positional arguments behind "--".
+// the commands, then all flags, then the positional arguments after "--".
 type arranged struct {
 	args []string
 	// names are the program's and those of its commands, as typed.
@@ -24,7 +24,7 @@ type arranged struct {
 }
 
 // arrange lets flags stand anywhere before "--", as users of kubectl expect. Left alone,
-// urfave/cli v2 takes every flag behind the first positional argument for another one, silently.
+// urfave/cli v2 takes every flag after the first positional argument for another one, silently.
 // Short flags may be joined (-qA) and hold their value (-nteam), as with kubectl.
 func arrange(app *cli.App, args []string) (arranged, error) {
 	var flags, positional []string

@@ -94,7 +94,7 @@ func FuzzArrange(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// What stands behind "--" must arrive untouched, whatever stands before it.
+		// What comes after "--" must arrive untouched, whatever stands before it.
 		if i := slices.Index(typed[1:], "--"); i >= 0 && got.dash >= 0 {
 			if rest := typed[i+2:]; !slices.Equal(got.args[len(got.args)-len(rest):], rest) {
 				t.Errorf("arrange(%q) = %q loses what is behind --", typed, got.args)

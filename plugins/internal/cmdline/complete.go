@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// completeVerb asks a plugin, or the dispatcher, what may stand where the cursor is. The words behind
+	// completeVerb asks a plugin, or the dispatcher, what may stand where the cursor is. The words after
 	// it are those of the command line, the last one up to the cursor.
 	completeVerb = "__complete"
 	// completerPrefix begins the names by which kubectl looks for who completes a plugin's arguments
@@ -36,7 +36,7 @@ const (
 
 // What a shell is to do, as cobra's scripts and kubectl read it in the last line of an answer.
 const (
-	noSpace = 2 // behind the only candidate
+	noSpace = 2 // after the only candidate
 	noFiles = 4 // names of files where there are no candidates
 )
 
@@ -88,7 +88,7 @@ func (c *Completion) Offer(text, description string) {
 	}
 }
 
-// OfferOpen is Offer for the beginning of a word: no space is put behind it.
+// OfferOpen is Offer for the beginning of a word: no space is put after it.
 func (c *Completion) OfferOpen(text string) {
 	c.Offer(text, "")
 	c.lock.Lock()
@@ -177,7 +177,7 @@ func kubeconfig(names func(kube.Entries) []string) Completer {
 func offerNamespaces(ctx context.Context, c *Completion) { c.OfferNamespaces(ctx, "", "", "") }
 
 // OfferNamespaces offers the namespaces of a cluster, the current one where its name is empty, with text
-// before and behind each.
+// before and after each.
 func (c *Completion) OfferNamespaces(ctx context.Context, cluster, before, behind string) {
 	offer := func(names []string) {
 		for _, name := range names {
@@ -261,7 +261,7 @@ func (s *Session) complete(ctx context.Context, app *cli.App, words []string) {
 	c.print(s.Out)
 }
 
-// print writes the candidates, each in a line with a description behind a tab, and the directive, in the
+// print writes the candidates, each in a line with a description after a tab, and the directive, in the
 // form that kubectl and cobra's scripts read.
 func (c *Completion) print(out io.Writer) {
 	c.lock.Lock()

@@ -27,8 +27,8 @@ func Usagef(format string, args ...any) error {
 	return &UsageError{text: fmt.Sprintf(format, args...)}
 }
 
-// ExitError ends the command with a code of its own. A nil Err prints nothing. Hint is for a person at a
-// terminal, behind the error.
+// ExitError ends the command with its own code. A nil Err prints nothing. Hint is for a person at a
+// terminal, after the error.
 type ExitError struct {
 	Code int
 	Err  error

@@ -169,7 +169,7 @@ func (s *Session) valueCompleter(known []cli.Flag, name string) Completer {
 // argumentCompleter completes the nth argument of a command, from 0, as its ArgsUsage calls it. What may
 // be given several times is offered once.
 func (s *Session) argumentCompleter(usage string, n int) Completer {
-	usage, _, _ = strings.Cut(usage, "--") // what stands behind it is not ours
+	usage, _, _ = strings.Cut(usage, "--") // what comes after it is not ours
 	names := strings.FieldsFunc(usage, func(r rune) bool { return strings.ContainsRune("[] ", r) })
 	repeated := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
 	if n >= len(names) && repeated {

@@ -53,7 +53,7 @@ type Session struct {
 	Instead map[string]string
 
 	ctx         context.Context // ends with the first SIGINT; commands get it as an argument
-	command     string          // Typed and the names of the commands behind it
+	command     string          // Typed and the names of the commands after it
 	concealed   []string        // arguments that may be values
 	warned      sync.Map        // what WarnOnce has printed
 	verbosity   int

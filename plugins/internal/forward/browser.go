@@ -25,7 +25,7 @@ func openBrowser(url string, lookup jobs.Lookup) error {
 	return browser.OpenURL(url)
 }
 
-// browserCommand is BROWSER with the URL in place of %s, or behind it.
+// browserCommand is BROWSER with the URL in place of %s, or after it.
 func browserCommand(command, url string) ([]string, error) {
 	words, err := shellquote.Split(command)
 	if err != nil || len(words) == 0 {

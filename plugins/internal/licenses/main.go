@@ -95,7 +95,7 @@ func goModules(root string) ([]part, error) {
 				found = &part{name: p.Module.Path, version: p.Module.Version, texts: map[string][]byte{}}
 				modules[p.Module.Path] = found
 			}
-			// A package may have a licence of its own, as what was copied from elsewhere has.
+			// A package may have its own licence, as what was copied from elsewhere has.
 			for folder := p.Dir; ; folder = filepath.Dir(folder) {
 				if err := found.read(folder, p.Module.Dir); err != nil {
 					return nil, err

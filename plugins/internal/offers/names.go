@@ -18,7 +18,7 @@ type names struct {
 }
 
 // complete offers whole URIs, and up to the next slash where a part before the last is being typed. Each
-// has text before and behind it; with some behind it the word continues.
+// has text before and after it; with some after it the word continues.
 func (n names) complete(ctx context.Context, c *cmdline.Completion, before, behind string) {
 	typed, ok := strings.CutPrefix(c.Text, before)
 	if !ok {

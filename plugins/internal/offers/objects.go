@@ -77,7 +77,7 @@ func Objects(resource, selector string) cmdline.Completer {
 	}
 }
 
-// ObjectsWith offers the names of all core objects of a kind, with text before and behind each; the word
+// ObjectsWith offers the names of all core objects of a kind, with text before and after each; the word
 // continues.
 func ObjectsWith(ctx context.Context, c *cmdline.Completion, resource, before, behind string) {
 	_ = list(ctx, c, place{}, core(resource), metav1.ListOptions{}, func(object *metav1.ObjectMeta) {

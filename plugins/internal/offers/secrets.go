@@ -31,7 +31,7 @@ func Keys(ctx context.Context, c *cmdline.Completion) {
 // URIs offers URIs of secrets.
 func URIs(ctx context.Context, c *cmdline.Completion) { URIsWith(ctx, c, "", "") }
 
-// URIsWith offers URIs with text before and behind each; with some behind it the word continues.
+// URIsWith offers URIs with text before and after each; with some after it the word continues.
 func URIsWith(ctx context.Context, c *cmdline.Completion, before, behind string) {
 	names{uri.Scheme, keys}.complete(ctx, c, before, behind)
 }

@@ -140,7 +140,7 @@ func (c walkedCommand) example(t *testing.T) (words []string, positions []int) {
 	return words, positions
 }
 
-// calls are the command's calls with a canary: in the place of each argument, behind the last, and as the value of each
+// calls are the command's calls with a canary: in the place of each argument, after the last, and as the value of each
 // flag.
 func (c walkedCommand) calls(t *testing.T, canary string, seen map[string]bool) (all [][]string) {
 	t.Helper()
@@ -149,7 +149,7 @@ func (c walkedCommand) calls(t *testing.T, canary string, seen map[string]bool) 
 		replaced := slices.Clone(words)
 		replaced[position] = canary
 		all = append(all, replaced)
-		if !slices.Contains(words[:position], "--") { // arguments that begin with "-" stand behind "--"
+		if !slices.Contains(words[:position], "--") { // arguments that begin with "-" come after "--"
 			all = append(all, slices.Insert(slices.DeleteFunc(slices.Clone(replaced), func(word string) bool { return word == "--" }), position, "--"))
 		}
 	}
@@ -180,7 +180,7 @@ func (c walkedCommand) calls(t *testing.T, canary string, seen map[string]bool) 
 // Nothing of the value is ever printed. A new command is called too.
 func TestNoCommandShowsAnArgument(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(quotingServer))
-	server.Config.SetKeepAlivesEnabled(false) // each call has a connection of its own
+	server.Config.SetKeepAlivesEnabled(false) // each call has its own connection
 	server.Start()
 	defer server.Close()
 	folder := t.TempDir()

@@ -21,7 +21,7 @@ func shortForms() map[string]string {
 		"top": "top", "port-forward": "port-forward"}
 }
 
-// checkLine says what is wrong with the words behind "kubectl apolo", as far as commands and flags go.
+// checkLine says what is wrong with the words after "kubectl apolo", as far as commands and flags go.
 func checkLine(words []string) error {
 	if len(words) == 0 {
 		return nil

@@ -62,7 +62,7 @@ func (f *Flags) jobFlags() []cli.Flag {
 	return []cli.Flag{
 		list("env", "variable `NAME=VALUE`, NAME=SECRET, or NAME with the value that it has here; may be given several times", &f.env, "e"),
 		list("env-file", "`FILE` with a NAME=VALUE, NAME=SECRET or NAME a line, taken as it is: no quotes, no expansion; --env goes over it", &f.envFiles),
-		list("volume", "secret:KEY:/PATH/TO/FILE, disk:CLAIM:/PATH or storage:SUBPATH:/PATH, the last two with :ro or :rw behind it, "+
+		list("volume", "secret:KEY:/PATH/TO/FILE, disk:CLAIM:/PATH or storage:SUBPATH:/PATH, the last two with :ro or :rw after it, "+
 			"as `VOLUME`, also with -v; may be given several times", &f.volumes),
 		text("name", "`NAME` of the job, such as training (default: the image's, and five characters)", &f.name),
 		text("workdir", "`DIRECTORY` in the container to run in, such as /src", &f.workdir, "w"),

@@ -10,7 +10,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 )
 
-// Format is the opposite of Flags.Spec: the words behind "run" that make the job of spec. Defaults are
+// Format is the opposite of Flags.Spec: the words after "run" that make the job of spec. Defaults are
 // left out. Quoting them for a shell is the caller's.
 func Format(spec jobs.Spec) ([]string, error) {
 	var words []string

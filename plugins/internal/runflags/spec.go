@@ -22,7 +22,7 @@ type Caller struct {
 	ReadFile func(path string, limit int64) ([]byte, error) // see cmdline.Session
 }
 
-// Spec reads the flags, and the positional arguments: an image and the command behind it. Its errors
+// Spec reads the flags, and the positional arguments: an image and the command after it. Its errors
 // are usage errors, except for a file that can't be read.
 func (f *Flags) Spec(args []string, caller Caller) (jobs.Spec, error) {
 	spec := jobs.NewSpec()

@@ -2,7 +2,7 @@
 
 // Command launch runs one command and writes what it cost to file descriptor 3.
 //
-// It is a program of its own because it must be small: Linux counts the memory of the process that
+// It is its own program because it must be small: Linux counts the memory of the process that
 // starts a command into that command's peak, and the benchmark itself is larger than some commands.
 package main
 

@@ -54,7 +54,7 @@ export function checkNamespace(name: string): Complaint {
 
 export function checkGrantee(name: string): Complaint {
   if (name === "") return "Enter a user, group:NAME or sa:NAMESPACE:NAME";
-  if (name.startsWith("group:") && name.length === 6) return "Enter the name of the group behind “group:”";
+  if (name.startsWith("group:") && name.length === 6) return "Enter the name of the group after “group:”";
   if (name.startsWith("sa:") && !/^sa:[^:]+:[^:]+$/.test(name)) return "Write a service account as sa:NAMESPACE:NAME";
   return undefined;
 }
