@@ -86,16 +86,13 @@ func TestNoOtherIdentity(t *testing.T) {
 }
 
 func TestPipeIsReadOnce(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := unix.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = os.WriteFile(pipe, []byte(someKubeconfig+`,"current-context":"here"}`), 0o600) }()
 	for name, reread := range map[string]bool{"a command": false, "a server": true} {
-		o := Options{Kubeconfig: pipe, Files: &ConfigFiles{Context: t.Context(), Reread: reread}}
-		if reread { // its own pipe
-			go func() { _ = os.WriteFile(pipe, []byte(someKubeconfig+`,"current-context":"here"}`), 0o600) }()
+		pipe := filepath.Join(t.TempDir(), "pipe")
+		if err := unix.Mkfifo(pipe, 0o600); err != nil {
+			t.Fatal(err)
 		}
+		go func() { _ = os.WriteFile(pipe, []byte(someKubeconfig+`,"current-context":"here"}`), 0o600) }()
+		o := Options{Kubeconfig: pipe, Files: &ConfigFiles{Context: t.Context(), Reread: reread}}
 		for _, cluster := range []string{"k", "l", "k"} {
 			copied := o
 			client, err := NewClientFor(&copied, cluster)
