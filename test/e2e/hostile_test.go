@@ -139,7 +139,6 @@ func items(w http.ResponseWriter, protobuf bool) {
 // TestHostileServer lets a server do its worst to every command: each must end by itself, with an error of one short
 // line, and within the memory that docs/security.md states.
 func TestHostileServer(t *testing.T) {
-	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s %s was sent on to another server, with Authorization %q", r.Method, r.URL, r.Header.Get("Authorization"))
 	}))
