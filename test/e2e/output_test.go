@@ -76,7 +76,9 @@ func TestSlowReaderOfARotatedLog(t *testing.T) {
 			t.Fatalf("line %d is %q", lines, scanner.Text())
 		}
 	}
-	if err := command.Wait(); err != nil || lines != aLotOfLines {
+	// On a busy machine it may be too late to exclude that something is missing.
+	err = command.Wait()
+	if doubts := strings.Contains(stderr.String(), "may be missing"); err != nil && !doubts || lines != aLotOfLines {
 		t.Errorf("%v, %d lines, want %d\n%s", err, lines, aLotOfLines, &stderr)
 	}
 }
