@@ -15,7 +15,7 @@ type hub struct {
 	feeds map[feedKey]*feed
 }
 
-// feedKey tells feeds apart. Guests never share one: each is its own visitor.
+// feedKey tells feeds apart. Guests never share one: each is a separate visitor.
 type feedKey struct {
 	visitor            visitor
 	cluster, namespace string

@@ -125,9 +125,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]Listed, error
 		return nil, err
 	}
 	found := listed(options, slices.Values(jobs), slices.Values(append(pods, justEnded...)))
-	if options.Orphans && len(options.Tags) == 0 {
-		found = append(found, orphanedPods(pods)...)
-	}
+	found = append(found, options.orphans(pods)...)
 	if options.Leftovers && len(options.Tags) == 0 {
 		return c.withLeftovers(ctx, namespace, found)
 	}
@@ -273,10 +271,8 @@ func (c *Client) Follow(ctx context.Context, options ListOptions, each func([]Li
 			}
 		case <-timer.C:
 			found := listed(options, maps.Values(jobs), maps.Values(pods))
-			if options.Orphans && len(options.Tags) == 0 {
-				found = append(found, orphanedPods(slices.SortedFunc(maps.Values(pods), func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) }))...)
-			}
-			each(found)
+			byName := slices.SortedFunc(maps.Values(pods), func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+			each(append(found, options.orphans(byName)...))
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -31,8 +31,11 @@ func (c *Client) RemoveLeftovers(ctx context.Context, objects []leftovers.Object
 // IsOrphaned reports whether a job is in a list only because its pod, or something else of it, is left.
 func (l *Listed) IsOrphaned() bool { return l.State.Reason == ReasonOrphaned }
 
-// orphanedPods are, as jobs, those of the pods that have no Job.
-func orphanedPods(pods []*corev1.Pod) (found []Listed) {
+// orphans are, as jobs, those of the pods that have no Job, where the options ask for them. They have no tags.
+func (o ListOptions) orphans(pods []*corev1.Pod) (found []Listed) {
+	if !o.Orphans || len(o.Tags) > 0 {
+		return nil
+	}
 	for _, pod := range pods {
 		job := pod.Labels[batchv1.JobNameLabel]
 		if len(pod.OwnerReferences) > 0 || job == "" {

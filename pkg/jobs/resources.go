@@ -90,10 +90,10 @@ const (
 // readQuantity is ParseQuantity for any amount, also less than nothing.
 func readQuantity(s string) (resource.Quantity, error) {
 	exponent := strings.LastIndexAny(s, "eE")
-	if len(s) > longestQuantity || exponent >= 0 && len(s)-exponent-1 > longestExponent {
-		if len(s) > longestQuantity { // a part of what may be a value is not quoted
-			return resource.Quantity{}, fmt.Errorf("%d bytes are too long for an amount", len(s))
-		}
+	switch {
+	case len(s) > longestQuantity: // a part of what may be a value is not quoted
+		return resource.Quantity{}, fmt.Errorf("%d bytes are too long for an amount", len(s))
+	case exponent >= 0 && len(s)-exponent-1 > longestExponent:
 		return resource.Quantity{}, fmt.Errorf("%q is too long for an amount", s)
 	}
 	quantity, err := resource.ParseQuantity(s)

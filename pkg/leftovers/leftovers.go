@@ -144,6 +144,7 @@ func Find(ctx context.Context, client *kube.Client, namespace string) (found []O
 }
 
 // isTracking reports whether a finalizer is the job controller's own, which takes it off pods that no Job has any more.
+// Its constant, batchv1.JobTrackingFinalizer, would link all types of Jobs into doctor.
 func isTracking(finalizer string) bool { return finalizer == "batch.kubernetes.io/job-tracking" }
 
 // Remove removes what Find has returned. What is gone already is no error; what finalizers hold is one.

@@ -256,6 +256,27 @@ func when(flag bool, word ...string) []string {
 	return nil
 }
 
+// startVerb runs a job that stays, with the flag that says when run returns.
+func startVerb(flag string, weight int, then func(*step) *step) *verb {
+	return &verb{name: "run " + flag, weight: weight, draw: drawNewJob,
+		unless: func(m *model, s *step) bool {
+			nameNewJob(m, s)
+			return m.spaces[s.actor].count(false) >= mostJobs
+		},
+		args: func(s *step) []string {
+			return words("run", "-q", flag, "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
+		},
+		expect: func(m *model, s *step) answer {
+			j, failed := m.run(s)
+			if failed != nil {
+				return *failed
+			}
+			m.spaces[s.actor].jobs[s.name] = j
+			return answer{out: s.name + "\n"}
+		},
+		then: then}
+}
+
 // verbs are all that can be done.
 func verbs() []*verb {
 	return []*verb{
@@ -430,44 +451,13 @@ func verbs() []*verb {
 				}
 				return answer{out: j.value}
 			}},
-		{name: "run --no-wait-start", weight: 6, draw: drawNewJob,
-			unless: func(m *model, s *step) bool {
-				nameNewJob(m, s)
-				return m.spaces[s.actor].count(false) >= mostJobs
-			},
-			args: func(s *step) []string {
-				return words("run", "-q", "--no-wait-start", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
-			},
-			expect: func(m *model, s *step) answer {
-				j, failed := m.run(s)
-				if failed != nil {
-					return *failed
-				}
-				m.spaces[s.actor].jobs[s.name] = j
-				return answer{out: s.name + "\n"}
-			}},
-		{name: "run --detach", weight: 3, draw: drawNewJob,
-			unless: func(m *model, s *step) bool {
-				nameNewJob(m, s)
-				return m.spaces[s.actor].count(false) >= mostJobs
-			},
-			args: func(s *step) []string {
-				return words("run", "-q", "--detach", "--name", s.name, "--env", "X="+s.at.uri(), "busybox:1", "--", "sh", "-c", show+"; "+stay)
-			},
-			expect: func(m *model, s *step) answer {
-				j, failed := m.run(s)
-				if failed != nil {
-					return *failed
-				}
-				m.spaces[s.actor].jobs[s.name] = j
-				return answer{out: s.name + "\n"}
-			},
-			then: func(s *step) *step { // it has started, so it takes commands
-				next := *s
-				next.verb = verbNamed("exec")
-				next.verb.reads = false // what run has changed is still to be compared
-				return &next
-			}},
+		startVerb("--no-wait-start", 6, nil),
+		startVerb("--detach", 3, func(s *step) *step { // it has started, so it takes commands
+			next := *s
+			next.verb = verbNamed("exec")
+			next.verb.reads = false // what run has changed is still to be compared
+			return &next
+		}),
 		{name: "kill", weight: 3, draw: drawKnownJob, unless: nameJob,
 			args: func(s *step) []string { return words("job", "kill", s.name) },
 			expect: func(m *model, s *step) answer {
