@@ -69,6 +69,13 @@ func (c *Client) sentence(err error, request Request) string {
 		return fmt.Sprintf("the API server %s answered %d %s with a web page; is a proxy in between?", c.Host(), code, http.StatusText(code))
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized()
+	case apierrors.IsTooManyRequests(err):
+		return fmt.Sprintf("the API server %s is overloaded; try again later", c.Host())
+	case apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err):
+		return fmt.Sprintf("the API server %s failed: %s; try again later", c.Host(), message)
+	case message == "unknown": // client-go's word for an error without one
+		code := int(status.Status().Code)
+		return fmt.Sprintf("the API server %s answered %d %s without a reason; is a proxy in between?", c.Host(), code, http.StatusText(code))
 	case apierrors.HasStatusCause(err, namespaceTerminating):
 		return fmt.Sprintf("namespace %q is being deleted, and nothing can be created in it; choose another one with -n", request.Namespace)
 	case apierrors.IsForbidden(err) && strings.Contains(message, "cannot "+request.Verb+" resource"):
@@ -81,10 +88,6 @@ func (c *Client) sentence(err error, request Request) string {
 		return fmt.Sprintf("namespace %q does not exist; choose one with -n", request.Namespace)
 	case apierrors.IsNotFound(err):
 		return fmt.Sprintf("not found in namespace %q", request.Namespace)
-	case apierrors.IsTooManyRequests(err):
-		return fmt.Sprintf("the API server %s is overloaded; try again later", c.Host())
-	case apierrors.IsInternalError(err), apierrors.IsServiceUnavailable(err), apierrors.IsServerTimeout(err), apierrors.IsTimeout(err):
-		return fmt.Sprintf("the API server %s failed: %s; try again later", c.Host(), message)
 	}
 	return "the cluster refuses: " + message
 }

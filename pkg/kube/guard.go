@@ -19,7 +19,7 @@ const (
 	// maxAnswer is in bytes. The largest honest answer is a page of 500 objects; most have a few kilobytes, none
 	// more than 1.5 MiB (etcd's limit for a request).
 	maxAnswer = 64 << 20
-	// maxRefusal is the same for what comes in place of a stream.
+	// maxRefusal is the same for an error. What is behind it is left away.
 	maxRefusal = 1 << 20
 	// maxRetryAfter is how long a server may have the client wait before it asks again.
 	maxRetryAfter = 30 * time.Second
@@ -108,11 +108,13 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > int(maxRetryAfter.Seconds()) {
 		response.Header.Set("Retry-After", strconv.Itoa(int(maxRetryAfter.Seconds())))
 	}
-	switch {
+	switch refused := response.StatusCode >= http.StatusMultipleChoices; {
+	case refused && g.streams:
+		response.Body = g.refusal(response.Body)
+	case refused:
+		response.Body = beginning(response.Body)
 	case !g.streams:
 		response.Body = &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}
-	case response.StatusCode >= http.StatusMultipleChoices:
-		response.Body = g.refusal(response.Body)
 	}
 	return response, nil
 }
@@ -124,8 +126,16 @@ func (g *guard) refusal(body io.ReadCloser) io.ReadCloser {
 		defer timer.Stop()
 	}
 	defer body.Close()
-	text, _ := io.ReadAll(io.LimitReader(body, maxRefusal)) // what there is of it is good enough
+	text, _ := io.ReadAll(beginning(body)) // what there is of it is good enough
 	return io.NopCloser(bytes.NewReader(text))
+}
+
+// beginning is as much of an error as is read. The status code, which comes before it, says what kind of error it is.
+func beginning(body io.ReadCloser) io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(body, maxRefusal), body}
 }
 
 // WrappedRoundTripper lets client-go find what is inside (k8s.io/apimachinery/pkg/util/net, RoundTripperWrapper).

@@ -100,6 +100,34 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
+// Of an error only the beginning is read, of a question and of a change; its status code says enough.
+func TestErrorsAreBounded(t *testing.T) {
+	var sent atomic.Int64
+	endless := zeros(&sent, 20*maxRefusal)
+	client, _ := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		endless(w, r)
+	}), "")
+	removed := func(client *Client) error {
+		md, err := client.Metadata()
+		if err != nil {
+			return err
+		}
+		err = md.Resource(secretsKind).Namespace("n").Delete(context.Background(), "s", metav1.DeleteOptions{})
+		return client.Explain(err, Request{Verb: "delete", Resource: "secrets", Namespace: "n", Name: "s"})
+	}
+	for name, ask := range map[string]func(*Client) error{"get": getMetadata, "delete": removed} {
+		sent.Store(0)
+		if err := ask(client); err == nil || !strings.Contains(err.Error(), "answered 403 Forbidden without a reason") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if sent.Load() > 10*maxRefusal { // what the kernel holds for a connection is on its way too
+			t.Errorf("%s: %d bytes were sent before the client left", name, sent.Load())
+		}
+	}
+}
+
 func TestAnswersAreBoundedAfterDecompression(t *testing.T) {
 	client, _ := clientOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

@@ -333,11 +333,15 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 		return response, nil
 	}
 	defer response.Body.Close()
+	limit, from := int64(maxRefusal), beginning(response.Body)
+	if success {
+		limit, from = maxAnswer, &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}
+	}
 	var body bytes.Buffer
 	if known := response.ContentLength; known > 0 && known <= maxAnswer {
-		body.Grow(int(known) + bytes.MinRead)
+		body.Grow(int(min(known, limit)) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(&boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer})
+	_, err := body.ReadFrom(from)
 	switch {
 	case isTimeout(err), errors.Is(err, context.Canceled), errors.As(err, new(*tooLarge)):
 		return nil, err

@@ -200,7 +200,7 @@ func TestHostileServer(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<script>alert(1)</script>")
 		}, false, false, false},
-		{"an error of 20 MB with escapes", extremeMemory, func(w http.ResponseWriter, r *http.Request) {
+		{"an error of 20 MB with escapes", ordinaryMemory, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": longWords})
