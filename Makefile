@@ -37,8 +37,7 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 test: lint build test-unit web-test test-e2e test-console audit ## install what is missing and run every test, but for those of test-all
 
 .PHONY: test-all
-test-all: test test-release ## run every test, also the long ones: releases, a fault at every kind of request, many processes at once
-	@eval "$$($(cluster) env)"; go test -count=1 -timeout 60m -parallel 8 -run '^TestFaults$$' ./test/e2e
+test-all: test test-release ## run every test, also the long ones: releases, many processes at once
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 30m ./test/load
 
 .PHONY: test-unit
@@ -50,7 +49,7 @@ test-unit: ## run the tests that need no cluster
 .PHONY: test-e2e
 test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
 	@echo "== end-to-end tests on the local cluster"
-	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 60m -parallel 8 -skip '^TestFaults$$' $$(go list ./test/... | grep -v /test/load$$)
+	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 60m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
 
 .PHONY: reliability
 reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md

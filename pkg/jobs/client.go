@@ -434,12 +434,8 @@ func (c *Client) resume(ctx context.Context, job Ref, atOnce bool) error {
 	if err != nil {
 		return err
 	}
-	resumed, err := ask[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).
-		Namespace(job.Namespace).
-		Resource(jobsResource).
-		Name(job.Name).
-		Body(patch))
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) || err == nil && resumed.DeletionTimestamp != nil {
+	resumed, err := c.patchJob(ctx, job, patch)
+	if apierrors.IsNotFound(err) || kube.IsReplaced(err) || err == nil && resumed.DeletionTimestamp != nil {
 		return fmt.Errorf("job %q was deleted by someone else before it could start", job.Name)
 	}
 	return c.explain(err, "patch", jobsResource, job.Name)

@@ -38,7 +38,7 @@ func (c *Client) Delete(ctx context.Context, job Ref) error {
 	switch {
 	case errors.As(err, &held):
 		return c.endPods(ctx, job, held, pods)
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // a conflict is another job of that name
+	case apierrors.IsNotFound(err), kube.IsReplaced(err):
 	case err != nil:
 		return c.explain(err, "delete", jobsResource, job.Name)
 	}

@@ -42,7 +42,7 @@ func (c *Client) freeName(ctx context.Context, plan *Plan, attempt int) (bool, e
 	}
 	// By its UID, so that a job that somebody else has put in its place meanwhile stays.
 	err = c.delete(context.WithoutCancel(ctx), job.Namespace, job.Name, metav1.Preconditions{UID: &job.UID})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	if err != nil && !apierrors.IsNotFound(err) && !kube.IsReplaced(err) {
 		return false, fmt.Errorf("job %q has ended (%s) and can't be replaced: %w", job.Name, status, c.explain(err, "delete", jobsResource, job.Name))
 	}
 	plan.replaced = status

@@ -199,8 +199,7 @@ func (c *Client) SharePods(ctx context.Context, job Ref, pods []string) error {
 	if err != nil {
 		return err
 	}
-	err = c.batch.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(jobsResource).Name(job.Name).Body(annotation).Do(ctx).Error()
-	if err != nil {
+	if _, err = c.patchJob(ctx, job, annotation); err != nil {
 		return fmt.Errorf("the pods of job %s can't be shared: %w", job.Name, c.explain(err, "patch", jobsResource, job.Name))
 	}
 	return nil
@@ -294,10 +293,7 @@ func (c *Client) limitPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 	if err != nil {
 		return err
 	}
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		return c.core.Patch(types.MergePatchType).Namespace(pod.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
-	})
-	if apierrors.IsNotFound(err) { // it is gone
+	if err = c.patchPod(ctx, pod, patch); apierrors.IsNotFound(err) || kube.IsReplaced(err) {
 		return nil
 	}
 	return c.explain(err, "patch", podsResource, pod.Name)
@@ -403,7 +399,7 @@ func (c *Client) removeOldShares(ctx context.Context, namespace, name string) er
 		if err == nil {
 			err = bindings.Delete(ctx, role, metav1.DeleteOptions{}) // its name has the UID of the job that is gone
 		}
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		if err != nil && !apierrors.IsNotFound(err) && !kube.IsReplaced(err) {
 			return fmt.Errorf("a job %s that is gone was shared, and its Role %s would be one for the next job of that name: %w",
 				name, role, c.explain(err, "delete", rolesResource, role))
 		}

@@ -11,9 +11,9 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
 
@@ -80,8 +80,7 @@ func (c *Client) EndSidecars(ctx context.Context, job Ref, state State) error {
 	if err != nil {
 		return err
 	}
-	err = c.core.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(podsResource).Name(pod.Name).Body(patch).Do(ctx).Error()
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it is gone
+	if err = c.patchPod(ctx, pod, patch); apierrors.IsNotFound(err) || kube.IsReplaced(err) {
 		return nil
 	}
 	return c.explain(err, "patch", podsResource, pod.Name)
@@ -110,8 +109,7 @@ func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
 	if err != nil {
 		return err
 	}
-	err = c.batch.Patch(types.MergePatchType).Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name).Body(patch).Do(ctx).Error()
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // another job has its name
+	if _, err = c.patchJob(ctx, ref, patch); apierrors.IsNotFound(err) || kube.IsReplaced(err) {
 		return nil
 	}
 	return c.explain(err, "patch", jobsResource, ref.Name)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,6 +49,20 @@ func CheckDeleted(before metav1.Object) error {
 		return nil
 	}
 	return &BeingDeletedError{Finalizers: held}
+}
+
+// IsReplaced reports whether a request with a UID did nothing, because the object that has the name now has another UID.
+// Every other conflict is one with somebody else's change of the same object, which is still there.
+//
+// A deletion that is refused for its UID has the same reason and code as one that is refused for its version, so the words
+// decide: those of rest.BeforeDelete and of storage.Preconditions.Check in k8s.io/apiserver. A patch is invalid then.
+func IsReplaced(err error) bool {
+	if apierrors.IsConflict(err) {
+		return strings.Contains(err.Error(), "UID in the precondition") || strings.Contains(err.Error(), "UID in precondition")
+	}
+	var status apierrors.APIStatus
+	return apierrors.IsInvalid(err) && errors.As(err, &status) && status.Status().Details != nil &&
+		slices.ContainsFunc(status.Status().Details.Causes, func(cause metav1.StatusCause) bool { return cause.Field == "metadata.uid" })
 }
 
 // pollInterval is how often WaitUntilGone asks, at first and at most.

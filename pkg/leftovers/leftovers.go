@@ -7,6 +7,7 @@ package leftovers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -153,23 +154,28 @@ func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
 	if err != nil {
 		return err
 	}
+	var problems []string
 	for _, k := range kinds() {
 		for _, o := range objects {
 			if o.Resource != k.resource.Resource {
 				continue
 			}
 			if o.Deleted && len(o.Finalizers) > 0 {
-				return fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: o.Finalizers})
+				problems = append(problems, fmt.Sprintf("%s %s", o.What(), &kube.BeingDeletedError{Finalizers: o.Finalizers}))
+				continue
 			}
 			// Of a copy of a secret, an admission rule may quote the value in a warning.
 			err := metadata.Resource(k.resource).Namespace(o.Namespace).Delete(kube.WithholdWarnings(ctx, o.What()), o.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &o.UID}})
-			if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			if err != nil && !apierrors.IsNotFound(err) && !kube.IsReplaced(err) {
 				return client.Explain(err, kube.Request{Verb: "delete", Resource: o.Resource, Namespace: o.Namespace, Name: o.Name})
 			}
 			if held := slices.DeleteFunc(slices.Clone(o.Finalizers), isTracking); err == nil && len(held) > 0 {
-				return fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: held})
+				problems = append(problems, fmt.Sprintf("%s %s", o.What(), &kube.BeingDeletedError{Finalizers: held}))
 			}
 		}
+	}
+	if len(problems) > 0 {
+		return errors.New(strings.Join(problems, "; "))
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (s *Store) release(ctx context.Context, adopted Secret) error {
 	released, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).
 		Patch(withholdWarnings(ctx, adopted.Object), adopted.Object, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 	switch {
-	case apierrors.IsConflict(err):
+	case apierrors.IsConflict(err), kube.IsReplaced(err):
 		return ErrChanged
 	case err != nil:
 		return s.explainObject(s.maskStored(ctx, err, adopted.Object), "patch", adopted.Object)

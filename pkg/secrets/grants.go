@@ -156,7 +156,8 @@ func (s *Store) removeRole(ctx context.Context, role metav1.ObjectMeta) (remains
 	switch {
 	case errors.As(err, &held), apierrors.IsForbidden(err):
 		return err, nil
-	case apierrors.IsConflict(err): // another Role has that name by now
+	case kube.IsReplaced(err): // the binding is the newer Role's
+		return nil, nil
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return nil, err

@@ -266,7 +266,10 @@ func (s *Store) overwriteFound(ctx context.Context, key string, value []byte, o 
 // not: what was written is lost otherwise. carried is the value in the patch.
 func (s *Store) patchLiving(ctx context.Context, object string, kind types.PatchType, patch []byte, o metav1.PatchOptions, carried ...[]byte) error {
 	patched, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Patch(withholdWarnings(ctx, object), object, kind, patch, o)
-	if err != nil {
+	switch {
+	case kube.IsReplaced(err):
+		return ErrChanged
+	case err != nil:
 		return s.explainObject(s.maskStored(ctx, err, object, carried...), "patch", object)
 	}
 	return kube.CheckNotBeingDeleted(patched)

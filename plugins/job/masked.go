@@ -20,8 +20,11 @@ func masked(ctx context.Context, s *cmdline.Session, client *jobs.Client, job *b
 		return output(s.Out, mask.Options{}), nil, nil
 	}
 	values, unread, err := client.ReadValues(ctx, job)
+	if err != nil {
+		return nil, nil, err
+	}
 	if unread > 0 {
 		s.Warn("values of secrets that you may not read, or that are gone, are not hidden in this log")
 	}
-	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), values, err
+	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), values, nil
 }

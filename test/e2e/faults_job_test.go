@@ -124,8 +124,12 @@ func faultsOfJob(t *testing.T, o *observed) {
 			requests: []string{"GET NS/jobs/KEY", "DELETE NS/jobs/KEY", "GET NS/pods"},
 			prepare:  makeJob,
 			check: func(a *attempt) {
-				if left := a.job() != nil; left == (a.sent("DELETE NS/jobs/KEY") > 0) {
+				left := a.job() != nil
+				if left == (a.sent("DELETE NS/jobs/KEY") > 0) {
 					a.Errorf("the job is left: %v", left)
+				}
+				if left && a.ended.code == 0 {
+					a.Errorf("it says that it worked: %s", a.ended)
 				}
 			},
 			again: func(a *attempt) {

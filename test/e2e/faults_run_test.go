@@ -250,7 +250,8 @@ func (a *attempt) runsOver(says string) bool {
 	if !strings.Contains(got.stdout, a.text(says)) || got.stderr != "" && !strings.HasSuffix(got.stderr, "makes room for this one\n") {
 		a.Errorf("over a job that has ended: %s", got)
 	}
-	if after := a.job(); after == nil || after.UID == before.UID {
+	removes := strings.Contains(a.command, " --rm ")
+	if after := a.job(); after == nil != removes || after != nil && after.UID == before.UID {
 		a.Errorf("it says that it ran, and its job is %v", after)
 	}
 	return true
