@@ -27,13 +27,13 @@ const loadTogether: Plugin = {
       return [
         ...sheets.map((file) => tag("link", { rel: "stylesheet", crossorigin: true, href: `/${file}` })),
         ...main.map((file) => tag("link", { rel: "modulepreload", crossorigin: true, href: `/${file}` })),
-        ...Object.entries(pages).map(([path, name]) => tag("meta", { name: `code-of:${path}`, content: withImports([...chunkOf(name), ...(name.endsWith("SecretsPage.tsx") ? [] : chunkOf("parts/Mui.tsx"))], [...boot, ...main]).map((file) => `/${file}`).join(" ") })),
+        ...Object.entries(pages).map(([path, name]) => tag("meta", { name: `code-of:${path}`, content: withImports([...chunkOf(name), ...(name.endsWith("SecretsPage.tsx") ? [] : chunkOf("components/ui/Mui.tsx"))], [...boot, ...main]).map((file) => `/${file}`).join(" ") })),
       ];
     },
   },
 };
 
-/** The pages whose code is not with the first one's, by the names that src/lib/ahead.ts has for them. */
+/** The pages whose code is not with the first one's, by the names that src/lib/preload.ts has for them. */
 const pages = { access: "pages/AccessPage.tsx", job: "pages/JobPage.tsx", jobs: "pages/JobsPage.tsx", secrets: "pages/SecretsPage.tsx" };
 
 /** Icons without Material UI's own way to make them. */
@@ -42,7 +42,7 @@ const plainIcons: Plugin = {
   enforce: "pre",
   resolveId: {
     filter: { id: /\/createSvgIcon\.mjs$/ },
-    handler: (_, importer) => (importer?.includes("@mui/icons-material") ? source("parts/createSvgIcon.tsx") : undefined),
+    handler: (_, importer) => (importer?.includes("@mui/icons-material") ? source("components/ui/createSvgIcon.tsx") : undefined),
   },
 };
 

@@ -19,7 +19,7 @@ function add(name) {
   for (const other of chunk.imports ?? []) add(other);
 }
 // These follow on every page, once it is there.
-for (const later of ["src/app/PlacePicker.tsx", "src/parts/Tips.tsx", "src/parts/Mui.tsx"]) add(later);
+for (const later of ["src/app/PlacePicker.tsx", "src/components/ui/Tips.tsx", "src/components/ui/Mui.tsx"]) add(later);
 // Of the fonts, a browser loads those that the page's letters need.
 for (const chunk of Object.values(manifest)) {
   for (const file of [chunk.file, ...(chunk.assets ?? [])]) if (file.includes("inter-latin-wght")) files.add(file);
@@ -33,6 +33,6 @@ for (const file of files) {
 }
 console.log(`${String(total).padStart(8)}  bytes gzipped at first load; the budget is ${budget}`);
 if (total > budget) {
-  console.error("error: too large; load what the first page does not need with loaded()");
+  console.error("error: too large; load what the first page does not need with lazyWithRetry()");
   process.exit(1);
 }

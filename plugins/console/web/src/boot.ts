@@ -1,6 +1,6 @@
-import { loadEarly } from "./lib/ahead";
-import { askEarly } from "./lib/early";
+import { preload } from "./lib/preload";
+import { prefetch } from "./lib/prefetch";
 
-askEarly(location);
-loadEarly(location.pathname);
+prefetch(location);
+preload(location.pathname);
 void import("./main");

@@ -1,14 +1,19 @@
 import "@fontsource-variable/inter/wght.css";
 import "virtual:theme.css";
-import "./styles/app.css";
+import "./styles/base.css";
+import "./styles/frame.css";
+import "./styles/page.css";
+import "./styles/dashboard.css";
+import "./styles/secrets.css";
+import "./styles/controls.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { takeAnswers } from "./api/queries";
 import { App, begin, loadPage } from "./app/App";
-import { nowShown } from "./app/loaded";
+import { nowShown } from "./app/lazyWithRetry";
 import { ToastProvider } from "./app/toasts";
-import { forgetEarly, hasEarly } from "./lib/early";
+import { forgetPrefetched, hasPrefetched } from "./lib/prefetch";
 import { showMode } from "./lib/mode";
 import { placeOf } from "./lib/places";
 
@@ -30,10 +35,10 @@ const patience = 150;
 
 const code = loadPage(location.pathname);
 const take = () => takeAnswers(client, location.pathname, placeOf(location.search));
-const answers = hasEarly() ? take() : undefined;
+const answers = hasPrefetched() ? take() : undefined;
 const state = await begin();
 if (state.kind === "in") await Promise.race([Promise.all([code, answers ?? take()]), new Promise((resume) => setTimeout(resume, patience))]);
-forgetEarly();
+forgetPrefetched();
 
 // A cluster may take its time; the rest of the page need not wait for that.
 const longest = 1_000;

@@ -1,5 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
-import { base, pageKey, takeEarly } from "../lib/early";
+import { base, pageKey, takePrefetched } from "../lib/prefetch";
 import { takeWarnings } from "../lib/warnings";
 import type { components, paths } from "./schema";
 
@@ -43,7 +43,7 @@ const middleware: Middleware = {
   onRequest({ request }) {
     const key = pageKey.get();
     if (key) request.headers.set("Apolo-Page-Key", key);
-    return takeEarly(request) ?? request;
+    return takePrefetched(request) ?? request;
   },
   onResponse({ request, response, schemaPath }) {
     takeWarnings(response.headers.get("Apolo-Warning"), request.method === "GET");
@@ -61,7 +61,7 @@ interface Answer<T> {
 }
 
 /** The data of an answer, or an ApiError. */
-export async function ask<T>(answer: Promise<Answer<T>>): Promise<T> {
+export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   let got: Answer<T>;
   try {
     got = await answer;
@@ -119,7 +119,7 @@ export async function downloadLog(place: Place, name: string): Promise<void> {
 /** Whether the session still holds; false also tells the page. */
 export async function stillLoggedIn(): Promise<boolean> {
   try {
-    const session = await ask(api.GET("/session"));
+    const session = await unwrap(api.GET("/session"));
     if (!session.authenticated) onLoggedOut();
     return session.authenticated;
   } catch {

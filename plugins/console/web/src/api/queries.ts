@@ -1,25 +1,25 @@
 import { type QueryClient, queryOptions, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useSyncExternalStore } from "react";
 import { usePlace } from "../app/place";
-import { needs } from "../lib/early";
 import { applyFrame } from "../lib/jobList";
-import { api, ask, type Job, type JobsFrame, type Place, socketAddress, stillLoggedIn } from "./client";
+import { needs } from "../lib/prefetch";
+import { api, unwrap, type Job, type JobsFrame, type Place, socketAddress, stillLoggedIn } from "./client";
 import { ReconnectingSocket } from "./socket";
 
 /** The name under which an answer is kept. */
 export const key = (what: string, place: Place, ...more: string[]) => [what, place.cluster, place.namespace, ...more];
 
 const contexts = (place: Place) =>
-  queryOptions({ queryKey: key("contexts", place), queryFn: ({ signal }) => ask(api.GET("/contexts", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({ queryKey: key("contexts", place), queryFn: ({ signal }) => unwrap(api.GET("/contexts", { params: { query: place }, signal })), staleTime: 60_000 });
 
 const secrets = (place: Place) =>
-  queryOptions({ queryKey: key("secrets", place), queryFn: ({ signal }) => ask(api.GET("/secrets", { params: { query: place }, signal })) });
+  queryOptions({ queryKey: key("secrets", place), queryFn: ({ signal }) => unwrap(api.GET("/secrets", { params: { query: place }, signal })) });
 
 const presets = (place: Place) =>
-  queryOptions({ queryKey: key("presets", place), queryFn: ({ signal }) => ask(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({ queryKey: key("presets", place), queryFn: ({ signal }) => unwrap(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
 
 const actions = (place: Place) =>
-  queryOptions({ queryKey: key("actions", place), queryFn: ({ signal }) => ask(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({ queryKey: key("actions", place), queryFn: ({ signal }) => unwrap(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
 
 /** Has the answers that were asked for early at hand when the page is drawn for the first time. */
 export function takeAnswers(queries: QueryClient, path: string, place: Place): Promise<unknown> {
@@ -41,7 +41,7 @@ export function useGrants(secret: string) {
   const place = usePlace();
   return useQuery({
     queryKey: key("grants", place, secret),
-    queryFn: ({ signal }) => ask(api.GET("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, signal })),
+    queryFn: ({ signal }) => unwrap(api.GET("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, signal })),
     staleTime: 0,
   });
 }
@@ -51,7 +51,7 @@ export function useLeftovers(jobs: number | undefined) {
   const place = usePlace();
   return useQuery({
     queryKey: key("leftovers", place, String(jobs)),
-    queryFn: ({ signal }) => ask(api.GET("/leftovers", { params: { query: place }, signal })),
+    queryFn: ({ signal }) => unwrap(api.GET("/leftovers", { params: { query: place }, signal })),
     enabled: jobs !== undefined,
     placeholderData: (old) => old,
   });
@@ -59,12 +59,12 @@ export function useLeftovers(jobs: number | undefined) {
 
 export function useAccess() {
   const place = usePlace();
-  return useQuery({ queryKey: key("access", place), queryFn: ({ signal }) => ask(api.GET("/access", { params: { query: place }, signal })) });
+  return useQuery({ queryKey: key("access", place), queryFn: ({ signal }) => unwrap(api.GET("/access", { params: { query: place }, signal })) });
 }
 
 export function useUsableSecrets(enabled: boolean) {
   const place = usePlace();
-  return useQuery({ queryKey: key("usable", place), queryFn: ({ signal }) => ask(api.GET("/usable-secrets", { params: { query: place }, signal })), enabled });
+  return useQuery({ queryKey: key("usable", place), queryFn: ({ signal }) => unwrap(api.GET("/usable-secrets", { params: { query: place }, signal })), enabled });
 }
 
 export function useJob(name: string, version: string) {
@@ -76,7 +76,7 @@ export function useJob(name: string, version: string) {
   }, [version, queries, place, name]);
   return useQuery({
     queryKey: key("job", place, name),
-    queryFn: ({ signal }) => ask(api.GET("/jobs/{name}", { params: { path: { name }, query: place }, signal })),
+    queryFn: ({ signal }) => unwrap(api.GET("/jobs/{name}", { params: { path: { name }, query: place }, signal })),
   });
 }
 

@@ -1,23 +1,24 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
-import { api, ApiError, ask, type Session, whenLoggedOut } from "../api/client";
-import { pageAt } from "../lib/ahead";
-import { pageKey } from "../lib/early";
-import { Broken } from "../parts/Broken";
-import { Loading, NotFound } from "../parts/states";
-import { takeLinkToken } from "./link";
-import { Layout } from "./Layout";
-import { loadAhead, loaded, withMui } from "./loaded";
-import { PlaceProvider } from "./place";
+import { api, ApiError, unwrap, type Session, whenLoggedOut } from "../api/client";
+import { ErrorBoundary } from "../components/feedback/ErrorBoundary";
+import { Loading } from "../components/feedback/Loading";
+import { pageKey } from "../lib/prefetch";
+import { pageAt } from "../lib/preload";
 import { DashboardPage } from "../pages/DashboardPage";
+import { NotFoundPage } from "../pages/NotFoundPage";
+import { Layout } from "./Layout";
+import { loadInIdleTime, lazyWithRetry, withMui } from "./lazyWithRetry";
+import { takeLinkToken } from "./link";
+import { PlaceProvider } from "./place";
 
-const AccessPage = loaded(withMui(() => import("../pages/AccessPage")), <Loading />);
-const JobPage = loaded(withMui(() => import("../pages/JobPage")), <Loading />);
-const JobsPage = loaded(withMui(() => import("../pages/JobsPage")), <Loading />);
-const LoginPage = loaded(withMui(() => import("../pages/LoginPage")), <Loading />);
-const SecretsPage = loaded(() => import("../pages/SecretsPage"), <Loading />);
-const Tips = loaded(withMui(() => import("../parts/Tips")), null, { later: true });
+const AccessPage = lazyWithRetry(withMui(() => import("../pages/AccessPage")), <Loading />);
+const JobPage = lazyWithRetry(withMui(() => import("../pages/JobPage")), <Loading />);
+const JobsPage = lazyWithRetry(withMui(() => import("../pages/JobsPage")), <Loading />);
+const LoginPage = lazyWithRetry(withMui(() => import("../pages/LoginPage")), <Loading />);
+const SecretsPage = lazyWithRetry(() => import("../pages/SecretsPage"), <Loading />);
+const Tips = lazyWithRetry(withMui(() => import("../components/ui/Tips")), null, { later: true });
 
 /** Loads the code of the page at a path. */
 export async function loadPage(path: string): Promise<void> {
@@ -28,7 +29,7 @@ export async function loadPage(path: string): Promise<void> {
 export type State = { kind: "in"; session: Session } | { kind: "out"; mode: Session["mode"]; problem: string };
 
 async function logIn(token: string): Promise<State> {
-  const session = await ask(api.POST("/login", { body: { token } }));
+  const session = await unwrap(api.POST("/login", { body: { token } }));
   pageKey.set(session.pageKey);
   return { kind: "in", session };
 }
@@ -43,7 +44,7 @@ export async function begin(): Promise<State> {
     problem = error instanceof ApiError ? error.message : String(error);
   }
   try {
-    const session = await ask(api.GET("/session"));
+    const session = await unwrap(api.GET("/session"));
     return session.authenticated ? { kind: "in", session } : { kind: "out", mode: session.mode, problem };
   } catch (error) {
     return { kind: "out", mode: "local", problem: problem || (error instanceof Error ? error.message : String(error)) };
@@ -68,18 +69,18 @@ export function App({ initial }: { initial: State }) {
   useEffect(() => whenLoggedOut(() => leave("Your session has ended. Log in again.")), [leave]);
 
   useEffect(() => {
-    if (state.kind === "in") setTimeout(loadAhead, 500);
+    if (state.kind === "in") setTimeout(loadInIdleTime, 500);
   }, [state.kind]);
 
   if (state.kind === "out") return <LoginPage mode={state.mode} problem={state.problem} onLogin={enter} />;
   const logOut = () =>
-    void ask(api.POST("/logout"))
+    void unwrap(api.POST("/logout"))
       .catch(() => undefined)
       .then(() => leave("You are logged out."));
   return (
     <PlaceProvider>
       <Layout session={state.session} onLogOut={logOut}>
-        <Broken key={path}>
+        <ErrorBoundary key={path}>
           <Switch>
             <Route path="/"><Redirect to="/dashboard" replace /></Route>
             <Route path="/dashboard"><DashboardPage /></Route>
@@ -87,9 +88,9 @@ export function App({ initial }: { initial: State }) {
             <Route path="/jobs/:name/:tab?">{(params) => <JobPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab ?? ""} />}</Route>
             <Route path="/secrets"><SecretsPage /></Route>
             <Route path="/access"><AccessPage /></Route>
-            <Route><NotFound /></Route>
+            <Route><NotFoundPage /></Route>
           </Switch>
-        </Broken>
+        </ErrorBoundary>
       </Layout>
       <Tips />
     </PlaceProvider>

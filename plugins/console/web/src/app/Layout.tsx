@@ -9,21 +9,21 @@ import SecretsIcon from "@mui/icons-material/LockOutlined";
 import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import type { Session } from "../api/client";
+import { Warnings } from "../components/feedback/Warnings";
+import { Logo } from "../components/ui/Logo";
 import { chooseMode, useMode } from "../lib/mode";
-import { Logo } from "../parts/Logo";
-import { Warnings } from "../parts/Warnings";
-import { loaded, withMui } from "./loaded";
-import { useWhere } from "./place";
+import { lazyWithRetry, withMui } from "./lazyWithRetry";
+import { useScope } from "./place";
 
 // Its two fields cost as much as the rest of the first page together.
-const PlacePicker = loaded(withMui(() => import("./PlacePicker")), (
+const PlacePicker = lazyWithRetry(withMui(() => import("./PlacePicker")), (
   <>
     <div className="skeleton" style={{ height: 40 }} />
     <div className="skeleton" style={{ height: 40 }} />
   </>
 ), { later: true });
 
-const NavigationDrawer = loaded(withMui(() => import("./NavigationDrawer")));
+const NavigationDrawer = lazyWithRetry(withMui(() => import("./NavigationDrawer")));
 
 const pages = [
   { path: "/dashboard", title: "Dashboard", icon: <DashboardIcon /> },
@@ -83,7 +83,7 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
 }
 
 function Navigation({ path, session, onLogOut }: { path: string; session: Session; onLogOut(): void }) {
-  const { at } = useWhere();
+  const { at } = useScope();
   return (
     <div className="navigation">
       <Logo />

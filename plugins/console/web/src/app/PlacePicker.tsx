@@ -5,11 +5,11 @@ import TextField from "@mui/material/TextField";
 import { useEffect, useState } from "react";
 import { useContexts } from "../api/queries";
 import { checkNamespace } from "../lib/validate";
-import { useWhere } from "./place";
+import { useScope } from "./place";
 
 /** The cluster and the namespace that the pages are about. */
 export default function PlacePicker() {
-  const { place, move } = useWhere();
+  const { place, move } = useScope();
   const contexts = useContexts();
   const cluster = place.cluster || contexts.data?.current.cluster || "";
   const namespace = place.namespace || contexts.data?.current.namespace || "";

@@ -4,7 +4,7 @@ import { useLocation, useSearch } from "wouter";
 import type { Place } from "../api/client";
 import { placeOf, rememberPlace } from "../lib/places";
 
-interface Where {
+interface Scope {
   /** Empty names stand for the kubeconfig's current ones. */
   place: Place;
   move(to: Place): void;
@@ -12,8 +12,8 @@ interface Where {
   at(path: string): string;
 }
 
-const Context = createContext<Where>({ place: { cluster: "", namespace: "" }, move: () => undefined, at: (path) => path });
-export const useWhere = () => useContext(Context);
+const Context = createContext<Scope>({ place: { cluster: "", namespace: "" }, move: () => undefined, at: (path) => path });
+export const useScope = () => useContext(Context);
 export const usePlace = () => useContext(Context).place;
 
 /** Keeps the cluster and the namespace in the address, so that a page can be reloaded and bookmarked. */

@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useCallback, useContext, useState } from "react";
-import { loaded, withMui } from "./loaded";
+import { lazyWithRetry, withMui } from "./lazyWithRetry";
 
 type Severity = "success" | "error";
 export interface ToastText {
@@ -9,7 +9,7 @@ export interface ToastText {
 }
 
 const Context = createContext<(text: string, severity?: Severity) => void>(() => undefined);
-const Toast = loaded(withMui(() => import("../parts/Toast")));
+const Toast = lazyWithRetry(withMui(() => import("../components/feedback/Toast")));
 
 /** Tells the user, on the screen and by voice, what came of something. */
 export const useToast = () => useContext(Context);

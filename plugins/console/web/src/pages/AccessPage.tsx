@@ -11,8 +11,13 @@ import TableRow from "@mui/material/TableRow";
 import Tabs from "@mui/material/Tabs";
 import { useState } from "react";
 import { useAccess } from "../api/queries";
-import { Card, Empty, Failed, Notes, PageHeading, RowSkeletons } from "../parts/states";
-import ShareDialog, { granteeLabel } from "../parts/ShareDialog";
+import { Empty } from "../components/feedback/Empty";
+import { Failed } from "../components/feedback/Failed";
+import { RowSkeletons } from "../components/feedback/Loading";
+import { Notes } from "../components/feedback/Notes";
+import ShareDialog, { granteeLabel } from "../components/secrets/ShareDialog";
+import { Card } from "../components/ui/Card";
+import { PageHeading } from "../components/ui/PageHeading";
 
 const most = 500;
 

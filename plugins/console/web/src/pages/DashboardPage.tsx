@@ -4,15 +4,20 @@ import { useState } from "react";
 import { Link } from "wouter";
 import type { Action, Job } from "../api/client";
 import { useActions, useLiveJobs, usePresets } from "../api/queries";
-import { loaded, withMui } from "../app/loaded";
-import { useWhere } from "../app/place";
+import { lazyWithRetry, withMui } from "../app/lazyWithRetry";
+import { useScope } from "../app/place";
+import { ConnectionWarning } from "../components/feedback/ConnectionWarning";
+import { Empty } from "../components/feedback/Empty";
+import { Failed } from "../components/feedback/Failed";
+import { RowSkeletons } from "../components/feedback/Loading";
+import { Notes } from "../components/feedback/Notes";
+import { StatusChip } from "../components/jobs/StatusChip";
+import { Ago } from "../components/ui/Ago";
+import { Card } from "../components/ui/Card";
+import { PageHeading } from "../components/ui/PageHeading";
 import { active } from "../lib/jobList";
-import { Ago } from "../parts/Ago";
-import { Card, Empty, Failed, Notes, PageHeading, RowSkeletons } from "../parts/states";
-import { StatusChip } from "../parts/StatusChip";
-import { Trouble } from "../parts/Trouble";
 
-const RunDialog = loaded(withMui(() => import("../parts/RunDialog")));
+const RunDialog = lazyWithRetry(withMui(() => import("../components/run/RunDialog")));
 
 export function DashboardPage() {
   const actions = useActions();
@@ -52,7 +57,7 @@ function ActionCard({ action, onRun }: { action: Action; onRun(): void }) {
 }
 
 function RunningJobs() {
-  const { at } = useWhere();
+  const { at } = useScope();
   const { jobs, trouble } = useLiveJobs();
   const running = jobs?.filter(active);
   return (
@@ -61,7 +66,7 @@ function RunningJobs() {
         <h2 className="grow">Running jobs</h2>
         {!!running?.length && <div className="small quiet" role="status">{running.length}</div>}
       </div>
-      <Trouble text={trouble} />
+      <ConnectionWarning text={trouble} />
       {!running ? !trouble && <RowSkeletons rows={3} /> : running.length === 0 ? (
         <Empty icon={<BoxIcon />} title="You have no running jobs">Start one with an action.</Empty>
       ) : (
@@ -75,7 +80,7 @@ function RunningJobs() {
 }
 
 function JobLine({ job }: { job: Job }) {
-  const { at } = useWhere();
+  const { at } = useScope();
   return (
     <Link href={at(`/jobs/${job.name}`)} className="job-line">
       <div className="row">

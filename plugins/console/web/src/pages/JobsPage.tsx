@@ -14,15 +14,18 @@ import { useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { Job } from "../api/client";
 import { useLiveJobs } from "../api/queries";
-import { useWhere } from "../app/place";
+import { useScope } from "../app/place";
+import { ConnectionWarning } from "../components/feedback/ConnectionWarning";
+import { Empty } from "../components/feedback/Empty";
+import { RowSkeletons } from "../components/feedback/Loading";
+import { KillDialog } from "../components/jobs/KillDialog";
+import { Leftovers } from "../components/jobs/Leftovers";
+import { StatusChip, statusLabel } from "../components/jobs/StatusChip";
+import { Ago, Lasted } from "../components/ui/Ago";
+import { Card } from "../components/ui/Card";
+import { PageHeading } from "../components/ui/PageHeading";
 import { filterJobs, type StatusFilter } from "../lib/jobList";
 import { joinWords } from "../lib/words";
-import { Ago, Lasted } from "../parts/Ago";
-import { KillDialog } from "../parts/KillDialog";
-import { Leftovers } from "../parts/Leftovers";
-import { Card, Empty, PageHeading, RowSkeletons } from "../parts/states";
-import { StatusChip, statusLabel } from "../parts/StatusChip";
-import { Trouble } from "../parts/Trouble";
 
 const filters: StatusFilter[] = ["all", "active", "pending", "running", "succeeded", "failed", "suspended", "cancelled"];
 const filterLabel = (filter: StatusFilter) => (filter === "all" ? "All jobs" : filter === "active" ? "Not ended" : statusLabel(filter));
@@ -30,7 +33,7 @@ const columns = { xs: "minmax(0,1fr) auto", md: "minmax(0,4fr) minmax(0,3fr) min
 const page = 100;
 
 export default function JobsPage() {
-  const { at } = useWhere();
+  const { at } = useScope();
   const { jobs, trouble } = useLiveJobs();
   const [status, setStatus] = useState<StatusFilter>("all");
   const [search, setSearch] = useState("");
@@ -52,7 +55,7 @@ export default function JobsPage() {
             {jobs && (found.length === jobs.length ? `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}` : `${found.length} of ${jobs.length}`)}
           </Typography>
         </Box>
-        <Trouble text={trouble} />
+        <ConnectionWarning text={trouble} />
         {!jobs ? !trouble && <RowSkeletons /> : found.length === 0 ? (
           jobs.length ? <Empty icon={<SearchIcon />} title="No job is like that"><Button onClick={() => { setSearch(""); setStatus("all"); }}>SHOW ALL</Button></Empty>
             : <Empty icon={<BoxIcon />} title="There are no jobs here">Start one with an action of the <Link href={at("/dashboard")}>Dashboard</Link>.</Empty>
@@ -74,7 +77,7 @@ export default function JobsPage() {
 }
 
 function JobRow({ job, onKill }: { job: Job; onKill(): void }) {
-  const { at } = useWhere();
+  const { at } = useScope();
   const command = joinWords(job.command);
   return (
     <Box role="row" sx={{ px: { xs: 2, sm: 3 }, py: 1.25, display: "grid", gridTemplateColumns: columns, columnGap: 2, rowGap: 0.5, alignItems: "center", borderTop: 1, borderColor: "divider", "&:hover": { bgcolor: "sunken" } }}>

@@ -8,7 +8,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import type { Session } from "../api/client";
 import { ThemeButton } from "../app/Layout";
 import { tokenOf } from "../app/link";
-import { Logo } from "../parts/Logo";
+import { Logo } from "../components/ui/Logo";
 
 const texts = {
   local: {

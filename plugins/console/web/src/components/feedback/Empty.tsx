@@ -1,0 +1,12 @@
+import type { ReactNode } from "react";
+
+/** What a list shows that has nothing in it. */
+export function Empty({ icon, title, children }: { icon: ReactNode; title: string; children?: ReactNode }) {
+  return (
+    <div className="empty">
+      <div className="picture">{icon}</div>
+      <p className="h3">{title}</p>
+      {children && <div className="small">{children}</div>}
+    </div>
+  );
+}

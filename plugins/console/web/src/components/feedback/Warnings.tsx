@@ -1,0 +1,16 @@
+import CloseIcon from "@mui/icons-material/Close";
+import { closeWarnings, useWarnings } from "../../lib/warnings";
+import { Message } from "./Message";
+
+/** What the cluster warned of, until the user closes it. */
+export function Warnings() {
+  const warnings = useWarnings();
+  if (warnings.length === 0) return null;
+  return (
+    <div className="notes">
+      <Message severity="warning" action={<button type="button" className="icon-button" aria-label="Close the warnings" onClick={closeWarnings}><CloseIcon /></button>}>
+        {warnings.map((text) => <div key={text} className="wrap">{text}</div>)}
+      </Message>
+    </div>
+  );
+}
