@@ -103,5 +103,10 @@ export default defineConfig({
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: fileOf, test: /./ }], includeDependenciesRecursively: false } } },
   },
   server: { proxy: { "/api": { target: server, changeOrigin: true, ws: true, headers: { origin: server } } } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/testing/setup.ts"],
+    testTimeout: 120_000, // as a busy machine needs it
+  },
 });
