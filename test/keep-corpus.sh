@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copies from the cache of Go's fuzzing those inputs that reach statements of ours which the target's seeds and the
+# Copies from the cache of Go's fuzzing those inputs that reach our statements which the target's seeds and the
 # inputs kept before don't, small ones first, into the testdata/fuzz of the package.
 # usage: keep-corpus.sh PACKAGE TARGET
 set -euo pipefail

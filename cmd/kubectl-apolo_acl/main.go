@@ -1,4 +1,4 @@
-// Command kubectl-apolo_acl is the plugin behind kubectl apolo-acl.
+// Command kubectl-apolo_acl is the plugin for "kubectl apolo acl".
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command kubectl-apolo_console is the plugin behind kubectl apolo-console.
+// Command kubectl-apolo_console is the plugin for "kubectl apolo console".
 package main
 
 import (

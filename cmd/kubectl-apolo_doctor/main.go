@@ -1,4 +1,4 @@
-// Command kubectl-apolo_doctor is the plugin behind kubectl apolo-doctor.
+// Command kubectl-apolo_doctor is the plugin for "kubectl apolo doctor".
 package main
 
 import (

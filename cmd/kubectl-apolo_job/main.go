@@ -1,4 +1,4 @@
-// Command kubectl-apolo_job is the plugin behind kubectl apolo-job.
+// Command kubectl-apolo_job is the plugin for "kubectl apolo job".
 package main
 
 import (

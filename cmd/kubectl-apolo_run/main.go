@@ -1,4 +1,4 @@
-// Command kubectl-apolo_run is the plugin behind kubectl apolo-run.
+// Command kubectl-apolo_run is the plugin for "kubectl apolo run".
 package main
 
 import (

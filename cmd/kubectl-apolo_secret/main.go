@@ -1,4 +1,4 @@
-// Command kubectl-apolo_secret is the plugin behind kubectl apolo-secret.
+// Command kubectl-apolo_secret is the plugin for "kubectl apolo secret".
 package main
 
 import (

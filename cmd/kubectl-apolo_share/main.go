@@ -1,4 +1,4 @@
-// Command kubectl-apolo_share is the plugin behind kubectl apolo-share.
+// Command kubectl-apolo_share is the plugin for "kubectl apolo share".
 package main
 
 import (

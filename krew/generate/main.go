@@ -55,7 +55,7 @@ func plugins() []plugin {
 		{Name: "apolo-secret", Short: "Keep passwords, keys and tokens for jobs", bin: "kubectl-apolo_secret",
 			Description: "Store, list, read and remove secrets, one Kubernetes Secret for each, without YAML\nand base64. " + alone},
 		{Name: "apolo-acl", Short: "Share single secrets with colleagues", bin: "kubectl-apolo_acl",
-			Description: "Let a user, group or service account use one secret and no other, and see who may\nuse what. Grants are Roles and RoleBindings. " + alone},
+			Description: "Let a user, group or service account use one secret and no other, and see who can\nuse what. Grants are Roles and RoleBindings. " + alone},
 		{Name: "apolo-run", Short: "Run a job with secrets in it", bin: "kubectl-apolo_run",
 			Description: "Run a container to its end with secrets as environment variables or files, and\nsee its output. " + alone},
 		{Name: "apolo-job", Short: "See and control jobs", bin: "kubectl-apolo_job",

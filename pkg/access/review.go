@@ -143,7 +143,7 @@ func ask(ctx context.Context, client *kube.Client, api rest.Interface, resource 
 		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
 	}
 	if err := json.Unmarshal(body, review); err != nil {
-		return fmt.Errorf("%s answered something else than a review; is a proxy in between?", client.Host())
+		return fmt.Errorf("unexpected response from %s (not a review); is a proxy intercepting requests?", client.Host())
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type grantSecret struct {
 }
 
 func (s *Server) registerAccess(r *router) {
-	handle(r, route{id: "listGrants", method: http.MethodGet, path: "/secrets/{key}/access", summary: "Who may use a secret"}, s.listGrants)
+	handle(r, route{id: "listGrants", method: http.MethodGet, path: "/secrets/{key}/access", summary: "Who can use a secret"}, s.listGrants)
 	handle(r, route{id: "addGrant", method: http.MethodPost, path: "/secrets/{key}/access", summary: "Share a secret",
 		status: http.StatusCreated}, s.addGrant)
 	handle(r, route{id: "removeGrant", method: http.MethodDelete, path: "/secrets/{key}/access/{grantee}", summary: "Take access back",

@@ -62,7 +62,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 	}
 	created.Name, created.UID = ref.Name, string(ref.UID)
 	for _, secret := range plan.Unread() {
-		created.Notes = append(created.Notes, "you may not read "+secret+": its value will be shown wherever the job prints it")
+		created.Notes = append(created.Notes, "you can't read "+secret+": its value will be shown wherever the job prints it")
 	}
 	return &body[CreatedJob]{created}, nil
 }

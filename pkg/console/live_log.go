@@ -96,7 +96,7 @@ func masked(ctx context.Context, api *jobs.Client, job *batchv1.Job, out io.Writ
 		return nil, nil, err
 	}
 	if unread > 0 {
-		notice("values of secrets that you may not read, or that are gone, are not hidden in this log")
+		notice("values of secrets that you can't read, or that are gone, are not hidden in this log")
 	}
 	return mask.New(out, mask.Options{Values: values}), values, nil
 }

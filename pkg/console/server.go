@@ -1,7 +1,7 @@
 // Package console is the server of the Console: the page, the API that the page talks to, and who can
 // talk to it.
 //
-// It stands on the same packages as the commands, and has no rights of its own: every request goes to
+// It uses the same packages as the commands, and has no rights itself: every request goes to
 // the cluster with the rights of the visitor who made it. No value of a secret leaves it, other than
 // to the cluster that stores it.
 package console
@@ -219,7 +219,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 func (s *Server) secure() bool { return s.team != nil && s.team.Secure }
 
-// isOwnHost reports whether a request was sent to a name of ours. A page elsewhere can have its own name
+// isOwnHost reports whether a request was sent to one of our names. A page elsewhere can have its own name
 // resolve to our address (DNS rebinding), and then the browser takes us for its server. The port is
 // whatever a tunnel made of it.
 func (s *Server) isOwnHost(hostport string) bool {

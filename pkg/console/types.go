@@ -359,7 +359,7 @@ type TerminalSize struct {
 
 // TerminalOutput is a text message from it; what the job writes comes in binary messages.
 type TerminalOutput struct {
-	State  *JobState     `json:"state,omitempty" doc:"Of a job with a terminal of its own, before and while one is attached"`
+	State  *JobState     `json:"state,omitempty" doc:"Of a job that has a terminal, before and while one is attached"`
 	Notice string        `json:"notice,omitempty" doc:"Something about the connection"`
 	Exit   *TerminalExit `json:"exit,omitempty"`
 	Error  string        `json:"error,omitempty"`

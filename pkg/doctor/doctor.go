@@ -205,7 +205,7 @@ func (r *Report) namespace(ctx context.Context, client *kube.Client) {
 	found, err := metadata.Resource(coreV1().WithResource("namespaces")).Get(ctx, client.Namespace, metav1.GetOptions{})
 	switch {
 	case apierrors.IsForbidden(err):
-		r.add("namespace", Unknown, "you may not look whether %q exists", client.Namespace)
+		r.add("namespace", Unknown, "you can't see whether %q exists", client.Namespace)
 	case apierrors.IsNotFound(err):
 		r.add("namespace", Missing, "%q does not exist; choose another with -n, or in the kubeconfig: kubectl config set-context --current --namespace NAMESPACE", client.Namespace)
 	case err != nil:
@@ -255,7 +255,7 @@ func (r *Report) rights(ctx context.Context, client *kube.Client, tasks []Task) 
 		lacking := slices.DeleteFunc(task.Rights(), func(right Right) bool { return !slices.Contains(missing, right) })
 		if len(lacking) > 0 {
 			r.Lacking = append(r.Lacking, task)
-			r.add(string(task), Missing, "in namespace %q you may not %s", client.Namespace, inWords(lacking))
+			r.add(string(task), Missing, "in namespace %q you can't %s", client.Namespace, inWords(lacking))
 		} else {
 			r.add(string(task), OK, "%s", task.may())
 		}
@@ -291,7 +291,7 @@ func (r *Report) discovery(ctx context.Context, client *kube.Client) {
 	case err != nil:
 		r.add("discovery", Unknown, "%s", err)
 	case len(missing) > 0:
-		r.add("discovery", Warning, "you may not list namespaces, so that acl ls looks only in those that your kubeconfig or your commands named, or --in; "+
+		r.add("discovery", Warning, "you can't list namespaces, so acl ls looks only in those that your kubeconfig or your commands named, or --in; "+
 			"an administrator can change that for everybody with acl enable-discovery")
 	default:
 		r.add("discovery", OK, "acl ls finds what is shared with you in all namespaces")

@@ -113,7 +113,7 @@ func FuzzLines(f *testing.F) {
 			switch {
 			case err != nil:
 			case line.Number <= last || line.Number > 1+strings.Count(content, "\n"):
-				t.Errorf("line %d behind line %d", line.Number, last)
+				t.Errorf("line %d after line %d", line.Number, last)
 			case ValidateName(line.Name) != nil || strings.Contains(line.Value, "\n") || !strings.Contains(content, line.Value):
 				t.Errorf("%q gives %+v", content, line)
 			}

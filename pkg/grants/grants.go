@@ -376,7 +376,7 @@ type notYours struct {
 }
 
 func (e *notYours) Error() string {
-	return fmt.Sprintf("you can't grant %s on it, because you may not %s it yourself", e.level, strings.Join(e.level.secretVerbs(), ", "))
+	return fmt.Sprintf("you can't grant %s on it, because you can't %s it yourself", e.level, strings.Join(e.level.secretVerbs(), ", "))
 }
 
 func (e *notYours) Unwrap() error { return e.cause }

@@ -190,7 +190,7 @@ func Of(ctx context.Context, client *kube.Client, somebody Grantee, namespaces [
 	err = api.Get().Resource("clusterrolebindings").Do(ctx).Into(clusterBindings)
 	switch {
 	case apierrors.IsForbidden(err):
-		unseen = append(unseen, "rights in the whole cluster, since you may not list clusterrolebindings")
+		unseen = append(unseen, "rights in the whole cluster, since you can't list clusterrolebindings")
 	case err != nil:
 		return List{}, client.Explain(err, kube.Request{Verb: "list", Resource: "clusterrolebindings"})
 	}
@@ -232,7 +232,7 @@ func (r *ruleReader) namespace(ctx context.Context, namespace string, everywhere
 		}
 	})
 	if apierrors.IsForbidden(err) {
-		return access.NewRules(namespace, everywhere), []string{"namespace " + namespace + ", since you may not list its rolebindings"}, nil
+		return access.NewRules(namespace, everywhere), []string{"namespace " + namespace + ", since you can't list its rolebindings"}, nil
 	}
 	if err != nil {
 		return access.Rules{}, nil, err
@@ -323,7 +323,7 @@ func (r *ruleReader) rules(ctx context.Context, namespace string, ref rbacv1.Rol
 	case apierrors.IsNotFound(err):
 		return nil, "", nil
 	case apierrors.IsForbidden(err):
-		return nil, fmt.Sprintf("what the %s %q gives in namespace %q, since you may not read it", ref.Kind, ref.Name, namespace), nil
+		return nil, fmt.Sprintf("what the %s %q gives in namespace %q, since you can't read it", ref.Kind, ref.Name, namespace), nil
 	case err != nil:
 		return nil, "", r.client.Explain(err, kube.Request{Verb: "get", Resource: "roles", Namespace: namespace, Name: ref.Name})
 	}

@@ -33,7 +33,7 @@ type Action struct {
 func BuiltinActions() []Action {
 	return []Action{
 		{
-			Name: "terminal", Title: "Terminal", Description: "A shell in a container of its own, with the secrets and volumes that you choose.",
+			Name: "terminal", Title: "Terminal", Description: "A shell in a new container, with the secrets and volumes that you choose.",
 			Image: "ubuntu:24.04", Command: []string{"bash"}, Terminal: true,
 		},
 		{Name: "custom-job", Title: "Custom job", Description: "Any command in any image, with the secrets and volumes that you choose."},

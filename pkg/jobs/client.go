@@ -305,7 +305,7 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 		if ctx.Err() != nil {
 			return Ref{}, ctx.Err()
 		}
-		return Ref{}, fmt.Errorf("%w; the job was removed again", err)
+		return Ref{}, fmt.Errorf("%w; the job was rolled back", err)
 	}
 	return ref, nil
 }
@@ -376,7 +376,7 @@ func (e unknownError) Unwrap() error { return e.error }
 // made one of its name.
 func (c *Client) settle(ctx context.Context, plan *Plan, err error) error {
 	if !plan.named && c.delete(ctx, plan.job.Namespace, plan.job.Name, metav1.Preconditions{}) == nil {
-		return fmt.Errorf("%w; the job was removed again", err)
+		return fmt.Errorf("%w; the job was rolled back", err)
 	}
 	return fmt.Errorf("%w; whether the job %s was created is unknown; if it was, remove it with: %s",
 		err, plan.job.Name, Ref{Namespace: plan.job.Namespace, Name: plan.job.Name}.DeleteCommand())

@@ -28,7 +28,7 @@ type ForeignError struct {
 }
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("job %q has what no flag can say: %s", e.Job, strings.Join(e.Fields, ", "))
+	return fmt.Sprintf("job %q has fields with no equivalent flag: %s", e.Job, strings.Join(e.Fields, ", "))
 }
 
 // SpecOf is the opposite of Client.Plan: the Spec from which the same Job can be made. The Job may be

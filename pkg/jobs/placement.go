@@ -72,7 +72,7 @@ func checkToleration(t corev1.Toleration) error {
 	switch t.Effect {
 	case "", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute:
 	default:
-		return fmt.Errorf("toleration of %s: %q is not one of %s, %s, %s", t.Key, t.Effect,
+		return fmt.Errorf("toleration of %s: invalid effect %q: must be one of %s, %s, %s", t.Key, t.Effect,
 			corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute)
 	}
 	switch t.Operator {

@@ -18,7 +18,7 @@ func TestParseToleration(t *testing.T) {
 		{"gpu=:NoExecute", corev1.Toleration{Key: "gpu", Operator: "Equal", Effect: "NoExecute"}, ""},
 		{"gpu:NoSchedule", corev1.Toleration{Key: "gpu", Operator: "Exists", Effect: "NoSchedule"}, ""},
 		{"gpu:", corev1.Toleration{}, "no effect after ':'"},
-		{"gpu:never", corev1.Toleration{}, `"never" is not one of NoSchedule`},
+		{"gpu:never", corev1.Toleration{}, `invalid effect "never": must be one of NoSchedule`},
 		{"", corev1.Toleration{}, `"" can't be the key of a taint`},
 		{"=x", corev1.Toleration{}, `"" can't be the key of a taint`},
 		{"gpu=a b", corev1.Toleration{}, `"a b" can't be the value of a taint`},
@@ -99,7 +99,7 @@ func TestParseQuantity(t *testing.T) {
 			t.Errorf("ParseQuantity(%q) = %s, %v", in, got.String(), err)
 		}
 	}
-	for in, want := range map[string]string{"": "is not an amount", "1GB": "is not an amount", "0": "more than nothing", "-1": "more than nothing",
+	for in, want := range map[string]string{"": "is not an amount", "1GB": "is not an amount", "0": "greater than zero", "-1": "greater than zero",
 		"1000000000000000000000": "more than any machine has", "1e21": "more than any machine has", "9000E": "more than any machine has",
 		"1E128000800": "too long", "1000000000000000000000E-128000": "too long", strings.Repeat("1", 65): "too long"} {
 		if _, err := ParseQuantity(in); !matches(err, want) {

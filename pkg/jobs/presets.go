@@ -80,11 +80,11 @@ func BuiltinPresets() Presets {
 	return Presets{All: []Preset{
 		preset("cpu-small", "500m", "1Gi", "half a core, for trying things out"),
 		preset("cpu-medium", "2", "8Gi", "two cores"),
-		preset("cpu-large", "8", "32Gi", "eight cores, a machine of its own in most clusters"),
+		preset("cpu-large", "8", "32Gi", "eight cores, a whole machine in most clusters"),
 	}}
 }
 
-// howItWent is what the YAML library says of its own doing before it says what is wrong.
+// howItWent is what the YAML library says of what it does before it says what is wrong.
 const howItWent = "error unmarshaling JSON: while decoding JSON: "
 
 // amount is a quantity in a preset, where it may be written as a number too.

@@ -75,7 +75,7 @@ func (r *Resources) gpuResource() string {
 func ParseQuantity(s string) (resource.Quantity, error) {
 	quantity, err := readQuantity(s)
 	if err == nil && quantity.Sign() <= 0 {
-		return resource.Quantity{}, fmt.Errorf("%q must be more than nothing", s)
+		return resource.Quantity{}, fmt.Errorf("%q must be greater than zero", s)
 	}
 	return quantity, err
 }

@@ -25,7 +25,7 @@ func (r RestartPolicy) validate() error {
 	case RestartNever, RestartOnFailure, RestartAlways:
 		return nil
 	}
-	return fmt.Errorf("restart %q is not one of %s, %s, %s", r, RestartNever, RestartOnFailure, RestartAlways)
+	return fmt.Errorf("invalid restart policy %q: must be one of %s, %s, %s", r, RestartNever, RestartOnFailure, RestartAlways)
 }
 
 // jobSpec is the part of a Job's spec that makes the policy.
@@ -59,7 +59,7 @@ func (p PullPolicy) validate() error {
 	case PullDefault, PullAlways, PullMissing, PullNever:
 		return nil
 	}
-	return fmt.Errorf("pull %q is not one of %s, %s, %s", p, PullAlways, PullMissing, PullNever)
+	return fmt.Errorf("invalid pull policy %q: must be one of %s, %s, %s", p, PullAlways, PullMissing, PullNever)
 }
 
 // of is the policy in the words of a container with that image. What Kubernetes would do anyway is

@@ -123,7 +123,7 @@ func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) err
 		case apierrors.IsAlreadyExists(err) && object.resource == rolesResource:
 		case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
 			// The API server lets a user make a Role only if they have all that it gives.
-			return fmt.Errorf("you can't share the job %s: you may not do yourself all that others would then do with it; to share jobs you need to be admin of the namespace %s",
+			return fmt.Errorf("you can't share the job %s: you lack some of the permissions that others would get with it; to share jobs you need to be admin of the namespace %s",
 				job.Name, job.Namespace)
 		case err != nil:
 			return fmt.Errorf("the job %s can't be shared: %w", job.Name, c.explain(err, "create", object.resource, ""))

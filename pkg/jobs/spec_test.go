@@ -176,7 +176,7 @@ func TestPlanOfEveryField(t *testing.T) {
 	}
 }
 
-// The pod never restarts by itself: each attempt has a log and an exit code of its own.
+// The pod never restarts by itself: each attempt has its own log and exit code.
 func TestRestart(t *testing.T) {
 	for policy, want := range map[RestartPolicy][3]*int32{
 		RestartNever:     {ptr.To[int32](0)},
@@ -239,11 +239,11 @@ func TestPlanRefuses(t *testing.T) {
 		"priority class":        {func(s *Spec) { s.Priority = "A" }, `priority class "A"`},
 		"service account":       {func(s *Spec) { s.ServiceAccount = "A" }, `service account "A"`},
 		"pull secret":           {func(s *Spec) { s.ImagePullSecrets = []string{""} }, `image pull secret ""`},
-		"restart":               {func(s *Spec) { s.Restart = "Never" }, `restart "Never" is not one of never, on-failure, always`},
-		"pull":                  {func(s *Spec) { s.Pull = "Always" }, `pull "Always" is not one of always, missing, never`},
+		"restart":               {func(s *Spec) { s.Restart = "Never" }, `invalid restart policy "Never": must be one of never, on-failure, always`},
+		"pull":                  {func(s *Spec) { s.Pull = "Always" }, `invalid pull policy "Always": must be one of always, missing, never`},
 		"node label":            {func(s *Spec) { s.NodeSelector = map[string]string{"a b": "c"} }, `"a b" can't be the key of a label`},
 		"value of a node label": {func(s *Spec) { s.NodeSelector = map[string]string{"a": "b c"} }, `"b c" can't be the value of a label`},
-		"toleration":            {func(s *Spec) { s.Tolerations = []corev1.Toleration{{Key: "a", Operator: "Equal", Effect: "x"}} }, `"x" is not one of NoSchedule`},
+		"toleration":            {func(s *Spec) { s.Tolerations = []corev1.Toleration{{Key: "a", Operator: "Equal", Effect: "x"}} }, `invalid effect "x": must be one of NoSchedule`},
 		"port":                  {func(s *Spec) { s.HTTPPort = 65536 }, "the HTTP port 65536 must be 1 to 65535"},
 		"empty tag":             {func(s *Spec) { s.Tags = []string{""} }, "a tag is empty"},
 		"binary tag":            {func(s *Spec) { s.Tags = []string{"\xff"} }, "is not UTF-8"},

@@ -414,7 +414,7 @@ func hopeless(message string) bool {
 		func(words string) bool { return strings.Contains(message, words) })
 }
 
-// withEvent adds what an event says of a pod that waits for no reason of its own.
+// withEvent adds what an event says of a pod that waits without a reason.
 func (s *seen) withEvent(pod *corev1.Pod, state State) State {
 	event := s.events[pod.UID]
 	if event == nil {

@@ -54,7 +54,7 @@ func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
 		if _, thereErr := api.Get().AbsPath("/apis/" + metricsVersion.String()).Do(ctx).Raw(); apierrors.IsNotFound(thereErr) {
 			return nil, ErrNoMetrics
 		}
-		return nil, fmt.Errorf("you may not list pods.metrics.k8s.io in namespace %q; ask an administrator for that right", c.kube.Namespace)
+		return nil, fmt.Errorf("forbidden: you lack permission to list pods.metrics.k8s.io in namespace %q; ask an administrator for that right", c.kube.Namespace)
 	}
 	if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) {
 		return nil, ErrNoMetrics

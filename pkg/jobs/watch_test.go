@@ -196,7 +196,7 @@ func TestWatchEndsWithoutTheRight(t *testing.T) {
 		"pods": {refuse(http.StatusForbidden, metav1.StatusReasonForbidden)},
 	}}
 	_, err := testClient(t, s).Watch(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, Observer{})
-	if !matches(err, `you may not list pods in namespace "alice"`) {
+	if !matches(err, `forbidden: you lack permission to list pods in namespace "alice"`) {
 		t.Errorf("%v", err)
 	}
 }

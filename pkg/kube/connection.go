@@ -8,7 +8,7 @@ import (
 )
 
 // firstAlone lets the first request make the connection, and those that come meanwhile wait for it: net/http gives
-// each of them a TLS handshake of its own, of which HTTP/2 then needs one.
+// each of them a separate TLS handshake, of which HTTP/2 then needs one.
 type firstAlone struct {
 	next  http.RoundTripper
 	begun atomic.Bool

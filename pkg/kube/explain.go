@@ -66,7 +66,7 @@ func (c *Client) sentence(err error, request Request) string {
 	switch {
 	case isWebPage(details):
 		code := int(status.Status().Code)
-		return fmt.Sprintf("the API server %s answered %d %s with a web page; is a proxy in between?", c.Host(), code, http.StatusText(code))
+		return fmt.Sprintf("the API server %s answered %d %s with a web page; is a proxy intercepting requests?", c.Host(), code, http.StatusText(code))
 	case apierrors.IsUnauthorized(err):
 		return c.unauthorized()
 	case apierrors.IsTooManyRequests(err):
@@ -75,13 +75,13 @@ func (c *Client) sentence(err error, request Request) string {
 		return fmt.Sprintf("the API server %s failed: %s; try again later", c.Host(), message)
 	case message == "unknown": // client-go's word for an error without one
 		code := int(status.Status().Code)
-		return fmt.Sprintf("the API server %s answered %d %s without a reason; is a proxy in between?", c.Host(), code, http.StatusText(code))
+		return fmt.Sprintf("the API server %s answered %d %s without a reason; is a proxy intercepting requests?", c.Host(), code, http.StatusText(code))
 	case apierrors.HasStatusCause(err, namespaceTerminating):
 		return fmt.Sprintf("namespace %q is being deleted, and nothing can be created in it; choose another one with -n", request.Namespace)
 	case apierrors.IsForbidden(err) && strings.Contains(message, "cannot "+request.Verb+" resource"):
-		return "you may not " + request.right() + "; ask an administrator for that right"
+		return "forbidden: you lack permission to " + request.right() + "; ask an administrator for that right"
 	case apierrors.IsForbidden(err):
-		return "the cluster refuses: " + message // an admission rule: its words say which
+		return "the API server rejected the request: " + message // an admission rule: its words say which
 	case apierrors.IsAlreadyExists(err) && strings.HasPrefix(message, "object is being deleted: "):
 		return "an object of the same name is being deleted; try again when it is gone"
 	case apierrors.IsNotFound(err) && details != nil && details.Kind == "namespaces":
@@ -89,7 +89,7 @@ func (c *Client) sentence(err error, request Request) string {
 	case apierrors.IsNotFound(err):
 		return fmt.Sprintf("not found in namespace %q", request.Namespace)
 	}
-	return "the cluster refuses: " + message
+	return "the API server rejected the request: " + message
 }
 
 // namespaceTerminating is k8s.io/api/core/v1's NamespaceTerminatingCause, without the weight of that package.
@@ -167,11 +167,11 @@ func (c *Client) unreachable(err error) string {
 	)
 	switch {
 	case errors.Is(err, ErrEndless):
-		return fmt.Sprintf("%s (%s); is a proxy in between?", ErrEndless, c.Host())
+		return fmt.Sprintf("%s (%s); is a proxy intercepting requests?", ErrEndless, c.Host())
 	case runtime.IsNotRegisteredError(err):
-		return fmt.Sprintf("the API server %s answers with something else than was asked for; is a proxy in between?", c.Host())
+		return fmt.Sprintf("the API server %s sent an unexpected response; is a proxy intercepting requests?", c.Host())
 	case errors.As(err, &large):
-		return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), large)
+		return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy intercepting requests?", c.Host(), large)
 	case errors.As(err, &plugin):
 		return plugin.Error()
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -183,13 +183,13 @@ func (c *Client) unreachable(err error) string {
 	case errors.As(err, &answer):
 		return c.Host() + " " + answer.Error()
 	case isTimeout(err):
-		return where + "no answer in time; try again, or give more with --request-timeout"
+		return where + "timed out; retry, or raise --request-timeout"
 	case errors.As(err, &cut), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return where + "the connection was cut; try again"
 	case errors.As(err, &request):
 		return where + shortened(request.Err.Error())
 	}
-	return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy in between?", c.Host(), shortened(err.Error()))
+	return fmt.Sprintf("the API server %s can't be understood: %s; is a proxy intercepting requests?", c.Host(), shortened(err.Error()))
 }
 
 func isTimeout(err error) bool {

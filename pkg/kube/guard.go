@@ -19,7 +19,7 @@ const (
 	// maxAnswer is in bytes. The largest honest answer is a page of 500 objects; most have a few kilobytes, none
 	// more than 1.5 MiB (etcd's limit for a request).
 	maxAnswer = 64 << 20
-	// maxRefusal is the same for an error. What is behind it is left away.
+	// maxRefusal is the same for an error. The rest is dropped.
 	maxRefusal = 1 << 20
 	// maxRetryAfter is how long a server may have the client wait before it asks again.
 	maxRetryAfter = 30 * time.Second

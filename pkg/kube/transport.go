@@ -305,7 +305,7 @@ func (e *pluginError) Unwrap() error { return e.cause }
 type answerError struct{ what string }
 
 func (e *answerError) Error() string {
-	return "answered with " + e.what + "; is a proxy in between?"
+	return "answered with " + e.what + "; is a proxy intercepting requests?"
 }
 
 // cutError says that an answer has a beginning only.

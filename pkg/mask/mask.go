@@ -2,7 +2,7 @@
 //
 // The libraries that replace many words in a stream (Aho-Corasick, golang.org/x/text/transform) look
 // for words as they are. A value may be broken into lines anywhere, by base64(1) or by what prints it,
-// and what stands around it changes the letters at the ends of its base64, so this is code of its own.
+// and what stands around it changes the letters at the ends of its base64, so this is our own code.
 package mask
 
 import (
@@ -31,7 +31,7 @@ type Options struct {
 	Values [][]byte
 	// Timestamps says that each line begins with a word and a space that are not of the text, so that a
 	// value of several lines is found around them. Where they end as a value begins, such as with a space, the rest of the
-	// value behind them is taken for all of it, and hidden too.
+	// value after them is taken for all of it, and hidden too.
 	Timestamps bool
 }
 
@@ -250,7 +250,7 @@ func (w *Writer) reset() {
 	w.live, w.inTime = 0, false
 }
 
-// hidePadding hides the "=" behind a value.
+// hidePadding hides the "=" after a value.
 func (w *Writer) hidePadding(from, most int) {
 	to := from
 	for to < len(w.buffer.bytes) && to < from+most && w.buffer.bytes[to] == '=' {

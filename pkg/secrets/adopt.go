@@ -41,7 +41,7 @@ func (e *DataKeyError) Error() string {
 }
 
 // Adopt makes a Kubernetes Secret of another tool usable as the secret of its own name, without copying or changing
-// what is in it: it gets a label and an annotation under a field manager of their own. dataKey is which of its data
+// what is in it: it gets a label and an annotation under a separate field manager. dataKey is which of its data
 // keys is meant; it may be empty where there is one only. changed is false where it was adopted like that already.
 //
 // It returns ErrNotFound, ErrExists for a Secret that is Apolo's own, a *kube.BeingDeletedError, and a DataKeyError.

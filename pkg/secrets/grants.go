@@ -244,7 +244,7 @@ func (s *Store) removeSeen(ctx context.Context, old Grants) Grants {
 	return Grants{Roles: append(remaining, left...)}
 }
 
-// warnOfGrants tells the user which grants still give access to a secret that has no grants of its own.
+// warnOfGrants tells the user which grants still give access to a secret that has no grants itself.
 func (s *Store) warnOfGrants(key string, left Grants) {
 	switch {
 	case s.Warn == nil:

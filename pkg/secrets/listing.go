@@ -56,7 +56,7 @@ func list(ctx context.Context, client *kube.Client, core *rest.RESTClient, names
 		case failed != nil:
 			return failed
 		case err != nil:
-			return fmt.Errorf("%s answered something else than a list; is a proxy in between?", client.Host())
+			return fmt.Errorf("unexpected response from %s (not a list); is a proxy intercepting requests?", client.Host())
 		case next == "":
 			return nil
 		}

@@ -93,7 +93,7 @@ func Manifest(namespace, key string, value []byte) *unstructured.Unstructured {
 	}}
 }
 
-// keyOf returns the key that a Secret of ours holds. Its name is the answer for one whose annotation
+// keyOf returns the key that one of our Secrets holds. Its name is the answer for one whose annotation
 // somebody removed, or changed so that it would pass for another key: anyone who can write to a secret may do that.
 func keyOf(object metav1.Object) string {
 	key := object.GetAnnotations()[AnnotationKey]

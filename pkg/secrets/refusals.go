@@ -33,7 +33,7 @@ func (s *Store) maskStored(ctx context.Context, err error, object string, carrie
 		return kube.Mask(err, carried...)
 	}
 	wordless := apierrors.StatusError{ErrStatus: status.Status()}
-	wordless.ErrStatus.Message = before + "; the reason is not shown, because it may quote a value that you may not read"
+	wordless.ErrStatus.Message = before + "; the reason is not shown, because it may quote a value that you can't read"
 	wordless.ErrStatus.Details = nil
 	return &wordless
 }

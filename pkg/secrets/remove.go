@@ -83,7 +83,7 @@ func (s *Store) whatIsLeft(ended endedGrants, err error) error {
 	case ended.held != nil:
 		return fmt.Errorf("%w, and so can those it was shared with: its %v", err, ended.held)
 	case ended.forbidden:
-		return fmt.Errorf("%w, and so can those it was shared with, if any: you may not delete roles", err)
+		return fmt.Errorf("%w, and so can those it was shared with, if any: you lack permission to delete roles", err)
 	case ended.shared:
 		return fmt.Errorf("%w; those it was shared with have no access any more", err)
 	}
@@ -146,7 +146,7 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 	}
 	var deleted metav1.PartialObjectMetadataList
 	if json.Unmarshal(body, &deleted) != nil {
-		return nil, fmt.Errorf("%s answered something else than a list; is a proxy in between?", s.client.Host())
+		return nil, fmt.Errorf("unexpected response from %s (not a list); is a proxy intercepting requests?", s.client.Host())
 	}
 	return deleted.Items, nil
 }

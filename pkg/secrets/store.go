@@ -125,7 +125,7 @@ func (s *Store) URI(key string) uri.Secret {
 
 // AddOptions change what Store.Add does.
 type AddOptions struct {
-	Overwrite bool // replace the value of a key that exists; who can use it stays as it is
+	Overwrite bool // replace the value of a key that exists; its grants are kept
 	DryRun    bool // let the API server check everything and store nothing
 }
 
@@ -198,7 +198,7 @@ func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptio
 	return s.explain(kube.Mask(err, value), "create", key)
 }
 
-// overwrite replaces a value in one request, which the API server carries out only on a Secret of ours. So anyone who can
+// overwrite replaces a value in one request, which the API server carries out only on one of our Secrets. So anyone who can
 // replace values need not be able to read them. Where it says no to that, a second look tells why, or finds a Secret
 // that is ours with less of our marks.
 func (s *Store) overwrite(ctx context.Context, key string, value []byte, o AddOptions) error {
@@ -291,7 +291,7 @@ func replacement(secret Secret, key string, value []byte, preconditions map[stri
 }
 
 // Replace gives a secret that was read another value, if nobody has changed it since: it returns ErrChanged
-// otherwise. Who may use it stays as it is.
+// otherwise. Its grants are kept.
 func (s *Store) Replace(ctx context.Context, read Value, value []byte) error {
 	if err := Validate(read.Key, value); err != nil {
 		return s.wrap(read.Key, err)
@@ -388,7 +388,7 @@ func (s *Store) readObject(ctx context.Context, name string) (*object, error) {
 	read := &object{}
 	if json.Unmarshal(body, read) != nil {
 		// The error of encoding/json can quote what it read.
-		return nil, fmt.Errorf("%s answered something else than a Secret; is a proxy in between?", s.client.Host())
+		return nil, fmt.Errorf("unexpected response from %s (not a Secret); is a proxy intercepting requests?", s.client.Host())
 	}
 	return read, nil
 }
@@ -487,7 +487,7 @@ func ListAll(ctx context.Context, client *kube.Client, each func(Secret) error) 
 }
 
 // ListNamed calls each for the secrets that the user may read by name, for accounts that may not
-// list: CI accounts mostly. Names that are no secret of ours, or are gone, are passed over. Where some
+// list: CI accounts mostly. Names of other secrets, or of those that are gone, are passed over. Where some
 // can't be read, each gets the others before the error is returned.
 func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 	rules, err := access.Review(ctx, s.client, s.Namespace())

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// LabelJob is "true" on Jobs of ours and their pods.
+	// LabelJob is "true" on our Jobs and their pods.
 	LabelJob = "apolo.us/job"
 	// LabelJobCopy is "true" on Secrets that hold the copy of another's secret, for one job.
 	LabelJobCopy = "apolo.us/job-copy"
@@ -166,7 +166,7 @@ func (f *Found) list(ctx context.Context, client *kube.Client, namespace string,
 			return client.Explain(err, kube.Request{Verb: "list", Resource: resource, Namespace: namespace})
 		}
 		if options.Continue, err = f.add(kind, body); err != nil {
-			return fmt.Errorf("%s answered something else than %s; is a proxy in between?", client.Host(), resource)
+			return fmt.Errorf("unexpected response from %s (not a list of %s); is a proxy intercepting requests?", client.Host(), resource)
 		}
 		if options.Continue == "" {
 			return nil

@@ -50,7 +50,7 @@ Examples:
   ` + s.Typed + ` grant secret:wandb-token group:research read
   ` + s.Typed + ` grant secret://default/team/wandb-token sa:ci:runner read`,
 		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
-		Action: o.action("grant", 3),
+		Action: cmdline.CompleteAndRun(o.completeGrant, o.run),
 	}
 }
 
@@ -67,38 +67,38 @@ Examples:
   ` + s.Typed + ` secret:wandb-token bob
   ` + s.Typed + ` secret:wandb-token group:research write`,
 		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
-		Action: o.action("share", 2),
+		Action: cmdline.CompleteAndRun(o.completeShare, o.run),
 	}
 }
 
-// action reads the arguments and runs; needed is how many there must be at least, of three.
-func (o *grantOptions) action(verb string, needed int) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		args := c.Args().Slice()
-		if len(args) < needed || len(args) > 3 {
-			return cmdline.Usagef("%s takes URI, USER and LEVEL, here are %d arguments", verb, len(args))
-		}
-		if len(args) == 2 {
-			args = append(args, string(grants.Read))
-		}
-		if err := o.complete(args); err != nil {
-			return err
-		}
-		return o.run(c.Context)
-	}
-}
-
-func (o *grantOptions) complete(args []string) (err error) {
-	if o.where, err = parseURI(o.Session, "grant", args[0]); err != nil {
+func (o *grantOptions) completeGrant(args []string) error {
+	if err := cmdline.CheckArgs(args, "URI", "USER", "LEVEL"); err != nil {
 		return err
 	}
-	if o.grantee, err = grants.ParseGrantee(args[1]); err != nil {
+	return o.complete(args[0], args[1], args[2])
+}
+
+func (o *grantOptions) completeShare(args []string) error {
+	if err := cmdline.CheckArgs(args, "URI", "USER", "[LEVEL]"); err != nil {
+		return err
+	}
+	if len(args) == 2 {
+		return o.complete(args[0], args[1], string(grants.Read))
+	}
+	return o.complete(args[0], args[1], args[2])
+}
+
+func (o *grantOptions) complete(uri, user, level string) (err error) {
+	if o.where, err = parseURI(o.Session, "grant", uri); err != nil {
+		return err
+	}
+	if o.grantee, err = grants.ParseGrantee(user); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
 	if err := grantee.Check(o.grantee); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
-	if o.level, err = parseLevel(o.Session, args[2]); err != nil {
+	if o.level, err = parseLevel(o.Session, level); err != nil {
 		return err
 	}
 	return o.output.Validate()

@@ -37,22 +37,22 @@ func newLs(s *cmdline.Session) *cli.Command {
 	return &cli.Command{
 		Name:      "ls",
 		Aliases:   []string{"list"},
-		Usage:     "List what you may use, or who may use what is yours",
+		Usage:     "List the secrets you can use, or who can use yours",
 		ArgsUsage: "[URI]",
 		Description: `The API server itself is asked, so rights that come through groups, ClusterRoles and Roles made by other tools
 are counted. A URI without a key, such as secret://CLUSTER/NAMESPACE, stands for all secrets of a namespace.
 
-Who may not list namespaces gets an answer for those of the kubeconfig, those used before, and those given
+Accounts that can't list namespaces get an answer for those of the kubeconfig, those used before, and those given
 with --in. An administrator can change that: ` + s.Typed + ` enable-discovery
 
 Examples:
   ` + s.Typed + ` ls
   ` + s.Typed + ` ls --in alice                       # look in alice's namespace too
-  ` + s.Typed + ` ls --shared                         # who may use what is mine
-  ` + s.Typed + ` ls --shared secret:wandb-token      # who may use this one
+  ` + s.Typed + ` ls --shared                         # who can use mine
+  ` + s.Typed + ` ls --shared secret:wandb-token      # who can use this one
   ` + s.Typed + ` ls -u bob                           # what bob may use, as far as I may see`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "shared", Usage: "list who may use the secrets of your namespace", Destination: &o.shared, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "shared", Usage: "list who can use the secrets of your namespace", Destination: &o.shared, DisableDefaultText: true},
 			// -u alone: --user is kubectl's, the entry of the kubeconfig to use.
 			&cli.StringFlag{Name: "u", Usage: "list what `USER` may use", Destination: &o.user},
 			&cli.GenericFlag{Name: "in", Usage: "look in this `NAMESPACE` too; may be given several times", Value: &o.in},
@@ -60,13 +60,13 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print URIs only, a line each"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *lsOptions) complete(args []string) error {
-	if len(args) > 1 {
-		return cmdline.Usagef("ls takes one URI at most, here are %d arguments", len(args))
+	if err := cmdline.CheckArgs(args, "[URI]"); err != nil {
+		return err
 	}
 	if len(args) == 1 {
 		o.filter = args[0]
@@ -238,7 +238,7 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		o.Hint("not seen: %s", text)
 	}
 	if len(a.asked) > 0 && o.user == "" {
-		o.Hint("you may not list namespaces, so these were asked: %s; name others with --in", strings.Join(a.asked, ", "))
+		o.Hint("you can't list namespaces, so these were asked: %s; name others with --in", strings.Join(a.asked, ", "))
 	}
 	return nil
 }

@@ -42,13 +42,13 @@ Examples:
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *revokeOptions) complete(args []string) (err error) {
-	if len(args) != 2 {
-		return cmdline.Usagef("revoke takes URI and USER, here are %d arguments", len(args))
+	if err := cmdline.CheckArgs(args, "URI", "USER"); err != nil {
+		return err
 	}
 	if o.where, err = parseURI(o.Session, "revoke", args[0]); err != nil {
 		return err

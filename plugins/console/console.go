@@ -162,7 +162,7 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("port %d is in use; choose another with --port, or none for a free one", port)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("you may not listen on port %d; choose one above 1023 with --port", port)
+		return nil, fmt.Errorf("you can't listen on port %d; choose one above 1023 with --port", port)
 	}
 	return listener, err
 }

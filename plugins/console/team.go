@@ -43,7 +43,7 @@ func (o *teamOptions) flags() []cli.Flag {
 		return &cli.StringFlag{Name: name, Usage: usage, Value: value, Destination: destination, Category: category}
 	}
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "in-cluster", Usage: "serve a team from a pod: each logs in with a Kubernetes token of their own",
+		&cli.BoolFlag{Name: "in-cluster", Usage: "serve a team from a pod: each logs in with their own Kubernetes token",
 			Destination: &o.enabled, DisableDefaultText: true, Category: category},
 		text("address", "`HOST:PORT` to listen on", ":8080", &o.address),
 		&cli.GenericFlag{Name: "host", Usage: "`NAME` that visitors have in their address bar, such as console.example.com; may be given several times",

@@ -14,7 +14,7 @@ const (
 	// comes with it. The words after it are those of the command line, the last one up to the cursor.
 	completeVerb = "__complete"
 	// completerName is what kubectl runs for "kubectl apolo <TAB>", with the words after apolo, and with
-	// _NAME behind it for "kubectl apolo-NAME <TAB>" (k8s.io/kubectl/pkg/cmd/plugin, plugin_completion.go).
+	// _NAME after it for "kubectl apolo-NAME <TAB>" (k8s.io/kubectl/pkg/cmd/plugin, plugin_completion.go).
 	completerName = "kubectl_complete-apolo"
 	// nothing is the answer where nothing can be completed: not even files.
 	nothing = ":4\n"
@@ -164,7 +164,7 @@ func (d *Dispatcher) completion(args []string) int {
 			continue
 		}
 		if len(args) > 1 {
-			return d.fail(exitUsage, "completion takes one shell, here are %d arguments", len(args))
+			return d.fail(exitUsage, "accepts 1 arg (SHELL), received %d", len(args))
 		}
 		commands := []string{"apolo", "kubectl-apolo"}
 		for _, name := range d.names() {

@@ -101,7 +101,7 @@ func TestScriptsOfShells(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"tcsh":      `error: there is no completion for that shell, only for bash, zsh, fish, powershell`,
-		"bash more": "error: completion takes one shell, here are 2 arguments",
+		"bash more": "error: accepts 1 arg (SHELL), received 2",
 	} {
 		c := run(beside, "", append([]string{"apolo", "completion"}, strings.Fields(args)...)...)
 		if c.code != 2 || c.out != "" || strings.TrimSpace(c.err) != want {

@@ -65,7 +65,7 @@ func shortFormOf(name string) *shortForm {
 	return nil
 }
 
-// jobPlugin has the verbs behind the short forms.
+// jobPlugin has the verbs that the short forms stand for.
 const jobPlugin = "job"
 
 // Dispatcher is one call.
@@ -138,7 +138,7 @@ func (d *Dispatcher) Run() int {
 		return d.fail(exitUsage, "%s; see '%s --help'", nearest.Unknown(name, d.known()), d.typed())
 	}
 	if len(global.flags) > 0 && summary(name) == "" {
-		return d.fail(exitUsage, "%s is another's plugin: flags must come after it", name)
+		return d.fail(exitUsage, "%s is not one of Apolo's plugins: flags must come after it", name)
 	}
 	// The plugin shows this first argument in its help as what the user typed.
 	code, err := d.Become(path, slices.Concat([]string{d.typed() + " " + name}, global.flags, args[1:]), append(d.Environment, global.environment...))
@@ -276,6 +276,6 @@ func Help(typed string, names []string) string {
 		}
 	}
 	fmt.Fprintf(&b, "\nShells:\n  %s SHELL  print a script that completes commands in bash, zsh, fish or powershell\n", completionCommand)
-	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\n'%s COMMAND --help' tells more about one.\n", typed)
+	fmt.Fprintf(&b, "\nFlags:\n  --help     show help\n  --version  print version, commit, date and Go, and exit\n\nUse \"%s COMMAND --help\" for more information about a command.\n", typed)
 	return b.String()
 }

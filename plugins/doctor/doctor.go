@@ -94,8 +94,8 @@ func (o *options) complete() ([]doctor.Task, error) {
 		}
 	}
 	for _, name := range o.tasks {
-		if !slices.Contains(names(), name) {
-			return nil, cmdline.Usagef("--for %q is not one of %s", name, strings.Join(names(), ", "))
+		if err := cmdline.CheckOneOf("--for", name, names()...); err != nil {
+			return nil, err
 		}
 	}
 	return tasks, nil

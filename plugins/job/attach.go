@@ -47,21 +47,21 @@ Examples:
   ` + s.Typed + ` attach training -T
   ` + s.Typed + ` attach training --port-forward 8888:8888 --port-forward 6006:6006`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "only look: hand on neither keys nor standard input", Destination: &o.noTTY, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "read-only: do not forward input", Destination: &o.noTTY, DisableDefaultText: true},
 			&cli.GenericFlag{Name: "port-forward", Value: &o.portForward,
 				Usage: "while attached, `LOCAL:REMOTE` makes a port of the job one of this machine; LOCAL 0 is a free one; may be given several times"},
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets in a log, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but what the job prints"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *attachOptions) complete(args []string) (err error) {
-	if len(args) > 1 {
-		return cmdline.Usagef("attach takes one job")
+	if err := cmdline.CheckArgs(args, "JOB"); err != nil {
+		return err
 	}
-	if o.target, err = parseTarget("attach", args); err != nil {
+	if o.target, err = parse(args[0]); err != nil {
 		return err
 	}
 	o.pairs, err = forward.ParsePairs(o.portForward)

@@ -22,7 +22,7 @@ The browser is the system's, or what the variable BROWSER names.
 Examples:
   ` + s.Typed + ` browse notebook`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it works")},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

@@ -30,13 +30,13 @@ func newBump(s *cmdline.Session) *cli.Command {
 Examples:
   ` + s.Typed + ` bump-life-span training-1 1d2h`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *bumpOptions) complete(args []string) (err error) {
-	if len(args) != 2 {
-		return cmdline.Usagef("bump-life-span takes JOB and TIME, here are %d arguments", len(args))
+	if err := cmdline.CheckArgs(args, "JOB", "TIME"); err != nil {
+		return err
 	}
 	if o.target, err = parse(args[0]); err != nil {
 		return err

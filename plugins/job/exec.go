@@ -48,7 +48,7 @@ Examples:
 			&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give it a terminal: fail if there is none", Destination: &o.tty, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "no-tty", Aliases: []string{"T"}, Usage: "give it no terminal", Destination: &o.noTTY, DisableDefaultText: true},
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}, o
 }
 

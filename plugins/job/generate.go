@@ -35,16 +35,16 @@ standard error.
 
 Examples:
   ` + s.Typed + ` generate-run-command training-1`,
-		Action: func(c *cli.Context) (err error) {
-			if c.NArg() != 1 {
-				return cmdline.Usagef("generate-run-command takes one JOB, here are %d arguments", c.NArg())
-			}
-			if o.target, err = parse(c.Args().First()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *generateOptions) complete(args []string) (err error) {
+	if err := cmdline.CheckArgs(args, "JOB"); err != nil {
+		return err
+	}
+	o.target, err = parse(args[0])
+	return err
 }
 
 func (o *generateOptions) run(ctx context.Context) error {

@@ -48,7 +48,7 @@ Examples:
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		}...),
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

@@ -54,13 +54,13 @@ Examples:
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets, in place of " + mask.Replacement, Destination: &o.noMask, DisableDefaultText: true},
 			s.QuietFlag("print nothing but the log"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *logsOptions) complete(args []string) (err error) {
-	if len(args) != 1 {
-		return cmdline.Usagef("logs takes one JOB, here are %d arguments", len(args))
+	if err := cmdline.CheckArgs(args, "JOB"); err != nil {
+		return err
 	}
 	if o.target, err = parse(args[0]); err != nil {
 		return err

@@ -97,7 +97,7 @@ func newLs(s *cmdline.Session) *cli.Command {
 	return &cli.Command{
 		Name:    "ls",
 		Aliases: []string{"list", "ps"},
-		Usage:   "List jobs, those that have not ended where nothing else is asked for",
+		Usage:   "List jobs (active ones by default)",
 		Description: `Statuses are pending, suspended, running, succeeded, failed, cancelled (being deleted) and orphaned (the job
 is gone, and something of it is left). A job that has ended stays for a day, where run was not told otherwise with --ttl.
 
@@ -120,7 +120,7 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print names only, a line each"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
@@ -135,8 +135,8 @@ func (o *lsOptions) complete(args []string) error {
 		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Format)
 	}
 	for _, status := range o.statuses {
-		if !slices.Contains(jobs.Statuses(), jobs.Status(status)) {
-			return cmdline.Usagef("--status %q is not one of %s", status, join(jobs.Statuses()))
+		if err := cmdline.CheckOneOf("--status", jobs.Status(status), jobs.Statuses()...); err != nil {
+			return err
 		}
 	}
 	if err := o.readTimes(); err != nil {
@@ -353,7 +353,7 @@ func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options job
 	return err
 }
 
-// clearScreen puts the cursor into the first corner and empties what is behind it.
+// clearScreen puts the cursor into the first corner and clears what is after it.
 const clearScreen = "\x1b[H\x1b[2J"
 
 func (o *lsOptions) redraw(found []jobs.Listed, _ map[string]string) error {

@@ -24,7 +24,7 @@ func masked(ctx context.Context, s *cmdline.Session, client *jobs.Client, job *b
 		return nil, nil, err
 	}
 	if unread > 0 {
-		s.Warn("values of secrets that you may not read, or that are gone, are not hidden in this log")
+		s.Warn("values of secrets that you can't read, or that are gone, are not hidden in this log")
 	}
 	return output(s.Out, mask.Options{Values: values, Timestamps: timestamps}), values, nil
 }

@@ -35,7 +35,7 @@ Examples:
   ` + s.Typed + ` port-forward training
   ` + s.Typed + ` port-forward training 8888:8888 0:6006`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it works")},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

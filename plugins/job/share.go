@@ -32,12 +32,12 @@ func newShare(s *cmdline.Session) *cli.Command {
 what the job has, its secrets included.
 
 Only the pods that the job has now are shared; share it again after a restart. They get the job's life span as
-a deadline of their own, so the job can't be given more time later.
+their own deadline, so the job can't be given more time later.
 
 Examples:
   ` + s.Typed + ` share training-1 bob group:research`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.Steps(o.complete, o.share),
+		Action: cmdline.CompleteAndRun(o.complete, o.share),
 	}
 }
 
@@ -53,13 +53,13 @@ have read they know, and a command that they have started in the job continues.
 Examples:
   ` + s.Typed + ` unshare training-1 bob`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.Steps(o.complete, o.unshare),
+		Action: cmdline.CompleteAndRun(o.complete, o.unshare),
 	}
 }
 
 func (o *shareOptions) complete(args []string) (err error) {
-	if len(args) < 2 {
-		return cmdline.Usagef("%s takes JOB and at least one USER, received %d arguments", o.verb, len(args))
+	if err := cmdline.CheckArgs(args, "JOB", "USER..."); err != nil {
+		return err
 	}
 	if o.target, err = parse(args[0]); err != nil {
 		return err

@@ -39,27 +39,26 @@ func newStatus(s *cmdline.Session) *cli.Command {
 	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("name")}
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "Tell all about one job, and why it does not start",
+		Usage:     "Show a job's details, including why it has not started",
 		ArgsUsage: "JOB",
 		Description: naming + ` Secrets are shown by their names only.
 
 Examples:
   ` + s.Typed + ` status training-1
   ` + s.Typed + ` status job:/team/training-1 -o yaml   # the Job of Kubernetes`,
-		Flags: []cli.Flag{o.output.Flag()},
-		Action: func(c *cli.Context) (err error) {
-			if c.NArg() != 1 {
-				return cmdline.Usagef("status takes one JOB, here are %d arguments", c.NArg())
-			}
-			if o.target, err = parse(c.Args().First()); err != nil {
-				return err
-			}
-			if err := o.output.Validate(); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Flags:  []cli.Flag{o.output.Flag()},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *statusOptions) complete(args []string) (err error) {
+	if err := cmdline.CheckArgs(args, "JOB"); err != nil {
+		return err
+	}
+	if o.target, err = parse(args[0]); err != nil {
+		return err
+	}
+	return o.output.Validate()
 }
 
 func (o *statusOptions) run(ctx context.Context) error {

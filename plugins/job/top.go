@@ -33,20 +33,22 @@ stands how much it may. The cluster must have metrics-server or something like i
 Examples:
   ` + s.Typed + ` top
   ` + s.Typed + ` top training-1 training-2`,
-		Action: func(c *cli.Context) error {
-			for _, arg := range c.Args().Slice() {
-				target, err := parse(arg)
-				if err != nil {
-					return err
-				}
-				if target.Namespace != "" {
-					return cmdline.Usagef("top shows one namespace: choose it with -n, and name the job %s", target.Name)
-				}
-				o.names = append(o.names, target.Name)
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *topOptions) complete(args []string) error {
+	for _, arg := range args {
+		target, err := parse(arg)
+		if err != nil {
+			return err
+		}
+		if target.Namespace != "" {
+			return cmdline.Usagef("top shows one namespace: choose it with -n, and name the job %s", target.Name)
+		}
+		o.names = append(o.names, target.Name)
+	}
+	return nil
 }
 
 func (o *topOptions) run(ctx context.Context) error {

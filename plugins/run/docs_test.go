@@ -23,7 +23,7 @@ var (
 	effect = regexp.MustCompile("`([^`]+)` = `([^`]*)`")
 )
 
-// row is one of the table of docs/jobs.md: Apolo's flag, examples of ours, what they become.
+// row is one of the table of docs/jobs.md: Apolo's flag, our examples, what they become.
 type row struct {
 	apolo    string
 	examples []string

@@ -15,7 +15,7 @@ func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) 
 		return err
 	}
 	for _, secret := range plan.Unread() {
-		o.Warn("you may not read %s: its value is shown wherever the job prints it, and whether it can be a variable is not checked", secret)
+		o.Warn("you can't read %s: its value is shown wherever the job prints it, and whether it can be a variable is not checked", secret)
 	}
 	var hidden [][]byte
 	if !o.noMask && !o.spec.TTY && !o.flags.Detach() && o.dryRun == "" {

@@ -92,7 +92,7 @@ Examples:
   ` + s.Typed + ` --list-presets`,
 		Flags: slices.Concat(o.flags.CLI(), o.attached.flags(), []cli.Flag{
 			o.share.flag(),
-			&cli.BoolFlag{Name: "list-presets", Usage: "show the presets there are, and run nothing", Destination: &o.listPresets, DisableDefaultText: true},
+			&cli.BoolFlag{Name: "list-presets", Usage: "list presets and exit", Destination: &o.listPresets, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "no-mask", Usage: "show the values of secrets where the job prints them, in place of " + mask.Replacement,
 				Destination: &o.noMask, DisableDefaultText: true},
 			&cli.StringFlag{Name: "dry-run", Usage: "create nothing: `client` only shows what would be sent, server has it checked",
@@ -100,7 +100,7 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print nothing but the job's log, or its name with --detach"),
 		}),
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 	return app, o
 }
@@ -114,8 +114,8 @@ func (o *options) complete(args []string) (err error) {
 		return o.output.Validate()
 	case len(args) == 0 || o.Dash == 0:
 		return cmdline.Usagef("run needs an IMAGE, before any \"--\"")
-	case o.dryRun != "" && o.dryRun != "client" && o.dryRun != "server":
-		return cmdline.Usagef("--dry-run %q is not one of client, server", o.dryRun)
+	case o.dryRun != "" && cmdline.CheckOneOf("--dry-run", o.dryRun, "client", "server") != nil:
+		return cmdline.CheckOneOf("--dry-run", o.dryRun, "client", "server")
 	case o.output.Given() && o.dryRun == "" && !o.flags.Detach():
 		return cmdline.Usagef("-o works with --dry-run, --detach or --list-presets: otherwise standard output is the job's log")
 	}

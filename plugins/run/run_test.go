@@ -74,7 +74,7 @@ func TestWrongCommandLines(t *testing.T) {
 		want string
 	}{
 		"nothing":                {nil, "needs an IMAGE"},
-		"image behind --":        {[]string{"--", "busybox:1"}, "needs an IMAGE"},
+		"image after --":         {[]string{"--", "busybox:1"}, "needs an IMAGE"},
 		"image":                  {[]string{"Busybox"}, "must be lowercase"},
 		"flag of the command":    {[]string{"busybox:1", "ls", "--colour"}, `unknown flag (argument 3); put a value that begins with "-" after "--"`},
 		"variable":               {[]string{"busybox:1", "--env", "Ä=2"}, "--env number 1: invalid name"},
@@ -83,8 +83,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"two at one path":        {[]string{"busybox:1", "--volume", "secret:a:/x", "--volume", "secret:b:/x"}, "have the same path"},
 		"entrypoint":             {[]string{"busybox:1", "--entrypoint", "'"}, "unterminated"},
 		"empty entrypoint":       {[]string{"busybox:1", "--entrypoint", ""}, "entrypoint is empty"},
-		"dry run":                {[]string{"busybox:1", "--dry-run=yes"}, `--dry-run "yes" is not one of`},
-		"output":                 {[]string{"busybox:1", "--dry-run=client", "-o", "table"}, `-o "table"`},
+		"dry run":                {[]string{"busybox:1", "--dry-run=yes"}, `invalid --dry-run "yes": must be one of`},
+		"output":                 {[]string{"busybox:1", "--dry-run=client", "-o", "table"}, `invalid output format "table"`},
 		"output of a log":        {[]string{"busybox:1", "-o", "yaml"}, "-o works with --dry-run, --detach or --list-presets"},
 		"name":                   {[]string{"busybox:1", "--name", "A"}, `"A" can't be the name of a job`},
 	} {

@@ -12,7 +12,7 @@ import (
 )
 
 // errLate ends the context of a job that has not started in time.
-var errLate = errors.New("the job has not started in time")
+var errLate = errors.New("the job did not start in time")
 
 // startLimit is how long a job may take to start: --schedule-timeout.
 type startLimit struct {
@@ -90,7 +90,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) error {
 	err := fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state))
 	if state.Phase != jobs.Stuck {
-		err = fmt.Errorf("job %s has not started in %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
+		err = fmt.Errorf("job %s did not start within %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
 	o.showLastLines(ctx, api, job, state)
 	err = fmt.Errorf("%w%s", err, o.advice(state))

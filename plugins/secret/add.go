@@ -43,19 +43,19 @@ Examples:
   ` + s.Typed + ` add gcp-key @~/gcp.json
   pass show db | ` + s.Typed + ` add db-password - --overwrite`,
 		Flags: []cli.Flag{
-			overwriteFlag(&o.overwrite, "replace the value of a key that exists; who may use it stays as it is"),
+			overwriteFlag(&o.overwrite, "replace the value of an existing key; existing grants are kept"),
 			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *addOptions) complete(args []string) (err error) {
 	switch len(args) {
 	case 0:
-		return cmdline.Usagef("add needs a KEY")
+		return cmdline.CheckArgs(args, "KEY", "[VALUE]")
 	case 1:
 		if !cmdline.IsTerminal(o.In) {
 			return cmdline.Usagef(`the VALUE is missing, and there is no terminal to ask for it: use "-" or "@-" for standard input, "@path" for a file`)
@@ -63,7 +63,7 @@ func (o *addOptions) complete(args []string) (err error) {
 	case 2:
 		o.value = &args[1]
 	default:
-		return cmdline.Usagef("add takes a KEY and a VALUE, here are %d arguments; a value with spaces needs quotes", len(args))
+		return cmdline.Usagef("%s; a value with spaces needs quotes", cmdline.CheckArgs(args, "KEY", "[VALUE]"))
 	}
 	if err := validateDryRun(o.dryRun); err != nil {
 		return err

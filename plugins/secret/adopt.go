@@ -45,22 +45,21 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: func(c *cli.Context) (err error) {
-			if c.NArg() != 1 {
-				return cmdline.Usagef("adopt takes one NAME, here are %d", c.NArg())
-			}
-			if o.where, err = parse(c.Args().First()); err != nil {
-				return err
-			}
-			if err := validateDryRun(o.dryRun); err != nil {
-				return err
-			}
-			if err := o.output.Validate(); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *adoptOptions) complete(args []string) (err error) {
+	if err := cmdline.CheckArgs(args, "NAME"); err != nil {
+		return err
+	}
+	if o.where, err = parse(args[0]); err != nil {
+		return err
+	}
+	if err := validateDryRun(o.dryRun); err != nil {
+		return err
+	}
+	return o.output.Validate()
 }
 
 func (o *adoptOptions) run(ctx context.Context) error {
@@ -94,10 +93,10 @@ func dryRunFlag(destination *string) cli.Flag {
 }
 
 func validateDryRun(value string) error {
-	if value != "" && value != "client" && value != "server" {
-		return cmdline.Usagef("--dry-run %q is not one of client, server", value)
+	if value == "" {
+		return nil
 	}
-	return nil
+	return cmdline.CheckOneOf("--dry-run", value, "client", "server")
 }
 
 // dryRunWords come after what would have been done, as kubectl words it.

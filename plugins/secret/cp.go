@@ -39,7 +39,7 @@ Examples:
   ` + s.Typed + ` cp wandb-token secret:/research/wandb-token
   ` + s.Typed + ` cp secret://staging/team/api-key secret://production/team/api-key --overwrite`,
 		Flags:  o.flags(),
-		Action: o.action("cp", o.copy),
+		Action: cmdline.CompleteAndRun(o.complete, o.copy),
 	}
 }
 
@@ -56,34 +56,29 @@ Examples:
   ` + s.Typed + ` mv db-pasword db-password
   ` + s.Typed + ` mv wandb-token secret:/research/wandb-token`,
 		Flags:  o.flags(),
-		Action: o.action("mv", o.move),
+		Action: cmdline.CompleteAndRun(o.complete, o.move),
 	}
 }
 
 func (o *cpOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		overwriteFlag(&o.overwrite, "replace the value of a key that exists; who may use it stays as it is"),
+		overwriteFlag(&o.overwrite, "replace the value of an existing key; existing grants are kept"),
 		o.output.Flag(),
 		o.QuietFlag("print nothing when it worked"),
 	}
 }
 
-func (o *cpOptions) action(verb string, run func(context.Context) error) cli.ActionFunc {
-	return func(c *cli.Context) (err error) {
-		if c.NArg() != 2 {
-			return cmdline.Usagef("%s takes two KEYs, from and to, here are %d", verb, c.NArg())
-		}
-		if o.from, err = parse(c.Args().Get(0)); err != nil {
-			return err
-		}
-		if o.to, err = parse(c.Args().Get(1)); err != nil {
-			return err
-		}
-		if err := o.output.Validate(); err != nil {
-			return err
-		}
-		return run(c.Context)
+func (o *cpOptions) complete(args []string) (err error) {
+	if err := cmdline.CheckArgs(args, "KEY", "KEY"); err != nil {
+		return err
 	}
+	if o.from, err = parse(args[0]); err != nil {
+		return err
+	}
+	if o.to, err = parse(args[1]); err != nil {
+		return err
+	}
+	return o.output.Validate()
 }
 
 func (o *cpOptions) copy(ctx context.Context) error {

@@ -45,17 +45,17 @@ If somebody else changes the secret while you edit it, nothing is stored, and yo
 Examples:
   ` + s.Typed + ` edit app-config
   KUBE_EDITOR='code --wait' ` + s.Typed + ` edit app-config   # an editor with a window must wait`,
-		Flags: []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: func(c *cli.Context) (err error) {
-			if c.NArg() != 1 {
-				return cmdline.Usagef("edit takes one KEY, here are %d", c.NArg())
-			}
-			if o.where, err = parse(c.Args().First()); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *editOptions) complete(args []string) (err error) {
+	if err := cmdline.CheckArgs(args, "KEY"); err != nil {
+		return err
+	}
+	o.where, err = parse(args[0])
+	return err
 }
 
 func (o *editOptions) run(ctx context.Context) error {

@@ -64,7 +64,7 @@ Examples:
 			o.output.Flag(),
 			s.QuietFlag("print nothing but what is exported"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

@@ -41,13 +41,13 @@ Examples:
 				Destination: &o.file, TakesFile: true},
 			s.QuietFlag("print nothing but the value"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *getOptions) complete(args []string) (err error) {
-	if len(args) != 1 {
-		return cmdline.Usagef("get takes one KEY, here are %d", len(args))
+	if err := cmdline.CheckArgs(args, "KEY"); err != nil {
+		return err
 	}
 	if o.file == "-" { // as for other programs; a file of that name is ./-
 		o.file = ""

@@ -56,7 +56,7 @@ value is unchanged; with another one it is refused, or replaced with --overwrite
 be done again. What is imported is a copy, and what it came from stays as it is.
 
 A file of variables is read as run --env-file reads it: a NAME=VALUE a line, all of it taken as it is, quotes too;
-NAME alone takes the value that it has here. A value of several lines needs a file of its own.
+NAME alone takes the value that it has here. A value of several lines needs its own file.
 
 In a folder each file is a key, and its bytes are the value. Links are followed inside the folder, as in a Secret that
 Kubernetes has mounted, and not out of it.
@@ -77,18 +77,18 @@ Examples:
 			list("from-apolo", "the secrets of a `PROJECT` of the Apolo platform, as ORG/PROJECT or secret://CLUSTER/ORG/PROJECT", &o.fromApolo),
 			list("key", "only this `KEY` of what was found", &o.keys),
 			&cli.StringFlag{Name: "prefix", Usage: "`TEXT` to put before each key", Destination: &o.prefix},
-			overwriteFlag(&o.overwrite, "replace the values of keys that exist; who may use them stays as it is"),
+			overwriteFlag(&o.overwrite, "replace the values of existing keys; existing grants are kept"),
 			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
 		},
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *importOptions) complete(args []string) (err error) {
 	if len(args) > 0 {
-		return cmdline.Usagef("import takes no arguments: say where from with --from-secret, --from-env-file, --from-dir, --from-file or --from-apolo")
+		return cmdline.Usagef("import takes no arguments; specify a source: --from-secret, --from-env-file, --from-dir, --from-file or --from-apolo")
 	}
 	if len(o.fromSecrets)+len(o.fromEnvFiles)+len(o.fromDirs)+len(o.fromFiles)+len(o.fromApolo) == 0 {
 		return cmdline.Usagef("import needs --from-secret, --from-env-file, --from-dir, --from-file or --from-apolo")

@@ -47,16 +47,15 @@ Examples:
 				Destination: &o.allNamespaces, DisableDefaultText: true},
 			o.output.Flag(),
 		},
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return cmdline.Usagef("ls takes no arguments; choose a namespace with -n")
-			}
-			if err := o.output.Validate(); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
+}
+
+func (o *lsOptions) complete(args []string) error {
+	if len(args) > 0 {
+		return cmdline.Usagef("ls takes no arguments; choose a namespace with -n")
+	}
+	return o.output.Validate()
 }
 
 func (o *lsOptions) run(ctx context.Context) error {

@@ -35,7 +35,7 @@ func newRm(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "KEY...",
 		Description: `What uses a key is named: jobs and pods that have not ended, Deployments, StatefulSets, DaemonSets, CronJobs,
 Ingresses and ServiceAccounts. What runs keeps the value that it started with; what is yet to start can't. A job that
-uses another's secret has a copy of its own.
+uses another's secret has its own copy.
 
 A Secret that a finalizer holds is still there after it was deleted, with its value: that is an error, which names the
 finalizer. With --wait it is one only if the Secret is not gone in time.
@@ -46,19 +46,19 @@ Examples:
   ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found
   ` + s.Typed + ` rm db-password --wait --timeout 30s`,
 		Flags: append(o.wait.Flags("wait until a Secret that a finalizer holds is gone"), []cli.Flag{
-			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a key that does not exist as removed",
+			&cli.BoolFlag{Name: "ignore-not-found", Usage: "treat \"not found\" as success",
 				Destination: &o.ignoreNotFound, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "if-unused", Usage: "keep a key that something uses, or may use as far as you can see, and fail",
 				Destination: &o.ifUnused, DisableDefaultText: true},
 			s.QuietFlag("print nothing when it worked"),
 		}...),
-		Action: cmdline.Steps(o.complete, o.run),
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
 func (o *rmOptions) complete(args []string) (err error) {
-	if len(args) == 0 {
-		return cmdline.Usagef("rm needs at least one KEY")
+	if err := cmdline.CheckArgs(args, "KEY..."); err != nil {
+		return err
 	}
 	if err := o.wait.Complete(); err != nil {
 		return err

@@ -92,6 +92,6 @@ func (p *place) list(ctx context.Context, s *cmdline.Session) ([]secrets.Secret,
 	if len(found) == 0 {
 		return nil, err
 	}
-	s.Hint("you may not list secrets in namespace %q; these are the ones that you may read by name", p.client.Namespace)
+	s.Hint("you can't list secrets in namespace %q; these are the ones that you can read by name", p.client.Namespace)
 	return found, nil
 }

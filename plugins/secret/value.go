@@ -124,7 +124,7 @@ func askValue(ctx context.Context, s *cmdline.Session, key string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	second, err := askHidden(ctx, s, "The same again: ")
+	second, err := askHidden(ctx, s, "Repeat value: ")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Command bench measures whole processes: the commands of this product, and in turn with them what
 // one would type with kubectl instead. It prints a line per figure and writes a report.
 //
-// It needs a cluster of test/cluster (APOLO_CLUSTER_DIR), where it makes namespaces of its own and
+// It needs a cluster of test/cluster (APOLO_CLUSTER_DIR), where it makes its own namespaces and
 // removes them. It fails if a command fails; a target that is not reached is no failure but is said.
 package main
 

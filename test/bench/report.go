@@ -249,7 +249,7 @@ func field(file, name string) string {
 	return ""
 }
 
-// quoted returns the string behind a name in JSON.
+// quoted returns the string that a name has in JSON.
 func quoted(json, name string) string {
 	_, rest, _ := strings.Cut(json, `"`+name+`": "`)
 	value, _, _ := strings.Cut(rest, `"`)
@@ -262,7 +262,7 @@ warm-up in which the output of both is checked, so kubectl has found the API of 
 else the machine does concerns both. Each figure is the median, with the smallest and the largest in
 brackets. A ratio is the median of the ratios pair by pair, so less than 1 means that this product takes less.
 Where kubectl needs several commands, their times are added. Bytes received (TLS and headers included)
-and requests are counted in a few runs of their own, through a proxy that would slow down the others.
+and requests are counted in a few separate runs, through a proxy that would slow down the others.
 
 Other work on the same cores makes times longer and their spread wider; ratios bear it best. The cluster
 is on the same machine, so there is no network in between: over a real one, fewer bytes and requests count for more.

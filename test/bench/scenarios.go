@@ -44,7 +44,7 @@ func topics(r *runner) []topic {
 				"What was done about it: nothing of client-go's discovery, clientsets and their types is linked " +
 				"([0001](decisions/0001-no-clientset.md)); garbage is left alone up to 10 MB, which most commands never make " +
 				"(collecting it at 2 MB took up to half of the CPU of a short command); requests that begin together wait for one " +
-				"connection, where each made a handshake of its own before. What is left is half the kernel's, which maps the " +
+				"connection, where each made a separate handshake before. What is left is half the kernel's, which maps the " +
 				"pages of the binary and of the heap as they are touched; and what `run` and `job` take more, that of the library " +
 				"that reads names of images ([0015](decisions/0015-image-names.md)).",
 		}, {
@@ -59,7 +59,7 @@ func topics(r *runner) []topic {
 		}, {
 			name: "completion", title: "Completion", columns: usual, compare: r.completionTopic,
 			text: fmt.Sprintf("What a TAB takes where the names of %d secrets are to be completed; kubectl's own completion of Secrets beside it. "+
-				"kubectl runs `kubectl_complete-apolo` as a process of its own, which gives up after 120 ms.", r.secrets),
+				"kubectl runs `kubectl_complete-apolo` as a separate process, which gives up after 120 ms.", r.secrets),
 		}, {
 			name: "sizes", title: "Sizes of the binaries", table: r.binaries, text: "As `make build` leaves them, stripped; 1 MB is 1,000,000 bytes.",
 		}, {

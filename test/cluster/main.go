@@ -29,7 +29,7 @@ const usageText = `usage: cluster VERB
 
 COMPONENT is etcd, apiserver, controller-manager, scheduler, containerd or
 kubelet. APOLO_CLUSTER_DIR is the cluster's folder; without it every checkout
-has a cluster of its own under /var/lib/apolo-cluster.`
+has its own cluster under /var/lib/apolo-cluster.`
 
 // usageError is a mistake in the command line; it ends the program with 2.
 type usageError struct{ problem string }

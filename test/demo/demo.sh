@@ -49,7 +49,7 @@ KUBECONFIG=$kubeconfigs/alice kubectl apolo run --env PASSWORD=secret:secret-pas
 
 say "she shares one with bob, and nothing else"
 alice kubectl apolo acl grant secret:secret-password bob read
-say "bob does not have it in his list, finds it, and uses it in a job of his own"
+say "bob does not have it in his list, finds it, and uses it in a job"
 bob kubectl apolo secret ls -q
 bob kubectl apolo acl list
 refused bob kubectl apolo secret get secret://default/alice/gcp-key

@@ -21,7 +21,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/console"
 )
 
-// loadImage makes an image that holds binaries of ours and nothing else, as docs/console.md and docs/ci.md do, and
+// loadImage makes an image that holds our binaries and nothing else, as docs/console.md and docs/ci.md do, and
 // loads it into the cluster. The first binary is what it runs.
 func loadImage(t *testing.T, names ...string) string {
 	t.Helper()
@@ -169,16 +169,16 @@ func TestConsoleForATeam(t *testing.T) {
 	for _, path := range []string{"/secrets", "/jobs", "/jobs/private", "/jobs/private/log.txt", "/secrets/k/access"} {
 		var problem console.Problem
 		bob.do(http.StatusForbidden, http.MethodGet, path+"?namespace="+alices, nil, &problem)
-		if !strings.Contains(problem.Detail, "you may not ") {
+		if !strings.Contains(problem.Detail, "you lack permission to ") {
 			t.Errorf("%s: %+v", path, problem)
 		}
 	}
 	conn := bob.dial("/jobs/private/log?namespace=" + alices)
-	if _, data := next(t, conn); !strings.Contains(frame[console.LogFrame](t, data).Error, "you may not ") {
+	if _, data := next(t, conn); !strings.Contains(frame[console.LogFrame](t, data).Error, "you lack permission to ") {
 		t.Errorf("%s", data)
 	}
 	conn = bob.dial("/jobs/private/terminal?namespace=" + alices)
-	if _, data := next(t, conn); !strings.Contains(frame[console.TerminalOutput](t, data).Error, "you may not ") {
+	if _, data := next(t, conn); !strings.Contains(frame[console.TerminalOutput](t, data).Error, "you lack permission to ") {
 		t.Errorf("%s", data)
 	}
 	// A stolen half of a session is no session, and a session is nobody else's.

@@ -270,7 +270,7 @@ func TestConsoleSecrets(t *testing.T) {
 		t.Errorf("%+v", usable)
 	}
 	bob.do(http.StatusForbidden, http.MethodGet, "/secrets?namespace="+namespace, nil, &problem)
-	if !strings.Contains(problem.Detail, "you may not list secrets") {
+	if !strings.Contains(problem.Detail, "you lack permission to list secrets") {
 		t.Errorf("%+v", problem)
 	}
 

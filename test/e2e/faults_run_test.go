@@ -410,7 +410,7 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 				return strings.HasPrefix(request, "POST ") && strings.HasSuffix(request, "/jobs")
 			}})
 			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--no-wait-start", "--tag", tag, "busybox:1", "--", "true")
-			if got.code != 1 || !isErrorLine(got.stderr) || !strings.HasSuffix(got.stderr, "; the job was removed again\n") || got.stdout != "" {
+			if got.code != 1 || !isErrorLine(got.stderr) || !strings.HasSuffix(got.stderr, "; the job was rolled back\n") || got.stdout != "" {
 				t.Error(got)
 			}
 			if left := p.list(t, jobResource, "tag.apolo.us/"+tag+"=true"); len(left) > 0 || a.sent("POST NS/jobs") != 1 {

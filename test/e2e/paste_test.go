@@ -44,7 +44,7 @@ func TestPastedLongLine(t *testing.T) {
 	term := startTerminal(t, kubeconfig, filepath.Join(bin, "kubectl-apolo_secret"), "add", "long")
 	term.waitFor("(not shown): ")
 	term.typeLine("wrong\x15" + value + "é!\x7f\x7f\n") // Ctrl-U, and two times Backspace
-	term.waitFor("The same again: ")
+	term.waitFor("Repeat value: ")
 	if echoes(t, term.file) {
 		t.Error("the terminal echoes")
 	}

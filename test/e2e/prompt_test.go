@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a command that runs at a pseudo-terminal of its own.
+// terminal is a command that runs at its own pseudo-terminal.
 type terminal struct {
 	t       *testing.T
 	command *exec.Cmd
@@ -117,7 +117,7 @@ func TestPromptDoesNotEcho(t *testing.T) {
 	term := startTerminal(t, kubeconfig, filepath.Join(bin, "kubectl-apolo_secret"), "add", "token")
 	term.waitFor("(not shown): ")
 	term.typeLine("typed-canary\n")
-	term.waitFor("The same again: ")
+	term.waitFor("Repeat value: ")
 	term.typeLine("typed-canary\n")
 	screen, code := term.end()
 	if code != 0 || bytes.Contains([]byte(screen), []byte("canary")) {

@@ -199,7 +199,7 @@ func TestRequestsOfTheConsole(t *testing.T) {
 	}
 }
 
-// TestAccessThatEndedStaysEnded ends a secret rm right behind the request that ended bob's access. Whom the secret is
+// TestAccessThatEndedStaysEnded ends a secret rm right after the request that ended bob's access. Whom the secret is
 // granted then has it, and bob has it no more.
 func TestAccessThatEndedStaysEnded(t *testing.T) {
 	t.Parallel()

@@ -206,7 +206,7 @@ func TestInjectedContainers(t *testing.T) {
 		"init-fails": {patch: asInit(sidecar("prepare", "echo no vault; exit 9")), script: "echo out", code: 1,
 			stderr: "the log of the container prepare ends with:\n  no vault\n", status: "failed: the init container prepare failed: exit code 9", detail: "  no vault"},
 		"init-hangs": {patch: asInit(sidecar("prepare", "echo waiting for vault; "+until(0))), flags: "--schedule-timeout 15s", script: "echo out", code: 1,
-			stderr: "has not started in 15s: pending: the init container prepare has not ended yet; it was removed"},
+			stderr: "did not start within 15s: pending: the init container prepare has not ended yet; it was removed"},
 		"init-not-pulled":   {patch: asInit(missing("prepare")), script: "echo out", code: 1, stderr: "can't start: the image of the init container prepare can't be pulled: "},
 		"native-not-pulled": {patch: native(missing("mesh")), script: "echo out", code: 1, stderr: "can't start: the image of the sidecar mesh can't be pulled: "},
 	} {

@@ -30,7 +30,7 @@ type crowdResult struct {
 // crowdKeys is how many keys a process keeps at most.
 const crowdKeys = 6
 
-// sharedKey is the one secret that all share with users of their own.
+// sharedKey is the one secret that all share with their own users.
 const sharedKey = "shared"
 
 // hand is one of the processes, one after the other. What the commands acknowledged is what it knows.

@@ -1,7 +1,7 @@
 // Command load lets a hundred processes work on one namespace at once, and gives ten thousand grants in another; it
 // checks that nothing that was acknowledged is lost and that nothing is left over, and writes a report.
 //
-// It needs a cluster of test/cluster (APOLO_CLUSTER_DIR), where it makes namespaces of its own and removes them. It
+// It needs a cluster of test/cluster (APOLO_CLUSTER_DIR), where it makes its own namespaces and removes them. It
 // fails where a command fails or the cluster does not hold what it has to.
 package main
 

@@ -84,7 +84,7 @@ Written by `+"`make load`"+`, which replaces all of it, and fails where somethin
 ## %d processes at once
 
 For %s, %d processes at a time worked on one namespace: each added, read, listed, granted, revoked, moved and removed
-secrets of its own, and all of them granted one secret to users of their own. Every answer was compared with what
+its own secrets, and all of them granted one secret to their own users. Every answer was compared with what
 earlier ones had acknowledged. Afterwards the namespace held exactly what was acknowledged: %d secrets with their
 values and %d grants; %d removed secrets and %d revoked grants were gone, and no Role or RoleBinding was left over. The
 audit log has no answer of 500 or above. With a last %s everything was gone.

@@ -269,7 +269,7 @@ apt-get -o DPkg::Lock::Timeout=300 -qq purge -y kubectl-apolo >/dev/null 2>&1
 is "what is left of the package" "$(files_in)" ""
 ! dpkg-query -s kubectl-apolo >/dev/null 2>&1 || fail "dpkg still knows the package"
 
-say "the .rpm: what it says, what is in it, installed below a folder of its own and removed again"
+say "the .rpm: what it says, what is in it, installed below a separate folder and removed again"
 is "the name of the package" "$(rpm -qp --qf '%{NAME} %{ARCH} %{LICENSE}' "$rpm")" "kubectl-apolo x86_64 Apache-2.0"
 is "what it requires" "$(rpm -qp --requires "$rpm" | grep -v '^rpmlib(' || true)" ""
 is "what it recommends" "$(rpm -qp --recommends "$rpm")" kubectl

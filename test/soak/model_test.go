@@ -217,7 +217,7 @@ func (want answer) warned(phrases ...string) answer {
 }
 
 func forbidden(verb, resource string) []string {
-	return []string{"you may not " + verb + " " + resource}
+	return []string{"you lack permission to " + verb + " " + resource}
 }
 
 // lookup is what every command does first with a secret: nil, or the answer that it ends with.

@@ -770,7 +770,7 @@ func expectRm(m *model, s *step) answer {
 			want.errs = append(want.errs, []string{"warning: ", "is used by job/" + users[0]})
 		}
 		if s.flag2 && !s.actor.owns(at.space) {
-			fail("whether something uses it is unknown, so it stays", "you may not list ")
+			fail("whether something uses it is unknown, so it stays", "you lack permission to list ")
 			continue
 		}
 		found, failed := m.lookup(s.actor, at)

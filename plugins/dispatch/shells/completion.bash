@@ -23,7 +23,7 @@ __apolo_complete() {
   ((directive & 2)) && compopt -o nospace 2>/dev/null
   ((directive & 4)) && compopt +o default 2>/dev/null
 
-  # Candidates for --flag=value are values. What one replaces begins behind the last = or :.
+  # Candidates for --flag=value are values. What one replaces begins after the last = or :.
   [[ $current != -*=* ]] || current=${current#*=}
   breaks=${COMP_WORDBREAKS//[!:=]/}
   [[ -z $breaks ]] || before=${current%"${current##*["$breaks"]}"}

@@ -32,7 +32,7 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		dash  int
 	}{
 		"nothing":                         {nil, []string{"--"}, -1},
-		"flag behind an argument":         {[]string{"ls", "key", "-n", "team"}, []string{"ls", "-namespace=team", "--", "key"}, -1},
+		"flag after an argument":          {[]string{"ls", "key", "-n", "team"}, []string{"ls", "-namespace=team", "--", "key"}, -1},
 		"flag before the command":         {[]string{"-n", "team", "ls", "key"}, []string{"ls", "-namespace=team", "--", "key"}, -1},
 		"alias of a command":              {[]string{"list", "-q"}, []string{"list", "-quiet", "--"}, -1},
 		"long flag with =":                {[]string{"ls", "--namespace=team"}, []string{"ls", "-namespace=team", "--"}, -1},
@@ -44,7 +44,7 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		"short flags joined, last valued": {[]string{"ls", "-qn", "team"}, []string{"ls", "-quiet", "-namespace=team", "--"}, -1},
 		"a lone dash is an argument":      {[]string{"ls", "-", "-q"}, []string{"ls", "-quiet", "--", "-"}, -1},
 		"an empty argument":               {[]string{"ls", "", "-q"}, []string{"ls", "-quiet", "--", ""}, -1},
-		"everything behind --":            {[]string{"ls", "a", "--", "-q", "--", "ls"}, []string{"ls", "--", "a", "-q", "--", "ls"}, 1},
+		"everything after --":             {[]string{"ls", "a", "--", "-q", "--", "ls"}, []string{"ls", "--", "a", "-q", "--", "ls"}, 1},
 		"-- before all arguments":         {[]string{"ls", "--", "-n"}, []string{"ls", "--", "-n"}, 0},
 		"a command's name as argument":    {[]string{"ls", "list"}, []string{"ls", "--", "list"}, -1},
 		"unknown command":                 {[]string{"sl", "-n", "x"}, []string{"-namespace=x", "--", "sl"}, -1},
@@ -97,7 +97,7 @@ func FuzzArrange(f *testing.F) {
 		// What comes after "--" must arrive untouched, whatever stands before it.
 		if i := slices.Index(typed[1:], "--"); i >= 0 && got.dash >= 0 {
 			if rest := typed[i+2:]; !slices.Equal(got.args[len(got.args)-len(rest):], rest) {
-				t.Errorf("arrange(%q) = %q loses what is behind --", typed, got.args)
+				t.Errorf("arrange(%q) = %q loses what is after --", typed, got.args)
 			}
 		}
 	})

@@ -178,13 +178,13 @@ func offerNamespaces(ctx context.Context, c *Completion) { c.OfferNamespaces(ctx
 
 // OfferNamespaces offers the namespaces of a cluster, the current one where its name is empty, with text
 // before and after each.
-func (c *Completion) OfferNamespaces(ctx context.Context, cluster, before, behind string) {
+func (c *Completion) OfferNamespaces(ctx context.Context, cluster, before, after string) {
 	offer := func(names []string) {
 		for _, name := range names {
-			if behind == "" {
+			if after == "" {
 				c.Offer(before+name, "")
 			} else {
-				c.OfferOpen(before + name + behind)
+				c.OfferOpen(before + name + after)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ Commands:{{range .VisibleCommands}}
 {{if .Name}}{{.Name}}{{else}}Flags:{{end}}
 {{range .Flags}}  {{.}}
 {{end}}{{end}}{{if .VisibleCommands}}
-'{{.HelpName}} COMMAND --help' tells more about one.
+Use "{{.HelpName}} COMMAND --help" for more information about a command.
 {{end}}`
 
 	commandHelp = `{{.Usage}}

@@ -144,7 +144,7 @@ func commandCompleter(commands []*cli.Command) Completer {
 				continue
 			}
 			c.Offer(command.Name, command.Usage)
-			if c.Text != "" { // another name for the same is no choice of its own
+			if c.Text != "" { // another name for the same is not another choice
 				for _, alias := range command.Aliases {
 					c.Offer(alias, command.Usage)
 				}

@@ -16,7 +16,7 @@ import (
 )
 
 // The formats that every command prints the same way, with kubectl's words. Those of templates need
-// one behind a "=".
+// one after a "=".
 const (
 	formatJSON              = "json"
 	formatYAML              = "yaml"
@@ -83,7 +83,7 @@ func (o *Output) Validate() error {
 	case o.typed == "":
 		return nil
 	case !slices.Contains(o.words(), word), hasTemplate && !takesTemplate:
-		return Usagef("-o %q is not one of %s", o.typed, strings.Join(o.words(), ", "))
+		return CheckOneOf("output format", o.typed, o.words()...)
 	case takesTemplate && template == "":
 		return Usagef("-o %s needs a template: -o %s=…", word, word)
 	}

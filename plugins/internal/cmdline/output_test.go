@@ -61,8 +61,8 @@ func TestOutputFormats(t *testing.T) {
 
 func TestOutputRefusesBeforeAnythingIsDone(t *testing.T) {
 	for format, want := range map[string]string{
-		"table":                         `-o "table" is not one of wide, name, json, yaml, go-template`,
-		"json=x":                        `-o "json=x" is not one of`,
+		"table":                         `invalid output format "table": must be one of wide, name, json, yaml, go-template`,
+		"json=x":                        `invalid output format "json=x": must be one of`,
 		"jsonpath":                      "-o jsonpath needs a template: -o jsonpath=…",
 		"custom-columns=":               "-o custom-columns needs a template",
 		"jsonpath={.a":                  "-o jsonpath: unclosed action",

@@ -172,9 +172,9 @@ func names(commands []*cli.Command) []string {
 
 func usageError(_ *cli.Context, err error, _ bool) error { return Usagef("%s", err) }
 
-// Steps is what a command does: complete reads its arguments and looks for what is wrong with them, then run does the
+// CompleteAndRun is what a command does: complete reads its arguments and looks for what is wrong with them, then run does the
 // work.
-func Steps(complete func(args []string) error, run func(context.Context) error) cli.ActionFunc {
+func CompleteAndRun(complete func(args []string) error, run func(context.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := complete(c.Args().Slice()); err != nil {
 			return err

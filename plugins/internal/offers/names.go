@@ -19,17 +19,17 @@ type names struct {
 
 // complete offers whole URIs, and up to the next slash where a part before the last is being typed. Each
 // has text before and after it; with some after it the word continues.
-func (n names) complete(ctx context.Context, c *cmdline.Completion, before, behind string) {
+func (n names) complete(ctx context.Context, c *cmdline.Completion, before, after string) {
 	typed, ok := strings.CutPrefix(c.Text, before)
 	if !ok {
 		return
 	}
 	named := func(where place, head string) {
 		n.each(ctx, c, where, func(name string) {
-			if behind == "" {
+			if after == "" {
 				c.Offer(before+head+name, "")
 			} else {
-				c.OfferOpen(before + head + name + behind)
+				c.OfferOpen(before + head + name + after)
 			}
 		})
 	}

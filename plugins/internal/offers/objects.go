@@ -25,7 +25,7 @@ const (
 	livingPods   = "status.phase!=Succeeded,status.phase!=Failed"
 )
 
-// Jobs offers all jobs of ours.
+// Jobs offers all of our jobs.
 func Jobs(ctx context.Context, c *cmdline.Completion) { jobNames(allJobs).complete(ctx, c) }
 
 // LivingJobs offers jobs that have a pod which has not ended.
@@ -79,9 +79,9 @@ func Objects(resource, selector string) cmdline.Completer {
 
 // ObjectsWith offers the names of all core objects of a kind, with text before and after each; the word
 // continues.
-func ObjectsWith(ctx context.Context, c *cmdline.Completion, resource, before, behind string) {
+func ObjectsWith(ctx context.Context, c *cmdline.Completion, resource, before, after string) {
 	_ = list(ctx, c, place{}, core(resource), metav1.ListOptions{}, func(object *metav1.ObjectMeta) {
-		c.OfferOpen(before + object.Name + behind)
+		c.OfferOpen(before + object.Name + after)
 	})
 }
 

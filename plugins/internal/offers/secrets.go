@@ -32,8 +32,8 @@ func Keys(ctx context.Context, c *cmdline.Completion) {
 func URIs(ctx context.Context, c *cmdline.Completion) { URIsWith(ctx, c, "", "") }
 
 // URIsWith offers URIs with text before and after each; with some after it the word continues.
-func URIsWith(ctx context.Context, c *cmdline.Completion, before, behind string) {
-	names{uri.Scheme, keys}.complete(ctx, c, before, behind)
+func URIsWith(ctx context.Context, c *cmdline.Completion, before, after string) {
+	names{uri.Scheme, keys}.complete(ctx, c, before, after)
 }
 
 // Env offers secrets for the value of a variable, as in NAME=secret:KEY.

@@ -61,7 +61,7 @@ func (f *Flags) CLI() []cli.Flag {
 func (f *Flags) jobFlags() []cli.Flag {
 	return []cli.Flag{
 		list("env", "variable `NAME=VALUE`, NAME=SECRET, or NAME with the value that it has here; may be given several times", &f.env, "e"),
-		list("env-file", "`FILE` with a NAME=VALUE, NAME=SECRET or NAME a line, taken as it is: no quotes, no expansion; --env goes over it", &f.envFiles),
+		list("env-file", "`FILE` with a NAME=VALUE, NAME=SECRET or NAME a line, taken as it is: no quotes, no expansion; --env overrides it", &f.envFiles),
 		list("volume", "secret:KEY:/PATH/TO/FILE, disk:CLAIM:/PATH or storage:SUBPATH:/PATH, the last two with :ro or :rw after it, "+
 			"as `VOLUME`, also with -v; may be given several times", &f.volumes),
 		text("name", "`NAME` of the job, such as training (default: the image's, and five characters)", &f.name),
@@ -82,7 +82,7 @@ func (f *Flags) jobFlags() []cli.Flag {
 
 func (f *Flags) resourceFlags() []cli.Flag {
 	return inCategory(resourcesCategory,
-		&cli.StringFlag{Name: "preset", Aliases: []string{"s"}, Usage: "`NAME` of a set of resources, such as cpu-small; the flags below go over it (--list-presets shows all); " +
+		&cli.StringFlag{Name: "preset", Aliases: []string{"s"}, Usage: "`NAME` of a set of resources, such as cpu-small; the flags below override it (--list-presets shows all); " +
 			"'' takes none, not even the namespace's default", Action: func(_ *cli.Context, value string) error { f.preset, f.noPreset = value, value == ""; return nil }},
 		text("cpu", "`AMOUNT` of cores, such as 500m or 2", &f.cpu),
 		text("memory", "`AMOUNT` of memory, such as 512Mi or 16G", &f.memory),
@@ -106,7 +106,7 @@ func (f *Flags) resourceFlags() []cli.Flag {
 func (f *Flags) lifeFlags() []cli.Flag {
 	return inCategory(lifeCategory,
 		text("life-span", "end the job that long after its start, a `TIME` such as 1d2h3m4s; 0 for never (default: the namespace's, else 1d)", &f.lifeSpan),
-		text("schedule-timeout", "give the job up if it has not started in that `TIME`, such as 10m; 0 for never (default: 0)", &f.scheduleTimeout),
+		text("schedule-timeout", "delete the job if it does not start within `TIME`, such as 10m; 0 for never (default: 0)", &f.scheduleTimeout),
 		text("restart", "run the command again: `WHEN` is never, on-failure or always (default: never)", &f.restart),
 		boolean("rm", "delete the job when it has ended", &f.remove),
 		text("ttl", "delete the job that long after its end, a `TIME` such as 1h; 0 for never (default: 1d)", &f.ttl),

@@ -64,7 +64,7 @@ func presets(t fataler) map[string]*jobs.Preset {
 	return all
 }
 
-// jobOf is the Job behind a command line.
+// jobOf is the Job that a command line makes.
 func jobOf(t fataler, words ...string) *batchv1.Job {
 	t.Helper()
 	spec, problem := read(words...)
@@ -81,7 +81,7 @@ func jobOf(t fataler, words ...string) *batchv1.Job {
 	return plan.Job()
 }
 
-// words is the command line behind a Job.
+// words is the command line that makes a Job.
 func words(t fataler, job *batchv1.Job) []string {
 	t.Helper()
 	spec, err := jobs.SpecOf(job)
@@ -259,7 +259,7 @@ func TestForeignJobHasNoCommandLine(t *testing.T) {
 func TestFlagsRefuse(t *testing.T) {
 	for typed, want := range map[string]string{
 		"--cpu many":                              `--cpu "many" is not an amount`,
-		"--cpu 0":                                 `--cpu "0" must be more than nothing`,
+		"--cpu 0":                                 `--cpu "0" must be greater than zero`,
 		"--memory 1GB":                            `--memory "1GB" is not an amount`,
 		"--memory 512m":                           "memory 512m is less than 1Mi",
 		"--gpu -1":                                `--gpu "-1" must be a number of GPUs`,
@@ -271,19 +271,19 @@ func TestFlagsRefuse(t *testing.T) {
 		"--life-span 1":                           `--life-span "1" is not a time`,
 		"--ttl tomorrow":                          `--ttl "tomorrow" is not a time`,
 		"--schedule-timeout -1s":                  `--schedule-timeout "-1s" is not a time`,
-		"--restart Never":                         `restart "Never" is not one of never, on-failure, always`,
+		"--restart Never":                         `invalid restart policy "Never": must be one of never, on-failure, always`,
 		"--security baseline":                     `invalid security "baseline": must be restricted`,
 		"--run-as-user root":                      `--run-as-user "root" must be the number of a user`,
 		"--run-as-user 2147483648":                `--run-as-user "2147483648" must be`,
 		"--security restricted --privileged":      "security restricted and privileged exclude each other",
 		"--security restricted --run-as-user 0":   "security restricted and user 0, which is root, exclude each other",
-		"--pull Always":                           `pull "Always" is not one of always, missing, never`,
+		"--pull Always":                           `invalid pull policy "Always": must be one of always, missing, never`,
 		"--priority A":                            `priority class "A"`,
 		"--service-account A":                     `service account "A"`,
 		"--image-pull-secret A":                   `image pull secret "A"`,
 		"--node-selector a":                       `node selector "a" must be KEY=VALUE`,
 		"--node-selector a=b --node-selector a=c": "no node can have both",
-		"--toleration a:b":                        `"b" is not one of NoSchedule`,
+		"--toleration a:b":                        `invalid effect "b": must be one of NoSchedule`,
 		"--tag ''":                                "a tag is empty",
 		"-t -T":                                   "--tty and --no-tty exclude each other",
 		"-x -X":                                   "--extshm and --no-extshm exclude each other",
