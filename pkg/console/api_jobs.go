@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
@@ -132,7 +134,7 @@ func (s *Server) listJobs(ctx context.Context, input *listJobs) (*body[JobList],
 }
 
 // rows describes jobs, the newest first.
-func rows(found []jobs.Listed, all bool) []Job {
+func rows(found []jobstatus.Job, all bool) []Job {
 	list := make([]Job, 0, len(found))
 	for i := range slices.Backward(found) {
 		if all || !found[i].Ended() {
@@ -142,7 +144,7 @@ func rows(found []jobs.Listed, all bool) []Job {
 	return list
 }
 
-func rowOf(listed *jobs.Listed) Job {
+func rowOf(listed *jobstatus.Job) Job {
 	return Job{
 		Name:     listed.Name,
 		UID:      string(listed.UID),
@@ -152,10 +154,10 @@ func rowOf(listed *jobs.Listed) Job {
 		Created:  listed.CreationTimestamp.Time,
 		Started:  moment(listed.Started()),
 		Finished: moment(listed.Finished()),
-		Image:    jobs.Image(listed.Job),
-		Command:  orEmpty(jobs.Command(listed.Job)),
+		Image:    jobspec.Image(listed.Job),
+		Command:  orEmpty(jobspec.Command(listed.Job)),
 		ExitCode: exitCode(listed.State),
-		Tags:     orEmpty(jobs.TagsOf(listed.Job)),
+		Tags:     orEmpty(jobspec.TagsOf(listed.Job)),
 		Terminal: hasTerminal(listed.Job),
 	}
 }
@@ -163,7 +165,7 @@ func rowOf(listed *jobs.Listed) Job {
 // hasTerminal reports whether a job's container has a terminal that one can attach to.
 func hasTerminal(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
-		return c.Name == jobs.ContainerName && c.TTY && c.Stdin
+		return c.Name == jobspec.ContainerName && c.TTY && c.Stdin
 	})
 }
 
@@ -176,14 +178,14 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func exitCode(state jobs.State) *int {
-	if state.ExitCode == jobs.UnknownExitCode {
+func exitCode(state jobstatus.State) *int {
+	if state.ExitCode == jobstatus.UnknownExitCode {
 		return nil
 	}
 	return &state.ExitCode
 }
 
-func stateOf(state jobs.State) *JobState {
+func stateOf(state jobstatus.State) *JobState {
 	return &JobState{Phase: string(state.Phase), Reason: state.Reason, Message: oneLine(state.Message), Attempt: state.Attempt, ExitCode: exitCode(state)}
 }
 
@@ -197,9 +199,9 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 		return nil, err
 	}
 	details := JobDetails{
-		Description: job.Annotations[jobs.AnnotationDescription],
-		Preset:      job.Annotations[jobs.AnnotationPreset],
-		Secrets:     orEmpty(jobs.SecretsOf(job)),
+		Description: job.Annotations[jobspec.AnnotationDescription],
+		Preset:      job.Annotations[jobspec.AnnotationPreset],
+		Secrets:     orEmpty(jobspec.SecretsOf(job)),
 		Environment: []Variable{}, Files: []File{}, Volumes: []Volume{}, Pods: []Pod{}, Events: []Event{}, Notes: []string{},
 	}
 	pods, err := api.PodsOf(ctx, job)
@@ -210,11 +212,11 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 	if err != nil {
 		details.Notes = append(details.Notes, explainedNote(err))
 	}
-	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
+	listed := &jobstatus.Job{Job: job, State: jobstatus.StateOf(job, pods, events)}
 	details.Job = rowOf(listed)
-	for _, attempt := range jobs.Attempts(pods) {
+	for _, attempt := range jobstatus.Attempts(pods) {
 		pod := Pod{Name: attempt.Name, Phase: string(attempt.State.Phase), Node: attempt.Spec.NodeName, Containers: []Container{}}
-		for _, c := range jobs.OtherContainers(attempt.Pod) {
+		for _, c := range jobstatus.OtherContainers(attempt.Pod) {
 			pod.Containers = append(pod.Containers, Container{Name: c.Name, Init: c.Init, State: oneLine(c.State)})
 		}
 		if attempt.Status.StartTime != nil {
@@ -225,11 +227,11 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 	}
 	for _, event := range events[max(0, len(events)-mostEvents):] {
 		details.Events = append(details.Events, Event{
-			Time: jobs.EventTime(event), Reason: event.Reason, Message: oneLine(event.Message),
+			Time: jobstatus.EventTime(event), Reason: event.Reason, Message: oneLine(event.Message),
 			Warning: event.Type == corev1.EventTypeWarning, Count: max(1, event.Count),
 		})
 	}
-	spec, err := jobs.SpecOf(job)
+	spec, err := jobspec.FromJob(job)
 	for _, variable := range spec.Variables {
 		one := Variable{Name: variable.Name, Value: variable.Value}
 		if variable.Secret != nil {
@@ -240,7 +242,7 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 	for _, file := range spec.Files {
 		one := File{Path: file.Path, Secret: file.Secret.String()}
 		if file.Mode != 0 {
-			one.Mode = jobs.FormatMode(file.Mode)
+			one.Mode = jobspec.FormatMode(file.Mode)
 		}
 		details.Files = append(details.Files, one)
 	}
@@ -253,7 +255,7 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 	return &body[JobDetails]{details}, nil
 }
 
-func volumeOf(mount jobs.Mount) Volume {
+func volumeOf(mount jobspec.Mount) Volume {
 	volume := Volume{Kind: "disk", Source: mount.Claim, Path: mount.Path, ReadOnly: mount.ReadOnly}
 	if mount.Storage {
 		volume.Kind, volume.Source = "storage", mount.SubPath
@@ -278,7 +280,7 @@ func (s *Server) killJob(ctx context.Context, input *Named) (*nothing, error) {
 }
 
 // command is a line for the shell that makes a job; empty where no line can.
-func (s *Server) command(client *kube.Client, spec jobs.Spec) string {
+func (s *Server) command(client *kube.Client, spec jobspec.Spec) string {
 	if s.runCommand == nil {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/envfile"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -39,7 +40,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 		return &body[CreatedJob]{created}, nil
 	}
 	if err := api.Complete(ctx, &spec); err != nil {
-		if unknown := (*jobs.UnknownPresetError)(nil); errors.As(err, &unknown) {
+		if unknown := (*jobspec.UnknownPresetError)(nil); errors.As(err, &unknown) {
 			return nil, invalid("preset", err)
 		}
 		return nil, err
@@ -89,17 +90,17 @@ func atSecret(job *NewJob, err error) error {
 
 // specOf reads a job. Its errors name the field that is wrong; what is wrong is said by the packages
 // that read the command line too.
-func specOf(job *NewJob) (jobs.Spec, error) {
-	spec := jobs.NewSpec()
+func specOf(job *NewJob) (jobspec.Spec, error) {
+	spec := jobspec.New()
 	for _, field := range []struct {
 		name string
-		set  func(*jobs.Spec)
+		set  func(*jobspec.Spec)
 	}{
-		{"image", func(s *jobs.Spec) { s.Image = job.Image }},
-		{"name", func(s *jobs.Spec) { s.Name = job.Name }},
-		{"command", func(s *jobs.Spec) { s.Args = job.Command }},
+		{"image", func(s *jobspec.Spec) { s.Image = job.Image }},
+		{"name", func(s *jobspec.Spec) { s.Name = job.Name }},
+		{"command", func(s *jobspec.Spec) { s.Args = job.Command }},
 	} {
-		alone := jobs.NewSpec()
+		alone := jobspec.New()
 		alone.Image = "image"
 		field.set(&alone)
 		if err := alone.Validate(); err != nil {
@@ -135,59 +136,59 @@ func specOf(job *NewJob) (jobs.Spec, error) {
 	return spec, nil
 }
 
-func variableOf(variable NewVariable, field string) (jobs.Variable, error) {
+func variableOf(variable NewVariable, field string) (jobspec.Variable, error) {
 	noEnvironment := func(string) (string, bool) { return "", false }
 	if err := envfile.ValidateName(variable.Name); err != nil { // alone, so that it cannot bring a "=" along
-		return jobs.Variable{}, invalid(field+".name", err)
+		return jobspec.Variable{}, invalid(field+".name", err)
 	}
 	value, at := variable.Value, ".value"
 	if variable.Secret != "" {
 		value, at = variable.Secret, ".secret"
 		if _, err := uri.Parse(value); err != nil {
-			return jobs.Variable{}, invalid(field+at, err)
+			return jobspec.Variable{}, invalid(field+at, err)
 		}
 	}
-	parsed, err := jobs.ParseVariable(variable.Name+"="+value, noEnvironment)
+	parsed, err := jobspec.ParseVariable(variable.Name+"="+value, noEnvironment)
 	if err != nil {
 		return parsed, invalid(field+at, err)
 	}
 	return parsed, nil
 }
 
-func fileOf(file NewFile, field string) (jobs.SecretFile, error) {
+func fileOf(file NewFile, field string) (jobspec.SecretFile, error) {
 	if _, err := uri.Parse(file.Secret); err != nil {
-		return jobs.SecretFile{}, invalid(field+".secret", err)
+		return jobspec.SecretFile{}, invalid(field+".secret", err)
 	}
 	if err := absolute(file.Path); err != nil {
-		return jobs.SecretFile{}, invalid(field+".path", err)
+		return jobspec.SecretFile{}, invalid(field+".path", err)
 	}
-	parsed, err := jobs.ParseSecretFile(file.Secret + ":" + file.Path)
+	parsed, err := jobspec.ParseSecretFile(file.Secret + ":" + file.Path)
 	if err != nil {
 		return parsed, invalid(field+".path", err)
 	}
 	if file.Mode != "" {
-		if parsed.Mode, err = jobs.ParseMode(file.Mode); err != nil {
+		if parsed.Mode, err = jobspec.ParseMode(file.Mode); err != nil {
 			return parsed, invalid(field+".mode", err)
 		}
 	}
 	return parsed, nil
 }
 
-func mountOf(volume NewVolume, field string) (jobs.Mount, error) {
+func mountOf(volume NewVolume, field string) (jobspec.Mount, error) {
 	if strings.Contains(volume.Source, ":") {
-		return jobs.Mount{}, invalid(field+".source", errors.New("must not contain ':'"))
+		return jobspec.Mount{}, invalid(field+".source", errors.New("must not contain ':'"))
 	}
 	if err := absolute(volume.Path); err != nil {
-		return jobs.Mount{}, invalid(field+".path", err)
+		return jobspec.Mount{}, invalid(field+".path", err)
 	}
 	text := volume.Kind + ":" + volume.Source + ":" + volume.Path
 	if volume.ReadOnly {
 		text += ":ro"
 	}
-	parsed, err := jobs.ParseMount(text)
+	parsed, err := jobspec.ParseMount(text)
 	if err != nil {
 		at := ".path"
-		if _, sourceErr := jobs.ParseMount(volume.Kind + ":" + volume.Source + ":/mnt"); sourceErr != nil {
+		if _, sourceErr := jobspec.ParseMount(volume.Kind + ":" + volume.Source + ":/mnt"); sourceErr != nil {
 			at = ".source"
 		}
 		return parsed, invalid(field+at, err)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
 
@@ -79,7 +80,7 @@ func (h *hub) run(ctx context.Context, key feedKey, f *feed, api *jobs.Client) {
 		if err != nil {
 			f.set(func(s *snapshot) { s.trouble = sanitize.Line(err.Error()) })
 		}
-	}}, func(found []jobs.Listed) {
+	}}, func(found []jobstatus.Job) {
 		list := rows(found, true)
 		f.set(func(s *snapshot) { s.rows, s.trouble = list, "" })
 	})

@@ -12,7 +12,9 @@ import (
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/spool"
@@ -58,7 +60,7 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	defer stop()
 	state, err := api.Attend(following, jobs.RefOf(job), jobs.Observer{
 		Values: values,
-		State:  func(state jobs.State) { _ = socket.send(LogFrame{State: stateOf(state)}) },
+		State:  func(state jobstatus.State) { _ = socket.send(LogFrame{State: stateOf(state)}) },
 		Notice: func(text string) { notice("%s", text) },
 		Trouble: func(err error) {
 			if err != nil {
@@ -69,8 +71,8 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 			_ = log.Flush()
 			notice("attempt %d", number)
 		},
-	}, log, jobs.LogOptions{})
-	if err != nil && !jobs.IsIncomplete(err) {
+	}, log, joblog.Options{})
+	if err != nil && !joblog.IsIncomplete(err) {
 		return err
 	}
 	if err := log.Flush(); err != nil {
@@ -79,7 +81,7 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	if err := waiting.Flush(socket.ctx); err != nil {
 		return err
 	}
-	if jobs.IsIncomplete(err) {
+	if joblog.IsIncomplete(err) {
 		_ = socket.send(LogFrame{Notice: sanitize.Line(err.Error())})
 	}
 	if err := text.Close(); err != nil {
@@ -156,9 +158,9 @@ func (s *Server) downloadLog(w http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(log, "[kubectl apolo: %s]\n", sanitize.Line(text))
 			}
 		}}
-		err = api.Logs(ctx, pods, missing, log, jobs.LogOptions{})
+		err = api.Logs(ctx, pods, missing, log, joblog.Options{})
 		switch {
-		case jobs.IsIncomplete(err):
+		case joblog.IsIncomplete(err):
 			missing.Notice(err.Error())
 		case err != nil:
 			return err

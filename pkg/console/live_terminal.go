@@ -11,6 +11,8 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 )
 
@@ -47,7 +49,7 @@ func (s *Server) runTerminal(socket *socket, place Where, name string) (code int
 	ctx, gone := context.WithCancel(socket.ctx)
 	defer gone()
 	socket = socket.until(ctx)
-	typed := &keyboard{socket: socket, sizes: make(chan jobs.Size, 1)}
+	typed := &keyboard{socket: socket, sizes: make(chan remote.Size, 1)}
 	input, feed := io.Pipe()
 	go func() {
 		err := typed.copy(feed)
@@ -55,7 +57,7 @@ func (s *Server) runTerminal(socket *socket, place Where, name string) (code int
 		_ = feed.CloseWithError(err)
 	}()
 	defer input.Close()
-	streams := jobs.Streams{In: input, Out: screen{socket}, TTY: true, Sizes: func(context.Context) <-chan jobs.Size { return typed.sizes }}
+	streams := remote.Streams{In: input, Out: screen{socket}, TTY: true, Sizes: func(context.Context) <-chan remote.Size { return typed.sizes }}
 	if hasTerminal(job) {
 		return attach(socket, api, jobs.RefOf(job), streams)
 	}
@@ -63,27 +65,27 @@ func (s *Server) runTerminal(socket *socket, place Where, name string) (code int
 	if err != nil {
 		return 0, err
 	}
-	state := jobs.StateOf(job, pods, nil)
-	if state.Phase != jobs.Running || state.Pod == "" {
+	state := jobstatus.StateOf(job, pods, nil)
+	if state.Phase != jobstatus.Running || state.Pod == "" {
 		return 0, fmt.Errorf("job %s does not run: it is %s, and a terminal needs a running job", name, state.Phase)
 	}
 	err = api.Exec(ctx, job.Namespace, state.Pod, shell(), streams)
-	if exit := (*jobs.CommandError)(nil); errors.As(err, &exit) {
+	if exit := (*remote.CommandError)(nil); errors.As(err, &exit) {
 		return exit.ExitCode, nil
 	}
 	return 0, err
 }
 
 // attach connects to a job's own terminal until the job ends.
-func attach(socket *socket, api *jobs.Client, job jobs.Ref, streams jobs.Streams) (int, error) {
+func attach(socket *socket, api *jobs.Client, job jobs.Ref, streams remote.Streams) (int, error) {
 	state, err := api.Interact(socket.ctx, job, jobs.Observer{
-		State:  func(state jobs.State) { _ = socket.send(TerminalOutput{State: stateOf(state)}) }, // an error comes again
+		State:  func(state jobstatus.State) { _ = socket.send(TerminalOutput{State: stateOf(state)}) }, // an error comes again
 		Notice: func(text string) { _ = socket.send(TerminalOutput{Notice: sanitize.Line(text)}) },
 	}, streams, earlier{screen{socket}})
 	switch {
 	case err != nil:
 		return 0, err
-	case state.ExitCode == jobs.UnknownExitCode:
+	case state.ExitCode == jobstatus.UnknownExitCode:
 		return 0, fmt.Errorf("the job ended: %s", oneLine(state.Message))
 	}
 	return state.ExitCode, nil
@@ -114,7 +116,7 @@ func (e earlier) Write(data []byte) (int, error) {
 // keyboard reads what the page sends.
 type keyboard struct {
 	socket *socket
-	sizes  chan jobs.Size
+	sizes  chan remote.Size
 }
 
 // copy passes on what is typed until the page is closed.
@@ -144,10 +146,10 @@ func (k *keyboard) copy(to io.Writer) error {
 }
 
 // resize reads a message of the page; what it does not know is passed over.
-func resize(message []byte) (jobs.Size, bool) {
+func resize(message []byte) (remote.Size, bool) {
 	var input TerminalInput
 	if json.Unmarshal(message, &input) != nil || input.Resize == nil || input.Resize.Cols == 0 || input.Resize.Rows == 0 {
-		return jobs.Size{}, false
+		return remote.Size{}, false
 	}
-	return jobs.Size{Width: input.Resize.Cols, Height: input.Resize.Rows}, true
+	return remote.Size{Width: input.Resize.Cols, Height: input.Resize.Rows}, true
 }

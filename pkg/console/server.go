@@ -21,7 +21,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -57,7 +57,7 @@ type Options struct {
 	Kube kube.Options
 	Team *Team
 	// RunCommand writes the line for the shell that makes a job where a client works. It may be nil.
-	RunCommand func(*kube.Client, jobs.Spec) (string, error)
+	RunCommand func(*kube.Client, jobspec.Spec) (string, error)
 }
 
 // Team describes a server for several visitors, each of whom logs in with their own token.
@@ -76,7 +76,7 @@ type Server struct {
 	files      http.Handler
 	version    string
 	team       *Team
-	runCommand func(*kube.Client, jobs.Spec) (string, error)
+	runCommand func(*kube.Client, jobspec.Spec) (string, error)
 	owner      *owner // nil in a team's
 	hosts      []string
 	tickets    *tickets

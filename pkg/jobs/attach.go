@@ -10,6 +10,10 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 )
 
 const (
@@ -17,6 +21,8 @@ const (
 	lastWords = 5 * time.Second
 	// confirmation is how long the end of a stream waits for word that its container has ended.
 	confirmation = 2 * time.Second
+
+	inputChunk = 32 << 10 // bytes read at once
 )
 
 // InputError says that a job got only a part of its input, or none.
@@ -33,7 +39,7 @@ func (e *InputError) Unwrap() error { return e.cause }
 // attempt, up to its end. All output is that of the log, so that nothing of it is lost that came
 // before the input was connected. Where the input was cut off it returns an InputError, together with
 // the final state.
-func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer, options LogOptions) (State, error) {
+func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer, options joblog.Options) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)
@@ -41,7 +47,7 @@ func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer
 	defer stop()
 	var fed chan error // nil: nothing was begun
 	watched := observer
-	watched.State = func(state State) {
+	watched.State = func(state jobstatus.State) {
 		observer.State(state)
 		if fed != nil || state.Pod == "" || !state.Started {
 			return
@@ -75,14 +81,14 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 	backoff := watchBackoff()
 	for {
 		attempt, stop := context.WithCancel(ctx)
-		err := c.Attach(attempt, namespace, pod, Streams{In: in.reader(attempt)})
+		err := c.Attach(attempt, namespace, pod, remote.Streams{In: in.reader(attempt)})
 		stop()
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case in.err() != nil:
 			return in.err()
-		case err == nil, (errors.Is(err, ErrNotRunning) || apierrors.IsNotFound(err)) && in.used.Load():
+		case err == nil, (errors.Is(err, remote.ErrNotRunning) || apierrors.IsNotFound(err)) && in.used.Load():
 			if !in.over.Load() {
 				notice("the job ended without reading all of its input")
 			}
@@ -101,16 +107,16 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 //
 // A connection that is cut is made again while the container runs, and notice given. The final state
 // is returned once all was shown; errors are those of Watch and Attach, and the cause of the end of ctx.
-func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, streams Streams, earlier io.Writer) (State, error) {
+func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, streams remote.Streams, earlier io.Writer) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)
 	in := newInput(streams.In)
 	var current *session
 	watched := observer
-	watched.State = func(state State) {
+	watched.State = func(state jobstatus.State) {
 		observer.State(state)
-		if current != nil && (state.Pod != current.pod || state.Phase.Final() || state.ExitCode != UnknownExitCode) {
+		if current != nil && (state.Pod != current.pod || state.Phase.Final() || state.ExitCode != jobstatus.UnknownExitCode) {
 			current.end()
 		}
 		if state.Started && (current == nil || state.Pod != current.pod) {
@@ -119,7 +125,7 @@ func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, strea
 				client: c, namespace: job.Namespace, pod: state.Pod, streams: streams, earlier: earlier, in: in, notice: observer.Notice,
 				ended: make(chan struct{}), done: make(chan struct{}),
 			}
-			if state.Phase.Final() || state.ExitCode != UnknownExitCode {
+			if state.Phase.Final() || state.ExitCode != jobstatus.UnknownExitCode {
 				current.end()
 			}
 			go current.run(ctx, before, cancel)
@@ -144,7 +150,7 @@ func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, strea
 type session struct {
 	client         *Client
 	namespace, pod string
-	streams        Streams
+	streams        remote.Streams
 	earlier        io.Writer
 	in             *input
 	notice         func(string)
@@ -171,10 +177,10 @@ func (s *session) run(ctx context.Context, before *session, fail context.CancelC
 
 // show returns nil once the container has ended and all was shown.
 func (s *session) show(ctx context.Context) error {
-	log := newLogCopy(s.client.Log(s.namespace, s.pod), s.ended, s.earlier, nil)
-	if s.earlier != nil && !log.hasEnded() {
+	log := joblog.NewCopier(s.client.Log(s.namespace, s.pod), s.ended, s.earlier, nil)
+	if s.earlier != nil && !log.Ended() {
 		// An error here is one of the attachment too, or else no loss.
-		if err := log.finish(ctx, ending{}); errors.As(err, &outError{}) {
+		if err := log.CopyNow(ctx); errors.As(err, &joblog.OutputError{}) {
 			return err
 		}
 	}
@@ -182,19 +188,19 @@ func (s *session) show(ctx context.Context) error {
 	// A program that is come back to has drawn its screen already.
 	noticed := false
 	shown, cut := s.earlier == nil, s.earlier == nil
-	for !log.hasEnded() {
+	for !log.Ended() {
 		n, err := s.attach(ctx, cut)
 		shown = shown || n > 0
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.As(err, &outError{}), apierrors.IsForbidden(err):
+		case errors.As(err, &remote.OutputError{}), apierrors.IsForbidden(err):
 			return err
 		}
 		if n > 0 {
 			backoff = watchBackoff()
 		}
-		if err == nil || errors.Is(err, ErrNotRunning) || apierrors.IsNotFound(err) {
+		if err == nil || errors.Is(err, remote.ErrNotRunning) || apierrors.IsNotFound(err) {
 			// Most probably the container has ended, and word of it is on its way.
 			pause(ctx, confirmation, s.ended)
 			cut = cut || err == nil
@@ -210,7 +216,7 @@ func (s *session) show(ctx context.Context) error {
 	if shown {
 		return nil
 	}
-	return log.run(ctx) // it was too quick to be attached to
+	return log.Run(ctx) // it was too quick to be attached to
 }
 
 // attach connects the terminal once, and returns how many bytes the container sent.
@@ -236,7 +242,7 @@ func (s *session) attach(ctx context.Context, again bool) (received int64, err e
 	counter := &countingWriter{to: s.streams.Out}
 	streams.Out = counter
 	if again && streams.Sizes != nil {
-		streams.Sizes = func(ctx context.Context) <-chan Size { return redrawn(ctx, s.streams.Sizes(ctx)) }
+		streams.Sizes = func(ctx context.Context) <-chan remote.Size { return redrawn(ctx, s.streams.Sizes(ctx)) }
 	}
 	err = s.client.Attach(ctx, s.namespace, s.pod, streams)
 	return counter.n.Load(), err
@@ -244,15 +250,15 @@ func (s *session) attach(ctx context.Context, again bool) (received int64, err e
 
 // redrawn makes a program that is attached to anew draw its screen again: it does so when the size
 // of its window changes.
-func redrawn(ctx context.Context, sizes <-chan Size) <-chan Size {
-	all := make(chan Size)
+func redrawn(ctx context.Context, sizes <-chan remote.Size) <-chan remote.Size {
+	all := make(chan remote.Size)
 	go func() {
 		defer close(all)
 		first := true
 		for size := range sizes {
-			next := []Size{size}
+			next := []remote.Size{size}
 			if first {
-				next = []Size{{size.Width + 1, size.Height + 1}, size}
+				next = []remote.Size{{Width: size.Width + 1, Height: size.Height + 1}, size}
 				first = false
 			}
 			for _, size := range next {
@@ -302,7 +308,7 @@ func (in *input) err() error {
 func (in *input) read() {
 	defer close(in.chunks)
 	for {
-		buffer := make([]byte, logChunk)
+		buffer := make([]byte, inputChunk)
 		n, err := in.from.Read(buffer)
 		if n > 0 {
 			in.chunks <- buffer[:n]

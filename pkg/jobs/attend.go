@@ -12,14 +12,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
 // Attend follows a job to its end: its states go to observer, its log to out, from the first line of
 // its first attempt to the last line of its last. It returns the final state once all of the log was
-// written, or the error of Watch or CopyLog. Where only the log of the last attempt could not be read
+// written, or the error of Watch or joblog.Copy. Where only the log of the last attempt could not be read
 // to its end, both the final state and the error are there; of an earlier attempt, that is a notice.
-func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.Writer, options LogOptions) (State, error) {
+func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.Writer, options joblog.Options) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	a := &attendance{
@@ -28,7 +31,7 @@ func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.
 	}
 	go func() {
 		err := a.copyLogs(ctx)
-		if errors.As(err, &outError{}) {
+		if errors.As(err, &joblog.OutputError{}) {
 			cancel(err) // nobody reads what the job says
 		}
 		a.done <- err
@@ -40,10 +43,10 @@ func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.
 	w.attempts = a.update
 	state, err := w.run(ctx)
 	if err != nil {
-		if cause := context.Cause(ctx); errors.As(cause, &outError{}) {
-			return State{}, cause
+		if cause := context.Cause(ctx); errors.As(cause, &joblog.OutputError{}) {
+			return jobstatus.State{}, cause
 		}
-		return State{}, err
+		return jobstatus.State{}, err
 	}
 	a.end()
 	return state, <-a.done
@@ -56,21 +59,21 @@ type attendance struct {
 	job      Ref
 	observer Observer
 	out      io.Writer
-	options  LogOptions
+	options  joblog.Options
 	news     chan struct{} // something below has changed
 	done     chan error
 
 	mutex    sync.Mutex
 	known    map[types.UID]*attemptLog
-	attempts []*attemptLog // that have started, or ended without that, in order
-	final    bool          // there will be no more
-	read     int           // how many of them have nothing left to copy
-	held     []State       // to be told once more is read
+	attempts []*attemptLog     // that have started, or ended without that, in order
+	final    bool              // there will be no more
+	read     int               // how many of them have nothing left to copy
+	held     []jobstatus.State // to be told once more is read
 }
 
 type attemptLog struct {
 	pod     string
-	life    life
+	life    joblog.Life
 	started bool
 	ended   chan struct{}
 	isEnded bool
@@ -91,14 +94,14 @@ func (a *attendance) update(pods []*corev1.Pod) {
 		attempt := a.known[pod.UID]
 		if attempt == nil {
 			// The one after it says that an attempt is over, also where its own end was not seen.
-			if !hasRun(pod) && !hasEnded(pod) && i == len(pods)-1 {
+			if !jobstatus.HasRun(pod) && !jobstatus.HasEnded(pod) && i == len(pods)-1 {
 				break
 			}
-			attempt = &attemptLog{pod: pod.Name, life: lifeOf(pod), started: hasRun(pod), ended: make(chan struct{})}
+			attempt = &attemptLog{pod: pod.Name, life: lifeOf(pod), started: jobstatus.HasRun(pod), ended: make(chan struct{})}
 			a.known[pod.UID] = attempt
 			a.attempts = append(a.attempts, attempt)
 		}
-		if hasEnded(pod) || i < len(pods)-1 {
+		if jobstatus.HasEnded(pod) || i < len(pods)-1 {
 			attempt.end()
 		}
 	}
@@ -125,7 +128,7 @@ func (a *attendance) changed() {
 }
 
 // state is an Observer's. What comes after the end of an attempt is told after the end of its log.
-func (a *attendance) state(state State) {
+func (a *attendance) state(state jobstatus.State) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if a.early(state) || len(a.held) > 0 && !state.Phase.Final() {
@@ -136,8 +139,8 @@ func (a *attendance) state(state State) {
 }
 
 // early reports whether a state is of a time that the log has not come to.
-func (a *attendance) early(state State) bool {
-	if state.Phase == Restarting || state.Phase == Finishing {
+func (a *attendance) early(state jobstatus.State) bool {
+	if state.Phase == jobstatus.Restarting || state.Phase == jobstatus.Finishing {
 		return state.Attempt > a.read
 	}
 	return state.Attempt > a.read+1 && !state.Phase.Final()
@@ -175,8 +178,8 @@ func (a *attendance) copyLogs(ctx context.Context) error {
 		if number > 1 {
 			a.observer.Attempt(number)
 		}
-		last = copyLog(ctx, a.client.Log(a.job.Namespace, attempt.pod), attempt.life, attempt.ended, a.out, a.observer.Notice, a.options)
-		if errors.As(last, &outError{}) || ctx.Err() != nil {
+		last = joblog.Copy(ctx, a.client.Log(a.job.Namespace, attempt.pod), attempt.life, attempt.ended, a.out, a.observer.Notice, a.options)
+		if errors.As(last, &joblog.OutputError{}) || ctx.Err() != nil {
 			return last
 		}
 		a.hasRead(number)
@@ -228,16 +231,16 @@ func locked[T any](mutex *sync.Mutex, f func(T)) func(T) {
 }
 
 // Logs writes what there is now of the logs of a job's attempts, whose pods are as PodsOf returns
-// them. It returns ErrNotStarted where none has run, and else what CopyLog returns for the last of
+// them. It returns ErrNotStarted where none has run, and else what joblog.Copy returns for the last of
 // them; that an earlier log can't be read any more is a notice.
-func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer, out io.Writer, options LogOptions) error {
+func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer, out io.Writer, options joblog.Options) error {
 	observer = oneAtATime(observer)
 	ended := make(chan struct{})
 	close(ended) // so that a log is read to its present end
 	started := false
 	var last error
 	for i, pod := range pods {
-		if !hasRun(pod) {
+		if !jobstatus.HasRun(pod) {
 			continue
 		}
 		if last != nil {
@@ -248,12 +251,12 @@ func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer
 		}
 		started = true
 		source := c.Log(pod.Namespace, pod.Name)
-		if hasEnded(pod) {
-			last = copyEndedLog(ctx, source, lifeOf(pod), out, observer.Notice, options)
+		if jobstatus.HasEnded(pod) {
+			last = joblog.CopyEnded(ctx, source, lifeOf(pod), out, observer.Notice, options)
 		} else {
-			last = copyLog(ctx, source, lifeOf(pod), ended, out, observer.Notice, options)
+			last = joblog.Copy(ctx, source, lifeOf(pod), ended, out, observer.Notice, options)
 		}
-		if errors.As(last, &outError{}) || ctx.Err() != nil {
+		if errors.As(last, &joblog.OutputError{}) || ctx.Err() != nil {
 			return last
 		}
 	}
@@ -267,22 +270,13 @@ func (c *Client) Logs(ctx context.Context, pods []*corev1.Pod, observer Observer
 var ErrNotStarted = errors.New("the job has not started, so there is no log yet")
 
 // lifeOf is the life of a job's container in a pod.
-func lifeOf(pod *corev1.Pod) life {
-	container := jobContainer(pod)
-	if container == nil {
-		return life{}
-	}
-	switch state := container.State; {
-	case state.Running != nil:
-		return life{started: state.Running.StartedAt.Time}
-	case state.Terminated != nil && state.Terminated.StartedAt.Unix() > 0:
-		return life{started: state.Terminated.StartedAt.Time, ended: state.Terminated.FinishedAt.Time}
-	}
-	return life{}
+func lifeOf(pod *corev1.Pod) joblog.Life {
+	started, ended := jobstatus.Times(pod)
+	return joblog.Life{Started: started, Ended: ended}
 }
 
-// Log is the log of a job's container, for CopyLog.
-func (c *Client) Log(namespace, pod string) LogSource {
+// Log is the log of a job's container, for joblog.Copy.
+func (c *Client) Log(namespace, pod string) joblog.Source {
 	return &podLog{client: c, namespace: namespace, pod: pod}
 }
 
@@ -294,14 +288,14 @@ type podLog struct {
 // Now is the time by the cluster's clock, as far as it is known.
 func (l *podLog) Now() time.Time { return l.client.Now() }
 
-// Open is part of LogSource.
-func (l *podLog) Open(ctx context.Context, part LogPart) (io.ReadCloser, error) {
+// Open is part of joblog.Source.
+func (l *podLog) Open(ctx context.Context, part joblog.Part) (io.ReadCloser, error) {
 	request := l.client.streamingCore.Get().
 		Namespace(l.namespace).
 		Resource(podsResource).
 		Name(l.pod).
 		SubResource("log").
-		Param("container", ContainerName).
+		Param("container", jobspec.ContainerName).
 		Param("timestamps", strconv.FormatBool(!part.Plain)).
 		Param("follow", strconv.FormatBool(part.Follow))
 	if !part.Since.IsZero() {

@@ -15,6 +15,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
 // transcript is out and an Observer at once, so that the order of what they get can be seen.
@@ -31,8 +34,8 @@ func (t *transcript) Write(p []byte) (int, error) {
 
 func (t *transcript) observer() Observer {
 	return Observer{
-		State: func(s State) {
-			if s.Phase == Restarting {
+		State: func(s jobstatus.State) {
+			if s.Phase == jobstatus.Restarting {
 				fmt.Fprintf(t, "<%d failed with %d>", s.Attempt, s.ExitCode)
 			}
 		},
@@ -120,8 +123,8 @@ func TestAttendShowsEveryAttempt(t *testing.T) {
 					}
 				}
 			}()
-			state, err := testClient(t, s).Attend(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, seen.observer(), seen, LogOptions{})
-			if err != nil || state.Phase != Failed || state.Pod != last || state.Attempt != 2 && state.Attempt != 3 {
+			state, err := testClient(t, s).Attend(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, seen.observer(), seen, joblog.Options{})
+			if err != nil || state.Phase != jobstatus.Failed || state.Pod != last || state.Attempt != 2 && state.Attempt != 3 {
 				t.Errorf("%+v, %v", state, err)
 			}
 			if got := seen.text.String(); got != test.want {
@@ -136,14 +139,14 @@ func TestLogsOfAllAttempts(t *testing.T) {
 	pods := []*corev1.Pod{attemptPod(1, exited(3)), attemptPod(2, runs), attemptPod(3, corev1.ContainerState{})}
 	client := testClient(t, s)
 	seen := &transcript{}
-	if err := client.Logs(t.Context(), pods, seen.observer(), seen, LogOptions{}); err != nil {
+	if err := client.Logs(t.Context(), pods, seen.observer(), seen, joblog.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "log of j-9\n<attempt 2>log of j-8\n"; seen.text.String() != want {
 		t.Errorf("got %q, want %q", seen.text.String(), want)
 	}
 	var times bytes.Buffer
-	if err := client.Logs(t.Context(), pods[:1], Observer{}, &times, LogOptions{Timestamps: true, Since: metav1.Unix(5, 0).Time}); err != nil {
+	if err := client.Logs(t.Context(), pods[:1], Observer{}, &times, joblog.Options{Timestamps: true, Since: metav1.Unix(5, 0).Time}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "2026-01-02T03:04:05.000000000Z log of j-9\n"; times.String() != want {
@@ -152,7 +155,7 @@ func TestLogsOfAllAttempts(t *testing.T) {
 	if !slices.ContainsFunc(s.requests(), func(r string) bool { return strings.Contains(r, "since=1970-01-01T00:00:05Z") }) {
 		t.Errorf("since was not asked for: %q", s.requests())
 	}
-	if err := client.Logs(t.Context(), pods[2:], Observer{}, &times, LogOptions{}); err != ErrNotStarted {
+	if err := client.Logs(t.Context(), pods[2:], Observer{}, &times, joblog.Options{}); err != ErrNotStarted {
 		t.Errorf("%v", err)
 	}
 }

@@ -119,14 +119,3 @@ func (c *Client) delete(ctx context.Context, namespace, name string, only metav1
 		PropagationPolicy: ptr.To(metav1.DeletePropagationBackground),
 	})
 }
-
-// withDeletion adds to a state that the job is being deleted.
-func withDeletion(job *batchv1.Job, state State) State {
-	if job == nil {
-		return state
-	}
-	if held := kube.CheckNotBeingDeleted(job); held != nil {
-		state.Reason, state.Message = ReasonDeleted, "the job "+held.Error()
-	}
-	return state
-}

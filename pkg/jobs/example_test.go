@@ -4,20 +4,21 @@ import (
 	"fmt"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
 func environment(string) (string, bool) { return "", false }
 
 // A job as a user describes it becomes a Job of Kubernetes, without a request.
 func ExampleNewPlan() {
-	spec := jobs.NewSpec()
+	spec := jobspec.New()
 	spec.Name, spec.Image, spec.Args = "train", "python:3", []string{"python", "train.py"}
-	variable, err := jobs.ParseVariable("WANDB=secret:wandb-token", environment)
+	variable, err := jobspec.ParseVariable("WANDB=secret:wandb-token", environment)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	spec.Variables = []jobs.Variable{variable}
+	spec.Variables = []jobspec.Variable{variable}
 	plan, err := jobs.NewPlan(&spec, "team")
 	if err != nil {
 		fmt.Println(err)
@@ -29,9 +30,4 @@ func ExampleNewPlan() {
 	// Output:
 	// team train python:3 [python train.py]
 	// WANDB is from the Secret wandb-token
-}
-
-func ExampleParseDuration() {
-	fmt.Println(jobs.ParseDuration("1d2h"))
-	// Output: 26h0m0s <nil>
 }

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -26,7 +28,7 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		}
 		current := known
 		known = nil
-		listed := Listed{Job: current, State: StateOf(current, nil, nil)}
+		listed := jobstatus.Job{Job: current, State: jobstatus.StateOf(current, nil, nil)}
 		switch {
 		case current.UID != job.UID:
 			return &NotFoundError{Namespace: job.Namespace, Name: job.Name}
@@ -40,13 +42,13 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		if podsAreLimited(current) {
 			return fmt.Errorf("job %s is or was shared, so its pods have a deadline too, which Kubernetes never raises; run it again with a longer --life-span", job.Name)
 		}
-		if listed.LifeSpan() > MaxDuration-more {
+		if listed.LifeSpan() > jobspec.MaxDuration-more {
 			return fmt.Errorf("job %s has a life span of %s already: with %s more it would be longer than the longest possible, %s",
-				job.Name, FormatDuration(listed.LifeSpan()), FormatDuration(more), FormatDuration(MaxDuration))
+				job.Name, jobspec.FormatDuration(listed.LifeSpan()), jobspec.FormatDuration(more), jobspec.FormatDuration(jobspec.MaxDuration))
 		}
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": current.ResourceVersion},
-			"spec":     map[string]any{"activeDeadlineSeconds": *seconds(listed.LifeSpan() + more)},
+			"spec":     map[string]any{"activeDeadlineSeconds": *jobspec.Seconds(listed.LifeSpan() + more)},
 		})
 		if err != nil {
 			return err

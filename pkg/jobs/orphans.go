@@ -2,20 +2,16 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/leftovers"
 )
-
-// ReasonOrphaned is why a job that is gone is in a list: something of it is left.
-const ReasonOrphaned = "Orphaned"
 
 // Leftovers are what is left of a job that is gone.
 func (c *Client) Leftovers(ctx context.Context, name string) ([]leftovers.Object, error) {
@@ -28,11 +24,8 @@ func (c *Client) RemoveLeftovers(ctx context.Context, objects []leftovers.Object
 	return leftovers.Remove(ctx, c.kube, objects)
 }
 
-// IsOrphaned reports whether a job is in a list only because its pod, or something else of it, is left.
-func (l *Listed) IsOrphaned() bool { return l.State.Reason == ReasonOrphaned }
-
 // orphans are, as jobs, those of the pods that have no Job, where the options ask for them. They have no tags.
-func (o ListOptions) orphans(pods []*corev1.Pod) (found []Listed) {
+func (o ListOptions) orphans(pods []*corev1.Pod) (found []jobstatus.Job) {
 	if !o.Orphans || len(o.Tags) > 0 {
 		return nil
 	}
@@ -41,22 +34,14 @@ func (o ListOptions) orphans(pods []*corev1.Pod) (found []Listed) {
 		if len(pod.OwnerReferences) > 0 || job == "" {
 			continue
 		}
-		state := StateOf(nil, []*corev1.Pod{pod}, nil)
-		found = append(found, orphaned(pod.Namespace, job, pod.CreationTimestamp, pod.Spec, state, []string{"pod " + pod.Name}))
+		state := jobstatus.StateOf(nil, []*corev1.Pod{pod}, nil)
+		found = append(found, jobstatus.Orphaned(pod.Namespace, job, pod.CreationTimestamp, pod.Spec, state, []string{"pod " + pod.Name}))
 	}
 	return found
 }
 
-func orphaned(namespace, name string, created metav1.Time, pod corev1.PodSpec, state State, left []string) Listed {
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, CreationTimestamp: created}}
-	job.Spec.Template.Spec = pod
-	state.Reason = ReasonOrphaned
-	state.Message = fmt.Sprintf("the job was deleted, and what it had was left: %s; job kill %s removes it", strings.Join(left, ", "), name)
-	return Listed{Job: job, State: state}
-}
-
 // withLeftovers adds the jobs that are gone, and of which something is left, to a list.
-func (c *Client) withLeftovers(ctx context.Context, namespace string, list []Listed) ([]Listed, error) {
+func (c *Client) withLeftovers(ctx context.Context, namespace string, list []jobstatus.Job) ([]jobstatus.Job, error) {
 	found, _, err := leftovers.Find(ctx, c.kube, namespace)
 	if err != nil {
 		return nil, err
@@ -72,13 +57,13 @@ func (c *Client) withLeftovers(ctx context.Context, namespace string, list []Lis
 	for i := range list {
 		if l := &list[i]; l.IsOrphaned() {
 			at := place{l.Namespace, l.Name}
-			*l = orphaned(l.Namespace, l.Name, l.CreationTimestamp, l.Spec.Template.Spec, l.State, words(jobs[at]))
+			*l = jobstatus.Orphaned(l.Namespace, l.Name, l.CreationTimestamp, l.Spec.Template.Spec, l.State, words(jobs[at]))
 			delete(jobs, at)
 		}
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(jobs), func(a, b place) int { return strings.Compare(a.namespace+"/"+a.job, b.namespace+"/"+b.job) }) {
-		state := State{Phase: Failed, ExitCode: UnknownExitCode} // no pod of it runs
-		list = append(list, orphaned(at.namespace, at.job, jobs[at][0].Created, corev1.PodSpec{}, state, words(jobs[at])))
+		state := jobstatus.State{Phase: jobstatus.Failed, ExitCode: jobstatus.UnknownExitCode} // no pod of it runs
+		list = append(list, jobstatus.Orphaned(at.namespace, at.job, jobs[at][0].Created, corev1.PodSpec{}, state, words(jobs[at])))
 	}
 	return list, nil
 }

@@ -9,15 +9,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
 // maxReplaced is how often a call makes room for a named job, before it takes the name for used by others.
 const maxReplaced = 3
-
-// Replaced is the status of the job of the same name that Client.Create has deleted, because it had ended; "" where
-// there was none. With it went its log.
-func (p *Plan) Replaced() Status { return p.replaced }
 
 // freeName makes room for a named job, and reports whether it did: a job that has ended, or that a killed call left
 // unprepared, is deleted. An error is for a job that is not deleted although it should be.
@@ -25,16 +23,16 @@ func (c *Client) freeName(ctx context.Context, plan *Plan, attempt int) (bool, e
 	if attempt == maxReplaced {
 		return false, nil
 	}
-	job, status, err := c.ended(ctx, plan.job.Name)
+	job, status, err := c.ended(ctx, plan.manifest.Job.Name)
 	switch {
 	case err != nil:
 		return false, err
 	case job == nil:
 		return true, nil
 	case status == "" && attempt == 1:
-		cleared, held := c.clearAbandoned(ctx, plan.job.Name)
+		cleared, held := c.clearAbandoned(ctx, plan.manifest.Job.Name)
 		if held != nil {
-			return false, fmt.Errorf("job %q %w; choose another name, or try again when it is gone", plan.job.Name, held)
+			return false, fmt.Errorf("job %q %w; choose another name, or try again when it is gone", plan.manifest.Job.Name, held)
 		}
 		return cleared, nil
 	case status == "":
@@ -50,7 +48,7 @@ func (c *Client) freeName(ctx context.Context, plan *Plan, attempt int) (bool, e
 }
 
 // ended reads a job, nil where there is none. The status is "" unless the job is one of ours that has ended.
-func (c *Client) ended(ctx context.Context, name string) (*batchv1.Job, Status, error) {
+func (c *Client) ended(ctx context.Context, name string) (*batchv1.Job, jobstatus.Status, error) {
 	job, err := c.Get(ctx, name)
 	var notFound *NotFoundError
 	switch {
@@ -62,14 +60,14 @@ func (c *Client) ended(ctx context.Context, name string) (*batchv1.Job, Status, 
 	if err := kube.CheckNotBeingDeleted(job); err != nil {
 		return job, "", fmt.Errorf("job %q %w; choose another name, or try again when it is gone", name, err)
 	}
-	listed := Listed{Job: job, State: StateOf(job, nil, nil)}
+	listed := jobstatus.Job{Job: job, State: jobstatus.StateOf(job, nil, nil)}
 	if !listed.Status().Ended() {
 		// Its controller takes a moment to say that the last pod has ended.
 		pods, err := c.PodsOf(ctx, job)
 		if err != nil {
 			return job, "", nil
 		}
-		listed.State = StateOf(job, pods, nil)
+		listed.State = jobstatus.StateOf(job, pods, nil)
 	}
 	if status := listed.Status(); status.Ended() {
 		return job, status, nil
@@ -80,11 +78,11 @@ func (c *Client) ended(ctx context.Context, name string) (*batchv1.Job, Status, 
 // dryRunBeside is CreateDryRun for a plan whose name an ended job has: that job would be replaced, and until then the
 // API server can check the new one only under another name.
 func (c *Client) dryRunBeside(ctx context.Context, plan *Plan) (*batchv1.Job, error) {
-	other := plan.job.DeepCopy()
-	other.Name = newName(other.Spec.Template.Spec.Containers[0].Image)
+	other := plan.manifest.Job.DeepCopy()
+	other.Name = jobspec.NewName(other.Spec.Template.Spec.Containers[0].Image)
 	created, err := c.post(ctx, other, metav1.DryRunAll)
 	if err == nil {
-		created.Name = plan.job.Name
+		created.Name = plan.manifest.Job.Name
 	}
 	return created, err
 }

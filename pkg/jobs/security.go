@@ -1,136 +1,35 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"math"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-)
-
-// SecurityLevel is the Pod Security Standard that a job's pod meets
-// (https://kubernetes.io/docs/concepts/security/pod-security-standards/).
-type SecurityLevel string
-
-// The levels. With SecurityDefault the pod asks for nothing, unless the namespace takes only restricted pods.
-const (
-	SecurityDefault    SecurityLevel = ""
-	SecurityRestricted SecurityLevel = "restricted"
 )
 
 // LabelEnforce says, on a namespace, which pods it takes.
 const LabelEnforce = "pod-security.kubernetes.io/enforce"
 
-// Security says as whom, and with which rights on its node, a job's container runs.
-type Security struct {
-	Level SecurityLevel
-	// RunAsUser is the number of the user that the container runs as; nil: the one that the image names.
-	RunAsUser *int64
-	// Privileged lets the container do to its node what root can do.
-	Privileged bool
-}
-
-// ParseUserID reads the number of a user. Names are in the image, where Kubernetes does not look them up.
-func ParseUserID(text string) (int64, error) {
-	id, err := strconv.ParseUint(text, 10, 31)
-	if err != nil {
-		return 0, fmt.Errorf("%q must be the number of a user, 0 to %d", text, math.MaxInt32)
-	}
-	return int64(id), nil // #nosec G115 -- it has 31 bits
-}
-
-func (s *Security) validate() error {
-	switch {
-	case s.Level != SecurityDefault && s.Level != SecurityRestricted:
-		return fmt.Errorf("invalid security %q: must be %s", s.Level, SecurityRestricted)
-	case s.Level == SecurityRestricted && s.Privileged:
-		return errors.New("security restricted and privileged exclude each other")
-	case s.RunAsUser != nil && (*s.RunAsUser < 0 || *s.RunAsUser > math.MaxInt32):
-		return fmt.Errorf("user %d must be 0 to %d", *s.RunAsUser, math.MaxInt32)
-	case s.Level == SecurityRestricted && s.RunAsUser != nil && *s.RunAsUser == 0:
-		return errors.New("security restricted and user 0, which is root, exclude each other")
-	}
-	return nil
-}
-
-// apply writes the security of a job into its pod, whose first container is the job's.
-func (s *Security) apply(pod *corev1.PodSpec) {
-	container := &corev1.SecurityContext{RunAsUser: s.RunAsUser}
-	if s.Privileged {
-		container.Privileged = ptr.To(true)
-	}
-	if s.Level == SecurityRestricted {
-		pod.SecurityContext = &corev1.PodSecurityContext{
-			RunAsNonRoot:   ptr.To(true),
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		}
-		container.AllowPrivilegeEscalation = ptr.To(false)
-		container.Capabilities = &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
-	}
-	if *container != (corev1.SecurityContext{}) {
-		pod.Containers[0].SecurityContext = container
-	}
-}
-
-// securityOf is the opposite of Security.apply. What it does not know is a difference.
-func securityOf(pod *corev1.PodSpec, container *corev1.Container) (s Security) {
-	if pod.SecurityContext != nil && ptr.Deref(pod.SecurityContext.RunAsNonRoot, false) {
-		s.Level = SecurityRestricted
-	}
-	if own := container.SecurityContext; own != nil {
-		s.Privileged, s.RunAsUser = ptr.Deref(own.Privileged, false), own.RunAsUser
-	}
-	return s
-}
-
-// applyPreset gives a job what it leaves open.
-func (s *Security) applyPreset(preset *Security) {
-	s.Level = cmp.Or(s.Level, preset.Level)
-	if s.RunAsUser == nil {
-		s.RunAsUser = preset.RunAsUser
-	}
-}
-
-// unapplyPreset takes away what applyPreset gives.
-func (s *Security) unapplyPreset(preset *Security) {
-	if s.Level == preset.Level {
-		s.Level = SecurityDefault
-	}
-	if preset.RunAsUser != nil && ptr.Equal(s.RunAsUser, preset.RunAsUser) {
-		s.RunAsUser = nil
-	}
-}
-
-func (s *Security) equal(other *Security) bool {
-	return s.Level == other.Level && s.Privileged == other.Privileged && ptr.Equal(s.RunAsUser, other.RunAsUser)
-}
-
 // asNamespaceEnforces makes the job of a plan restricted where its namespace takes only such pods, and where the user
 // did not ask for something else. A namespace that the user may not read changes nothing.
 func (c *Client) asNamespaceEnforces(ctx context.Context, plan *Plan) error {
-	restricted := plan.security
-	restricted.Level = SecurityRestricted
-	if plan.security.Level != SecurityDefault || restricted.validate() != nil {
+	if !plan.manifest.CanRestrict() {
 		return nil
 	}
-	level, err := c.enforced(ctx, plan.job.Namespace)
-	if err == nil && level == SecurityRestricted {
-		plan.security = restricted
-		restricted.apply(&plan.job.Spec.Template.Spec)
+	level, err := c.enforced(ctx, plan.manifest.Job.Namespace)
+	if err == nil && level == jobspec.SecurityRestricted {
+		plan.manifest.Restrict()
 	}
 	return err
 }
 
 // enforced is the level that a namespace enforces; empty where the user may not read it.
-func (c *Client) enforced(ctx context.Context, namespace string) (SecurityLevel, error) {
+func (c *Client) enforced(ctx context.Context, namespace string) (jobspec.SecurityLevel, error) {
 	metadata, err := c.kube.Metadata()
 	if err != nil {
 		return "", err
@@ -146,5 +45,5 @@ func (c *Client) enforced(ctx context.Context, namespace string) (SecurityLevel,
 		}
 		return "", err
 	}
-	return SecurityLevel(found.Labels[LabelEnforce]), nil
+	return jobspec.SecurityLevel(found.Labels[LabelEnforce]), nil
 }

@@ -3,21 +3,21 @@ package jobs
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
 // Complete fills in what a Spec leaves to the cluster: what its preset means, the claim that has its storage, the
 // defaults of the namespace, and who makes the job. It asks for what the Spec leaves open, at the same time. Its error
-// is an UnknownPresetError where there is no such preset.
-func (c *Client) Complete(ctx context.Context, spec *Spec) error {
+// is a jobspec.UnknownPresetError where there is no such preset.
+func (c *Client) Complete(ctx context.Context, spec *jobspec.Spec) error {
 	var (
-		presets           Presets
+		presets           jobspec.Presets
 		presetErr, mapErr error
 		settings          *corev1.ConfigMap
 		group             sync.WaitGroup
@@ -25,10 +25,10 @@ func (c *Client) Complete(ctx context.Context, spec *Spec) error {
 	if spec.Preset != "" {
 		group.Go(func() { presets, presetErr = c.Presets(ctx) })
 	}
-	storage := slices.ContainsFunc(spec.Mounts, func(m Mount) bool { return m.Storage && m.Claim == "" })
+	storage := slices.ContainsFunc(spec.Mounts, func(m jobspec.Mount) bool { return m.Storage && m.Claim == "" })
 	takesPreset := spec.Preset == "" && !spec.NoPreset
 	if storage || takesPreset || !spec.OwnLifeSpan {
-		group.Go(func() { settings, mapErr = c.configMap(ctx, c.kube.Namespace, SettingsConfigMap) })
+		group.Go(func() { settings, mapErr = c.configMap(ctx, c.kube.Namespace, jobspec.SettingsConfigMap) })
 	}
 	group.Go(func() { spec.Owner, _ = access.WhoAmI(ctx, c.kube) }) // a note; the job can do without it
 	group.Wait()
@@ -37,12 +37,12 @@ func (c *Client) Complete(ctx context.Context, spec *Spec) error {
 	}
 	if settings != nil {
 		if storage {
-			useClaim(spec.Mounts, settings.Data[StorageClaimKey])
+			spec.UseClaim(settings.Data[jobspec.StorageClaimKey])
 		}
-		if err := useLifeSpan(spec, settings); err != nil {
+		if err := spec.UseLifeSpan(settings); err != nil {
 			return err
 		}
-		if name := settings.Data[DefaultPresetKey]; takesPreset && name != "" {
+		if name := settings.Data[jobspec.DefaultPresetKey]; takesPreset && name != "" {
 			spec.Preset = name
 			if presets, presetErr = c.Presets(ctx); presetErr != nil {
 				return presetErr
@@ -60,25 +60,11 @@ func (c *Client) Complete(ctx context.Context, spec *Spec) error {
 	return nil
 }
 
-// useLifeSpan gives a job the life span of its namespace, unless it has its own.
-func useLifeSpan(spec *Spec, settings *corev1.ConfigMap) error {
-	text := settings.Data[DefaultLifeSpanKey]
-	if spec.OwnLifeSpan || text == "" {
-		return nil
-	}
-	lifeSpan, err := ParseDuration(text)
-	if err != nil {
-		return fmt.Errorf("ConfigMap %s/%s: %s %w; or choose another with --life-span", settings.Namespace, settings.Name, DefaultLifeSpanKey, err)
-	}
-	spec.LifeSpan = lifeSpan
-	return nil
-}
-
 // Shorten is the opposite of Client.Complete, for a Spec that was read from a Job: what its preset says is left to the
 // preset. Where the preset is gone, or is not what it was, the Spec says all by itself and names none. Where the
 // namespace has defaults, the Spec says that they do not count for it.
-func (c *Client) Shorten(ctx context.Context, spec *Spec) error {
-	settings, err := c.configMap(ctx, c.kube.Namespace, SettingsConfigMap)
+func (c *Client) Shorten(ctx context.Context, spec *jobspec.Spec) error {
+	settings, err := c.configMap(ctx, c.kube.Namespace, jobspec.SettingsConfigMap)
 	if err != nil {
 		return err
 	}
@@ -92,8 +78,8 @@ func (c *Client) Shorten(ctx context.Context, spec *Spec) error {
 		}
 	}
 	if settings != nil {
-		spec.NoPreset = spec.Preset == "" && settings.Data[DefaultPresetKey] != ""
-		spec.OwnLifeSpan = settings.Data[DefaultLifeSpanKey] != ""
+		spec.NoPreset = spec.Preset == "" && settings.Data[jobspec.DefaultPresetKey] != ""
+		spec.OwnLifeSpan = settings.Data[jobspec.DefaultLifeSpanKey] != ""
 	}
 	return nil
 }

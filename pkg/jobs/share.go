@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/leftovers"
 )
@@ -31,24 +32,6 @@ const (
 	rolesResource    = "roles"
 	bindingsResource = "rolebindings"
 )
-
-// Share has the job of a plan shared from its beginning: those named can look at the job and its log,
-// run commands in it, and delete it. With a command in it they see the values of its secrets.
-//
-// Whoever can delete a job can leave its pod behind (kubectl delete --cascade=orphan), so the pods of a
-// shared job have a deadline too.
-func (p *Plan) Share(with []grantee.Grantee) {
-	if p.shared = with; len(with) > 0 {
-		p.prepare()
-		p.job.Spec.Template.Spec.ActiveDeadlineSeconds = p.job.Spec.ActiveDeadlineSeconds
-	}
-}
-
-// prepare has the job wait until Create has made what it needs.
-func (p *Plan) prepare() {
-	p.job.Annotations[annotationPreparing] = labelTrue
-	p.job.Spec.Suspend = ptr.To(true)
-}
 
 // rbacVersion is the API of Roles. Its types are left out here for the size of the binaries.
 var rbacVersion = schema.GroupVersion{Group: grantee.APIGroup, Version: "v1"}
@@ -97,7 +80,7 @@ type binding struct {
 func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) error {
 	metadata := map[string]any{
 		"name":   shareName(job),
-		"labels": map[string]string{LabelShare: labelTrue},
+		"labels": map[string]string{LabelShare: jobspec.LabelTrue},
 		"ownerReferences": []map[string]any{{
 			"apiVersion": "batch/v1", "kind": "Job", "name": job.Name, "uid": job.UID,
 		}},
@@ -194,7 +177,7 @@ func (c *Client) SharePods(ctx context.Context, job Ref, pods []string) error {
 		return err
 	}
 	annotation, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": job.UID, "annotations": map[string]string{AnnotationPods: string(names)},
+		"uid": job.UID, "annotations": map[string]string{jobspec.AnnotationPods: string(names)},
 	}})
 	if err != nil {
 		return err
@@ -301,7 +284,7 @@ func (c *Client) limitPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 
 // podsAreLimited reports whether the pods of a job may have a deadline, which Kubernetes never raises.
 func podsAreLimited(job *batchv1.Job) bool {
-	return job.Spec.Template.Spec.ActiveDeadlineSeconds != nil || job.Annotations[AnnotationPods] != ""
+	return job.Spec.Template.Spec.ActiveDeadlineSeconds != nil || job.Annotations[jobspec.AnnotationPods] != ""
 }
 
 // NotSharedError says that a job is not shared with somebody.
@@ -366,7 +349,7 @@ func (c *Client) removeOldShares(ctx context.Context, namespace, name string) er
 	}
 	old := map[string]types.UID{}
 	roles := metadata.Resource(rbacVersion.WithResource(rolesResource)).Namespace(namespace)
-	err = pages(metav1.ListOptions{LabelSelector: LabelShare + "=" + labelTrue}, func(page *metav1.ListOptions) (string, error) {
+	err = pages(metav1.ListOptions{LabelSelector: LabelShare + "=" + jobspec.LabelTrue}, func(page *metav1.ListOptions) (string, error) {
 		list, err := roles.List(ctx, *page)
 		if err != nil {
 			return "", err

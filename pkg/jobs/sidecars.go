@@ -13,42 +13,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
 
-// How run ends a pod whose command has ended is told in docs/decisions/0018.
-const (
-	// AnnotationExitCode is the exit code of a job's command, on a Job that Kubernetes counts as failed only
-	// because other containers of its pod had to be ended.
-	AnnotationExitCode = "apolo.us/exit-code"
-	// annotationBackoffLimit is the backoffLimit that a Job was ordered with, where it had to be changed then.
-	annotationBackoffLimit = "apolo.us/backoff-limit"
-	// AnnotationEndedSidecars are, on a pod, the containers that had to be ended, with commas in between.
-	AnnotationEndedSidecars = "apolo.us/ended-sidecars"
-)
-
-// recordedExitCode reads AnnotationExitCode.
-func recordedExitCode(job *batchv1.Job) (code int, ok bool) {
-	code, err := strconv.Atoi(job.Annotations[AnnotationExitCode])
-	return code, err == nil && code >= 0
-}
-
-// asOrdered is a Job without what recordExitCode has done to it.
-func asOrdered(job *batchv1.Job) *batchv1.Job {
-	job = job.DeepCopy()
-	if limit, err := strconv.ParseInt(job.Annotations[annotationBackoffLimit], 10, 32); err == nil {
-		job.Spec.BackoffLimit = ptr.To(int32(limit))
-	}
-	delete(job.Annotations, annotationBackoffLimit)
-	delete(job.Annotations, AnnotationExitCode)
-	return job
-}
-
 // EndSidecars ends the pod of a job in whose state, Finishing, other containers outlive the command. Its
 // log and its exit code stay, and what comes after is as if these containers had ended well: a job
 // that has done its work ends, and one that is to be tried again gets its next attempt.
-func (c *Client) EndSidecars(ctx context.Context, job Ref, state State) error {
+func (c *Client) EndSidecars(ctx context.Context, job Ref, state jobstatus.State) error {
 	pod, err := ask[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(state.Pod))
 	switch {
 	case apierrors.IsNotFound(err):
@@ -56,25 +31,19 @@ func (c *Client) EndSidecars(ctx context.Context, job Ref, state State) error {
 	case err != nil:
 		return c.explain(err, "get", podsResource, state.Pod)
 	}
-	own := jobContainer(pod)
-	if own == nil || own.State.Terminated == nil || podEnded(pod) {
+	end := jobstatus.CommandEndOf(pod)
+	if end == nil {
 		return nil
 	}
-	var running []string
-	for _, other := range otherContainers(pod) {
-		if other.State.Terminated == nil {
-			running = append(running, other.Name)
-		}
-	}
 	// The Job first: once the pod has failed it is too late to say how that is meant.
-	if _, end := culprit(pod); end == nil {
-		if err := c.recordExitCode(ctx, job, int(own.State.Terminated.ExitCode)); err != nil {
+	if !end.Failed {
+		if err := c.recordExitCode(ctx, job, end.ExitCode); err != nil {
 			return err
 		}
 	}
 	// A deadline in the past is the only end of a pod that keeps its log.
 	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID, "annotations": map[string]string{AnnotationEndedSidecars: strings.Join(running, ",")}},
+		"metadata": map[string]any{"uid": pod.UID, "annotations": map[string]string{jobspec.AnnotationEndedSidecars: strings.Join(end.Running, ",")}},
 		"spec":     map[string]any{"activeDeadlineSeconds": 1},
 	})
 	if err != nil {
@@ -95,13 +64,13 @@ func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
 		return nil
 	case err != nil:
 		return c.explain(err, "get", jobsResource, ref.Name)
-	case code == 0 && deref(job.Spec.Completions) > 1, code != 0 && job.Status.Failed < deref(job.Spec.BackoffLimit):
+	case code == 0 && ptr.Deref(job.Spec.Completions, 1) > 1, code != 0 && job.Status.Failed < ptr.Deref(job.Spec.BackoffLimit, 0):
 		return nil // another attempt follows
 	}
-	annotations := map[string]string{AnnotationExitCode: strconv.Itoa(code)}
+	annotations := map[string]string{jobspec.AnnotationExitCode: strconv.Itoa(code)}
 	changes := map[string]any{"metadata": map[string]any{"uid": ref.UID, "annotations": annotations}}
-	if limit := deref(job.Spec.BackoffLimit); limit > job.Status.Failed {
-		annotations[annotationBackoffLimit] = strconv.Itoa(int(limit))
+	if limit := ptr.Deref(job.Spec.BackoffLimit, 0); limit > job.Status.Failed {
+		annotations[jobspec.AnnotationBackoffLimit] = strconv.Itoa(int(limit))
 		// Less than the failures that there were would end the job now, and delete its pod.
 		changes["spec"] = map[string]any{"backoffLimit": job.Status.Failed}
 	}
@@ -124,7 +93,7 @@ const (
 // LastLines returns the end of the log of the container that a state of a job names, where that is not the
 // job's own: as in the job's log, the values of its secrets are hidden. There are none of a container
 // that has not run.
-func (c *Client) LastLines(ctx context.Context, ref Ref, state State) ([]string, error) {
+func (c *Client) LastLines(ctx context.Context, ref Ref, state jobstatus.State) ([]string, error) {
 	if state.Container == "" || state.Pod == "" {
 		return nil, nil
 	}
@@ -153,7 +122,7 @@ func (c *Client) LastLines(ctx context.Context, ref Ref, state State) ([]string,
 	if _, err := io.Copy(masked, io.LimitReader(stream, lastLinesBytes)); err != nil {
 		return nil, err
 	}
-	if err := masked.Flush(); err != nil || strings.HasPrefix(text.String(), nodeMessage) {
+	if err := masked.Flush(); err != nil || joblog.IsNodeMessage(text.String()) {
 		return nil, err
 	}
 	return strings.FieldsFunc(text.String(), func(r rune) bool { return r == '\n' }), nil

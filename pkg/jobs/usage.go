@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -75,7 +76,7 @@ func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
 	usages := make([]Usage, 0, len(list.Items))
 	for _, item := range list.Items {
 		for _, container := range item.Containers {
-			if container.Name == ContainerName {
+			if container.Name == jobspec.ContainerName {
 				usages = append(usages, Usage{Pod: item.Metadata.Name, Resources: container.Usage})
 			}
 		}

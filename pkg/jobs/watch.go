@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -17,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
 // eventsAfter is how long a job may take to start before its events are asked for why it doesn't.
@@ -200,11 +201,11 @@ func (c *Client) observeJob(ctx context.Context, job Ref, each func(*batchv1.Job
 // Observer hears what happens to a job. Its functions are called one after the other.
 type Observer struct {
 	// State gets every state that differs from the one before.
-	State func(State)
+	State func(jobstatus.State)
 	// Trouble gets why the cluster can't be reached, after every attempt, and nil once it can again;
 	// all continues by itself then. It may be nil.
 	Trouble func(error)
-	// Notice gets what CopyLog has to say besides the log. It may be nil. Watch doesn't call it.
+	// Notice gets what joblog.Copy has to say besides the log. It may be nil. Watch doesn't call it.
 	Notice func(string)
 	// Attempt gets the number of an attempt after the first, right before its log. It may be nil.
 	// Watch doesn't call it.
@@ -215,7 +216,7 @@ type Observer struct {
 
 // Watch follows a job to its end and returns the final state. Errors are the context's, and those
 // of a user who can't watch jobs and pods.
-func (c *Client) Watch(ctx context.Context, job Ref, observer Observer) (State, error) {
+func (c *Client) Watch(ctx context.Context, job Ref, observer Observer) (jobstatus.State, error) {
 	return newJobWatch(c, job, observer).run(ctx)
 }
 
@@ -229,7 +230,7 @@ type jobWatch struct {
 	observer Observer
 	changes  chan change
 	failed   chan error
-	seen     seen
+	snapshot *jobstatus.Snapshot
 	asked    map[types.UID]bool // whose events are observed
 	listed   map[string]bool    // resources of which all objects were seen
 	troubled bool               // the last attempt to reach the cluster failed
@@ -238,7 +239,7 @@ type jobWatch struct {
 }
 
 // run watches the job, or polls it where the user may not watch.
-func (w *jobWatch) run(ctx context.Context) (State, error) {
+func (w *jobWatch) run(ctx context.Context) (jobstatus.State, error) {
 	state, err := w.watch(ctx)
 	if apierrors.IsForbidden(err) {
 		return w.poll(ctx, err)
@@ -246,16 +247,10 @@ func (w *jobWatch) run(ctx context.Context) (State, error) {
 	return state, err
 }
 
-func (w *jobWatch) watch(ctx context.Context) (State, error) {
+func (w *jobWatch) watch(ctx context.Context) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w.seen = seen{
-		pods:     map[types.UID]*corev1.Pod{},
-		gone:     map[types.UID]bool{},
-		events:   map[types.UID]*corev1.Event{},
-		failures: map[podContainer]int{},
-		values:   w.observer.Values,
-	}
+	w.snapshot = jobstatus.NewSnapshot(w.job.UID, w.observer.Values)
 	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}
 	for _, o := range []objects{w.client.podObjects(w.job), w.client.jobObjects(w.job)} {
 		w.observe(ctx, o, true)
@@ -264,7 +259,7 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 	slow := time.NewTimer(eventsAfter)
 	defer slow.Stop()
 	isSlow := false
-	var last State
+	var last jobstatus.State
 	for {
 		select {
 		case change := <-w.changes:
@@ -272,26 +267,26 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 		case <-slow.C:
 			isSlow = true
 		case err := <-w.failed:
-			return State{}, err
+			return jobstatus.State{}, err
 		case <-ctx.Done():
-			return State{}, ctx.Err()
+			return jobstatus.State{}, ctx.Err()
 		}
 		if !w.listed[podsResource] || !w.listed[jobsResource] {
 			continue // that would be half of the story
 		}
-		state := w.seen.describe()
-		if state.Phase.Final() && w.podsAreBehind() {
+		state := w.snapshot.Describe()
+		if state.Phase.Final() && w.snapshot.PodsAreBehind() {
 			if err := w.catchUp(ctx); err != nil {
-				return State{}, err
+				return jobstatus.State{}, err
 			}
-			state = w.seen.describe()
+			state = w.snapshot.Describe()
 		}
 		if state != last && w.observer.State != nil {
 			w.observer.State(state)
 		}
 		last = state
 		if w.attempts != nil {
-			w.attempts(w.seen.attempts())
+			w.attempts(w.snapshot.Attempts())
 		}
 		if state.Phase.Final() {
 			return state, nil
@@ -300,21 +295,6 @@ func (w *jobWatch) watch(ctx context.Context) (State, error) {
 			w.askWhy(ctx)
 		}
 	}
-}
-
-// podsAreBehind reports whether the job has pods that have ended of which that was not seen yet: the two watches don't
-// wait for one another.
-func (w *jobWatch) podsAreBehind() bool {
-	if w.seen.jobGone || w.seen.job == nil {
-		return false
-	}
-	var ended int32
-	for _, pod := range w.seen.pods {
-		if hasEnded(pod) {
-			ended++
-		}
-	}
-	return ended < w.seen.job.Status.Succeeded+w.seen.job.Status.Failed
 }
 
 // catchUp lists the pods of a job that has ended, so that none of their logs is left out.
@@ -358,7 +338,7 @@ func (w *jobWatch) observe(ctx context.Context, o objects, vital bool) {
 // not read events learns less.
 func (w *jobWatch) askWhy(ctx context.Context) {
 	about := w.job.UID
-	if pod := w.seen.pod(); pod != nil {
+	if pod := w.snapshot.Latest(); pod != nil {
 		about = pod.UID
 	}
 	if !w.asked[about] {
@@ -375,89 +355,18 @@ func (w *jobWatch) apply(change change) {
 	switch {
 	case change.trouble != nil:
 	case change.changed != nil:
-		w.set(change.changed)
+		w.snapshot.Set(change.changed)
 	case change.deleted != nil:
-		switch object := change.deleted.(type) {
-		case *batchv1.Job:
-			w.seen.jobGone = w.seen.jobGone || object.UID == w.job.UID
-		case *corev1.Pod:
-			w.set(object)
-			w.seen.gone[object.UID] = true
-		}
+		w.snapshot.Remove(change.deleted)
+	case change.resource == jobsResource:
+		w.listed[jobsResource] = true
+		w.snapshot.ReplaceJobs(change.all)
+	case change.resource == podsResource:
+		w.listed[podsResource] = true
+		w.snapshot.ReplacePods(change.all)
 	default:
-		w.replace(change)
-	}
-}
-
-// replace takes what a new list says; what is not in it any more is gone.
-func (w *jobWatch) replace(change change) {
-	w.listed[change.resource] = true
-	listed := map[types.UID]bool{}
-	for _, object := range change.all {
-		w.set(object)
-		if accessor, err := meta.Accessor(object); err == nil {
-			listed[accessor.GetUID()] = true
+		for _, event := range change.all {
+			w.snapshot.Set(event)
 		}
 	}
-	switch change.resource {
-	case jobsResource:
-		w.seen.jobGone = w.seen.jobGone || !listed[w.job.UID]
-	case podsResource:
-		for uid := range w.seen.pods {
-			w.seen.gone[uid] = w.seen.gone[uid] || !listed[uid]
-		}
-	}
-}
-
-func (w *jobWatch) set(object runtime.Object) {
-	switch object := object.(type) {
-	case *batchv1.Job:
-		if object.UID != w.job.UID {
-			w.seen.jobGone = true // another one has its name now
-			return
-		}
-		w.seen.job = object
-	case *corev1.Pod:
-		before := failedPulls(w.seen.pods[object.UID])
-		for _, name := range failedPulls(object) {
-			if !slices.Contains(before, name) {
-				w.seen.failures[podContainer{object.UID, name}]++
-			}
-		}
-		w.seen.pods[object.UID] = object
-	case *corev1.Event:
-		about := object.InvolvedObject.UID
-		if before := w.seen.events[about]; telling(object) && (before == nil || !EventTime(object).Before(EventTime(before))) {
-			w.seen.events[about] = object
-		}
-	}
-}
-
-// failedPulls returns the containers the last attempt to pull whose image has just failed; between
-// attempts the reason is ImagePullBackOff.
-func failedPulls(pod *corev1.Pod) []string {
-	if pod == nil {
-		return nil
-	}
-	var names []string
-	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if waiting := container.State.Waiting; waiting != nil && waiting.Reason == "ErrImagePull" {
-			names = append(names, container.Name)
-		}
-	}
-	return names
-}
-
-// EventTime is when an event happened, or happened last.
-func EventTime(event *corev1.Event) time.Time {
-	latest := event.CreationTimestamp.Time
-	for _, t := range []time.Time{event.LastTimestamp.Time, event.EventTime.Time} {
-		if t.After(latest) {
-			latest = t
-		}
-	}
-	if event.Series != nil && event.Series.LastObservedTime.After(latest) {
-		latest = event.Series.LastObservedTime.Time
-	}
-	return latest
 }

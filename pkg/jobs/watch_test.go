@@ -19,6 +19,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -145,7 +147,7 @@ func testPod(state corev1.ContainerState) *corev1.Pod {
 	return &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{Name: "j-1", UID: "pod", ResourceVersion: "12"},
-		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: ContainerName, State: state}}},
+		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: jobspec.ContainerName, State: state}}},
 	}
 }
 
@@ -170,16 +172,16 @@ func TestWatchGoesOnOverEverything(t *testing.T) {
 			events("MODIFIED", ended),
 		}},
 	}
-	var phases []Phase
+	var phases []jobstatus.Phase
 	var troubles []string
 	state, err := testClient(t, s).Watch(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, Observer{
-		State:   func(state State) { phases = append(phases, state.Phase) },
+		State:   func(state jobstatus.State) { phases = append(phases, state.Phase) },
 		Trouble: func(err error) { troubles = append(troubles, fmt.Sprint(err)) },
 	})
-	if err != nil || state.Phase != Failed || state.ExitCode != 3 {
+	if err != nil || state.Phase != jobstatus.Failed || state.ExitCode != 3 {
 		t.Fatalf("%+v, %v\n%s", state, err, strings.Join(s.requests(), "\n"))
 	}
-	if want := []Phase{Running, Failed}; !slices.Equal(phases, want) {
+	if want := []jobstatus.Phase{jobstatus.Running, jobstatus.Failed}; !slices.Equal(phases, want) {
 		t.Errorf("phases %v, want %v", phases, want)
 	}
 	if len(troubles) == 0 || troubles[len(troubles)-1] != "<nil>" {
@@ -214,7 +216,15 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 func TestWatchOfAJobThatIsGone(t *testing.T) {
 	s := &apiServer{lists: map[string][]answer{"jobs": {list("batch/v1")}}}
 	state, err := testClient(t, s).Watch(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, Observer{})
-	if err != nil || state.Phase != Failed || state.Reason != ReasonDeleted {
+	if err != nil || state.Phase != jobstatus.Failed || state.Reason != jobstatus.ReasonDeleted {
 		t.Errorf("%+v, %v", state, err)
 	}
+}
+
+// matches reports whether an error has the text, or is nil where there is to be none.
+func matches(err error, text string) bool {
+	if err == nil || text == "" {
+		return err == nil && text == ""
+	}
+	return strings.Contains(err.Error(), text)
 }

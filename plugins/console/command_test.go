@@ -11,7 +11,7 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -99,9 +99,9 @@ func TestRunCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &options{Session: &cmdline.Session{Kube: kube.Options{Kubeconfig: kubeconfig}}}
-	spec := jobs.NewSpec()
+	spec := jobspec.New()
 	spec.Image, spec.Args = "busybox:1", []string{"sh", "-c", "echo '$A'"}
-	spec.Variables = []jobs.Variable{{Name: "A", Secret: &uri.Secret{Key: "k"}}}
+	spec.Variables = []jobspec.Variable{{Name: "A", Secret: &uri.Secret{Key: "k"}}}
 	const job = ` --env A=secret:k busybox:1 -- sh -c 'echo '\''$A'\'`
 	for name, test := range map[string]struct {
 		cluster, namespace, want string

@@ -17,7 +17,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/console"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
@@ -136,7 +136,7 @@ func noLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // runCommand is the line for the shell that makes a job. It names what a plain command would not choose
 // by itself.
-func (o *options) runCommand(client *kube.Client, spec jobs.Spec) (string, error) {
+func (o *options) runCommand(client *kube.Client, spec jobspec.Spec) (string, error) {
 	words, err := runflags.Format(spec)
 	if err != nil {
 		return "", err

@@ -8,8 +8,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/forward"
@@ -26,7 +29,7 @@ type attachOptions struct {
 	noMask bool
 
 	portForward cmdline.Strings
-	pairs       []jobs.PortPair
+	pairs       []remote.PortPair
 }
 
 func newAttach(s *cmdline.Session) *cli.Command {
@@ -101,18 +104,18 @@ func (o *attachOptions) run(ctx context.Context) error {
 	})
 	view := viewCommand(following)
 	defer view.end(nil)
-	observer.State = func(state jobs.State) {
+	observer.State = func(state jobstatus.State) {
 		view.saw(state)
 		forwarder.Follow(ctx, r.api, r.ref(), state)
 	}
-	var state jobs.State
+	var state jobstatus.State
 	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
 		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job keeps running", r.job.Name)
-		state, err = r.api.AttendWithInput(view.ctx, r.ref(), observer, o.In, out, jobs.LogOptions{})
+		state, err = r.api.AttendWithInput(view.ctx, r.ref(), observer, o.In, out, joblog.Options{})
 	default:
 		line("this is the log of job/%s; Ctrl-C ends the view, and the job keeps running", r.job.Name)
-		state, err = r.api.Attend(view.ctx, r.ref(), observer, out, jobs.LogOptions{})
+		state, err = r.api.Attend(view.ctx, r.ref(), observer, out, joblog.Options{})
 	}
 	if view.ended() {
 		state, err = view.last, nil
@@ -137,13 +140,13 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 	defer view.end(nil)
 	forwarder.Line, forwarder.Hide = line, true
 	observer := jobs.Observer{
-		State: func(state jobs.State) {
+		State: func(state jobstatus.State) {
 			view.saw(state)
 			forwarder.Follow(ctx, r.api, r.ref(), state)
 		},
 		Notice: func(text string) { line("job/%s: %s", r.job.Name, text) },
 	}
-	ends := jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
+	ends := remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
 	state, err := r.api.Interact(view.ctx, r.ref(), observer, ends, nil)
 	if view.ended() {
 		state, err = view.last, nil
@@ -163,7 +166,7 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 }
 
 // end is the job's end, or that of the view of it.
-func (o *attachOptions) end(r *running, state jobs.State, err error) error {
+func (o *attachOptions) end(r *running, state jobstatus.State, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -171,12 +174,12 @@ func (o *attachOptions) end(r *running, state jobs.State, err error) error {
 		return &cmdline.ExitError{Code: state.ExitCode, Err: r.explain(err)}
 	case err != nil:
 		return r.explain(err)
-	case state.Phase == jobs.Finishing:
+	case state.Phase == jobstatus.Finishing:
 		tell(o.Session)("job/%s: %s; until that ends, the job counts as running", r.job.Name, state.Message)
 		if state.ExitCode == 0 {
 			return nil
 		}
-	case state.Phase == jobs.Succeeded:
+	case state.Phase == jobstatus.Succeeded:
 		return nil
 	}
 	text := cmp.Or(state.Message, state.Reason)

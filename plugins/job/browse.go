@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -29,7 +29,7 @@ Examples:
 // httpPort is the port of the job that was started with --http-port.
 func (r *running) httpPort() (uint16, error) {
 	for _, port := range r.container().Ports {
-		if port.Name == jobs.HTTPPortName {
+		if port.Name == jobspec.HTTPPortName {
 			return uint16(port.ContainerPort), nil // #nosec G115 -- the API server takes ports only
 		}
 	}

@@ -6,7 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -41,7 +42,7 @@ func (o *bumpOptions) complete(args []string) (err error) {
 	if o.target, err = parse(args[0]); err != nil {
 		return err
 	}
-	if o.more, err = jobs.ParseDuration(args[1]); err != nil {
+	if o.more, err = jobspec.ParseDuration(args[1]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
 	if o.more < time.Second {
@@ -59,8 +60,8 @@ func (o *bumpOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listed := jobs.Listed{Job: job}
-	text := jobs.FormatDuration(listed.LifeSpan())
+	listed := jobstatus.Job{Job: job}
+	text := jobspec.FormatDuration(listed.LifeSpan())
 	if end := listed.Deadline(); !end.IsZero() {
 		text += ", until " + end.UTC().Format(time.RFC3339)
 	}

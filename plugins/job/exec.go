@@ -7,7 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
@@ -66,7 +68,7 @@ func (o *execOptions) complete(args []string) (err error) {
 	case o.tty && terminal.Of(o.In, o.Out) == nil:
 		return cmdline.Usagef("-t needs a terminal as standard input and output")
 	}
-	if o.command, err = jobs.SplitCommand(args[1:]); err != nil {
+	if o.command, err = jobspec.SplitCommand(args[1:]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
 	return nil
@@ -77,24 +79,24 @@ func (o *execOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.state.Phase != jobs.Running {
+	if r.state.Phase != jobstatus.Running {
 		return r.startedError()
 	}
-	streams := jobs.Streams{In: o.In, Out: o.Out, Err: o.ErrOut}
+	streams := remote.Streams{In: o.In, Out: o.Out, Err: o.ErrOut}
 	if user := terminal.Of(o.In, o.Out); user != nil && !o.noTTY {
 		lent, keys := user.Begin(ctx, terminal.NoDetaching)
 		defer user.Restore()
 		if err := user.Lend(lent); err != nil {
 			return err
 		}
-		ctx, streams = lent, jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
+		ctx, streams = lent, remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
 	}
 	err = r.api.Exec(ctx, r.job.Namespace, r.state.Pod, o.command, streams)
-	var exit *jobs.CommandError
+	var exit *remote.CommandError
 	switch {
 	case errors.As(err, &exit):
 		return &cmdline.ExitError{Code: exit.ExitCode}
-	case errors.Is(err, jobs.ErrCut):
+	case errors.Is(err, remote.ErrCut):
 		return fmt.Errorf("job %s: %w; the command may still be running in it", r.job.Name, err)
 	}
 	return r.explain(err)

@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -66,9 +68,9 @@ func (f *filters) me(ctx context.Context, client *jobs.Client) error {
 	return nil
 }
 
-func (f *filters) wants(j *jobs.Listed) bool {
-	return (len(f.owners) == 0 || slices.Contains(f.owners, jobs.OwnerOf(j.Job))) &&
-		(f.description == nil || *f.description == j.Annotations[jobs.AnnotationDescription])
+func (f *filters) wants(j *jobstatus.Job) bool {
+	return (len(f.owners) == 0 || slices.Contains(f.owners, jobspec.OwnerOf(j.Job))) &&
+		(f.description == nil || *f.description == j.Annotations[jobspec.AnnotationDescription])
 }
 
 // readTimes reads --since and --until, which may be relative to now.
@@ -91,7 +93,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if at, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		return at, nil
 	}
-	ago, err := jobs.ParseDuration(text)
+	ago, err := jobspec.ParseDuration(text)
 	if err != nil {
 		return time.Time{}, cmdline.Usagef("--%s %q is neither a time such as 2026-01-31 or 2026-01-31T12:00:00Z, nor how long ago, such as 1d12h", flag, text)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -52,8 +52,8 @@ func (o *generateOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spec, err := jobs.SpecOf(job)
-	var foreign *jobs.ForeignError
+	spec, err := jobspec.FromJob(job)
+	var foreign *jobspec.ForeignError
 	if err != nil && !errors.As(err, &foreign) {
 		return err
 	}

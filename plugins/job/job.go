@@ -8,6 +8,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -49,11 +51,11 @@ func New(s *cmdline.Session) *cli.App {
 
 func completers() cmdline.Completers {
 	var statuses []string
-	for _, status := range jobs.Statuses() {
+	for _, status := range jobstatus.Statuses() {
 		statuses = append(statuses, string(status))
 	}
 	return cmdline.Completers{
-		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(jobs.AnnotationTags),
+		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(jobspec.AnnotationTags),
 		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"github.com/urfave/cli/v2"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
@@ -87,18 +89,18 @@ func (o *logsOptions) run(ctx context.Context) error {
 	}
 	defer out.Close()
 	o.GoesOn()
-	options := jobs.LogOptions{Since: o.earliest, Timestamps: o.timestamps}
+	options := joblog.Options{Since: o.earliest, Timestamps: o.timestamps}
 	observer := out.InOrder(jobs.Observer{
 		Values: values, Trouble: o.trouble, Notice: o.notice,
 		Attempt: func(number int) { o.line(fmt.Sprintf("attempt %d", number)) },
 	})
 	if o.follow {
-		var state jobs.State
+		var state jobstatus.State
 		following, stop := out.Context(ctx)
 		defer stop()
 		view := viewCommand(following)
 		defer view.end(nil)
-		observer.State = func(state jobs.State) {
+		observer.State = func(state jobstatus.State) {
 			out.After(func() { o.state(state) })
 			view.saw(state)
 		}
@@ -117,20 +119,20 @@ func (o *logsOptions) run(ctx context.Context) error {
 		}
 		if err = client.Logs(ctx, pods, observer, out, options); errors.Is(err, jobs.ErrNotStarted) {
 			events, _ := client.Events(ctx, job, pods) // they only say more
-			return o.notStarted(jobs.StateOf(job, pods, events))
+			return o.notStarted(jobstatus.StateOf(job, pods, events))
 		}
 	}
 	if ctx.Err() != nil {
 		return &cmdline.ExitError{Code: cmdline.ExitInterrupted} // what may be held back is not worth a wait
 	}
-	if err = out.End(ctx, err); jobs.IsIncomplete(err) {
+	if err = out.End(ctx, err); joblog.IsIncomplete(err) {
 		return fmt.Errorf("the log of job %s is not complete: %w", o.target.Name, err)
 	}
 	return err
 }
 
 // notStarted is the error for a job without a log.
-func (o *logsOptions) notStarted(state jobs.State) error {
+func (o *logsOptions) notStarted(state jobstatus.State) error {
 	text := "has not started"
 	if state.Phase.Final() {
 		text = "never started"
@@ -144,7 +146,7 @@ func (o *logsOptions) notStarted(state jobs.State) error {
 	return fmt.Errorf("job %s %s", o.target.Name, text)
 }
 
-func reason(state jobs.State) string {
+func reason(state jobstatus.State) string {
 	if state.Message != "" {
 		return strings.Join(strings.Fields(state.Message), " ")
 	}
@@ -152,15 +154,15 @@ func reason(state jobs.State) string {
 }
 
 // state is an Observer's: while there is no log, or no more, it says why.
-func (o *logsOptions) state(state jobs.State) {
-	if state.Phase.Final() || state.Phase == jobs.Finishing || state.Phase == jobs.Running && state.Reason == "" {
+func (o *logsOptions) state(state jobstatus.State) {
+	if state.Phase.Final() || state.Phase == jobstatus.Finishing || state.Phase == jobstatus.Running && state.Reason == "" {
 		return
 	}
 	text := string(state.Phase)
 	switch why := reason(state); {
-	case state.Phase == jobs.Restarting && state.ExitCode > 0:
+	case state.Phase == jobstatus.Restarting && state.ExitCode > 0:
 		text = fmt.Sprintf("attempt %d failed with exit code %d, and the next one follows", state.Attempt, state.ExitCode)
-	case state.Phase == jobs.Restarting:
+	case state.Phase == jobstatus.Restarting:
 		text = fmt.Sprintf("attempt %d ended, and the next one follows", state.Attempt)
 	case why != "":
 		text += ": " + why

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -46,7 +48,7 @@ type lsOptions struct {
 type column struct {
 	name    string // in --format
 	heading string
-	cell    func(*lsOptions, *jobs.Listed) string
+	cell    func(*lsOptions, *jobstatus.Job) string
 }
 
 // defaultFormat is what is shown where --format isn't given, and wideFormat with -o wide.
@@ -59,28 +61,32 @@ const (
 const longestCell = 60
 
 func columns() []column {
-	moment := func(when func(*jobs.Listed) time.Time) func(*lsOptions, *jobs.Listed) string {
-		return func(o *lsOptions, j *jobs.Listed) string { return o.moment(when(j)) }
+	moment := func(when func(*jobstatus.Job) time.Time) func(*lsOptions, *jobstatus.Job) string {
+		return func(o *lsOptions, j *jobstatus.Job) string { return o.moment(when(j)) }
 	}
 	return []column{
 		// As much of the UID as tells jobs apart that had the same name one after the other.
-		{"id", "ID", func(_ *lsOptions, j *jobs.Listed) string { id, _, _ := strings.Cut(string(j.UID), "-"); return id }},
-		{"uid", "UID", func(_ *lsOptions, j *jobs.Listed) string { return string(j.UID) }},
-		{"namespace", "NAMESPACE", func(_ *lsOptions, j *jobs.Listed) string { return j.Namespace }},
-		{"name", "NAME", func(_ *lsOptions, j *jobs.Listed) string { return j.Name }},
-		{"status", "STATUS", func(_ *lsOptions, j *jobs.Listed) string { return statusCell(j) }},
-		{"reason", "REASON", func(_ *lsOptions, j *jobs.Listed) string { return j.State.Reason }},
-		{"when", "WHEN", moment((*jobs.Listed).When)},
-		{"created", "CREATED", moment(func(j *jobs.Listed) time.Time { return j.CreationTimestamp.Time })},
-		{"started", "STARTED", moment((*jobs.Listed).Started)},
-		{"finished", "FINISHED", moment((*jobs.Listed).Finished)},
-		{"image", "IMAGE", func(_ *lsOptions, j *jobs.Listed) string { return jobs.Image(j.Job) }},
-		{"command", "COMMAND", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(runflags.Quote(jobs.Command(j.Job)...)) }},
-		{"owner", "OWNER", func(_ *lsOptions, j *jobs.Listed) string { return jobs.OwnerOf(j.Job) }},
-		{"tags", "TAGS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.TagsOf(j.Job), ", ") }},
-		{"description", "DESCRIPTION", func(o *lsOptions, j *jobs.Listed) string { return o.shorten(j.Annotations[jobs.AnnotationDescription]) }},
-		{"preset", "PRESET", func(_ *lsOptions, j *jobs.Listed) string { return j.Annotations[jobs.AnnotationPreset] }},
-		{"secrets", "SECRETS", func(_ *lsOptions, j *jobs.Listed) string { return strings.Join(jobs.SecretsOf(j.Job), ", ") }},
+		{"id", "ID", func(_ *lsOptions, j *jobstatus.Job) string { id, _, _ := strings.Cut(string(j.UID), "-"); return id }},
+		{"uid", "UID", func(_ *lsOptions, j *jobstatus.Job) string { return string(j.UID) }},
+		{"namespace", "NAMESPACE", func(_ *lsOptions, j *jobstatus.Job) string { return j.Namespace }},
+		{"name", "NAME", func(_ *lsOptions, j *jobstatus.Job) string { return j.Name }},
+		{"status", "STATUS", func(_ *lsOptions, j *jobstatus.Job) string { return statusCell(j) }},
+		{"reason", "REASON", func(_ *lsOptions, j *jobstatus.Job) string { return j.State.Reason }},
+		{"when", "WHEN", moment((*jobstatus.Job).LastTransition)},
+		{"created", "CREATED", moment(func(j *jobstatus.Job) time.Time { return j.CreationTimestamp.Time })},
+		{"started", "STARTED", moment((*jobstatus.Job).Started)},
+		{"finished", "FINISHED", moment((*jobstatus.Job).Finished)},
+		{"image", "IMAGE", func(_ *lsOptions, j *jobstatus.Job) string { return jobspec.Image(j.Job) }},
+		{"command", "COMMAND", func(o *lsOptions, j *jobstatus.Job) string {
+			return o.shorten(runflags.Quote(jobspec.Command(j.Job)...))
+		}},
+		{"owner", "OWNER", func(_ *lsOptions, j *jobstatus.Job) string { return jobspec.OwnerOf(j.Job) }},
+		{"tags", "TAGS", func(_ *lsOptions, j *jobstatus.Job) string { return strings.Join(jobspec.TagsOf(j.Job), ", ") }},
+		{"description", "DESCRIPTION", func(o *lsOptions, j *jobstatus.Job) string {
+			return o.shorten(j.Annotations[jobspec.AnnotationDescription])
+		}},
+		{"preset", "PRESET", func(_ *lsOptions, j *jobstatus.Job) string { return j.Annotations[jobspec.AnnotationPreset] }},
+		{"secrets", "SECRETS", func(_ *lsOptions, j *jobstatus.Job) string { return strings.Join(jobspec.SecretsOf(j.Job), ", ") }},
 	}
 }
 
@@ -135,7 +141,7 @@ func (o *lsOptions) complete(args []string) error {
 		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Format)
 	}
 	for _, status := range o.statuses {
-		if err := cmdline.CheckOneOf("--status", jobs.Status(status), jobs.Statuses()...); err != nil {
+		if err := cmdline.CheckOneOf("--status", jobstatus.Status(status), jobstatus.Statuses()...); err != nil {
 			return err
 		}
 	}
@@ -185,7 +191,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags, Orphans: true, Leftovers: o.all || slices.Contains(o.statuses, string(jobs.StatusOrphaned))}
+	options := jobs.ListOptions{AllNamespaces: o.allNamespaces, Tags: o.tags, Orphans: true, Leftovers: o.all || slices.Contains(o.statuses, string(jobstatus.StatusOrphaned))}
 	if o.watch {
 		if err := o.filters.me(ctx, client); err != nil {
 			return err
@@ -223,46 +229,46 @@ func (o *lsOptions) run(ctx context.Context) error {
 	return o.table(found)
 }
 
-func (o *lsOptions) table(found []jobs.Listed) error {
+func (o *lsOptions) table(found []jobstatus.Job) error {
 	paint := cmdline.PaintFor(o.Out)
 	return cmdline.PaintedTable(o.Out, o.headings(), o.rows(found), func(i int, cell string) string {
 		if o.columns[i].name == "status" {
 			status, _, _ := strings.Cut(cell, " ")
-			return paint(style(jobs.Status(status)), cell)
+			return paint(style(jobstatus.Status(status)), cell)
 		}
 		return cell
 	})
 }
 
 // statusCell is the status, and what keeps a job running whose command has ended.
-func statusCell(j *jobs.Listed) string {
-	if j.State.Reason == jobs.ReasonSidecarRunning {
+func statusCell(j *jobstatus.Job) string {
+	if j.State.Reason == jobstatus.ReasonSidecarRunning {
 		return string(j.Status()) + " (sidecar " + j.State.Container + ")"
 	}
 	return string(j.Status())
 }
 
-func style(status jobs.Status) cmdline.Style {
+func style(status jobstatus.Status) cmdline.Style {
 	switch status {
-	case jobs.StatusRunning, jobs.StatusSucceeded:
+	case jobstatus.StatusRunning, jobstatus.StatusSucceeded:
 		return cmdline.Good
-	case jobs.StatusFailed, jobs.StatusOrphaned:
+	case jobstatus.StatusFailed, jobstatus.StatusOrphaned:
 		return cmdline.Bad
-	case jobs.StatusPending, jobs.StatusSuspended:
+	case jobstatus.StatusPending, jobstatus.StatusSuspended:
 		return cmdline.Waiting
 	}
 	return cmdline.Faint
 }
 
-func (o *lsOptions) choose(found []jobs.Listed) []jobs.Listed {
-	found = slices.DeleteFunc(found, func(j jobs.Listed) bool { return !o.wants(&j) })
+func (o *lsOptions) choose(found []jobstatus.Job) []jobstatus.Job {
+	found = slices.DeleteFunc(found, func(j jobstatus.Job) bool { return !o.wants(&j) })
 	if o.filters.recentFirst {
 		slices.Reverse(found)
 	}
 	return found
 }
 
-func (o *lsOptions) wants(j *jobs.Listed) bool {
+func (o *lsOptions) wants(j *jobstatus.Job) bool {
 	status := j.Status()
 	switch {
 	case len(o.statuses) > 0 && !slices.Contains(o.statuses, string(status)),
@@ -276,7 +282,7 @@ func (o *lsOptions) wants(j *jobs.Listed) bool {
 	return true
 }
 
-func (o *lsOptions) lines(found []jobs.Listed, prefix string) error {
+func (o *lsOptions) lines(found []jobstatus.Job, prefix string) error {
 	texts := make([]string, 0, len(found))
 	for _, j := range found {
 		texts = append(texts, prefix+o.label(&j))
@@ -285,7 +291,7 @@ func (o *lsOptions) lines(found []jobs.Listed, prefix string) error {
 }
 
 // label is the job as other commands take it.
-func (o *lsOptions) label(j *jobs.Listed) string {
+func (o *lsOptions) label(j *jobstatus.Job) string {
 	if o.allNamespaces && o.output.Format != "name" {
 		return uri.Job{Namespace: j.Namespace, Name: j.Name}.String()
 	}
@@ -300,7 +306,7 @@ func (o *lsOptions) headings() []string {
 	return all
 }
 
-func (o *lsOptions) rows(found []jobs.Listed) [][]string {
+func (o *lsOptions) rows(found []jobstatus.Job) [][]string {
 	rows := make([][]string, 0, len(found))
 	for i := range found {
 		var row []string
@@ -338,7 +344,7 @@ func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options job
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	shown := map[string]string{}
-	err := client.Follow(ctx, options, func(found []jobs.Listed) {
+	err := client.Follow(ctx, options, func(found []jobstatus.Job) {
 		show := o.printChanged
 		if o.terminal && !o.Quiet {
 			show = o.redraw
@@ -356,14 +362,14 @@ func (o *lsOptions) follow(ctx context.Context, client *jobs.Client, options job
 // clearScreen puts the cursor into the first corner and clears what is after it.
 const clearScreen = "\x1b[H\x1b[2J"
 
-func (o *lsOptions) redraw(found []jobs.Listed, _ map[string]string) error {
+func (o *lsOptions) redraw(found []jobstatus.Job, _ map[string]string) error {
 	if _, err := fmt.Fprint(o.Out, clearScreen); err != nil {
 		return err
 	}
 	return o.table(o.choose(found))
 }
 
-func (o *lsOptions) printChanged(found []jobs.Listed, shown map[string]string) error {
+func (o *lsOptions) printChanged(found []jobstatus.Job, shown map[string]string) error {
 	for i := range found {
 		j := &found[i]
 		id := cmp.Or(string(j.UID), j.Namespace+"/"+j.Name) // what is left of a job has no UID
@@ -391,7 +397,7 @@ func (o *lsOptions) printChanged(found []jobs.Listed, shown map[string]string) e
 }
 
 // objectList is what is printed for programs.
-func objectList(found []jobs.Listed) *objects.JobList {
+func objectList(found []jobstatus.Job) *objects.JobList {
 	list := &objects.JobList{TypeMeta: objects.Kind("JobList"), Items: make([]objects.Job, 0, len(found))}
 	for i := range found {
 		list.Items = append(list.Items, object(&found[i]))

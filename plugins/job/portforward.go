@@ -7,6 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/forward"
@@ -17,7 +19,7 @@ type portForwardOptions struct {
 	*cmdline.Session
 
 	target uri.Job
-	pairs  []jobs.PortPair
+	pairs  []remote.PortPair
 	browse bool // open a browser too
 }
 
@@ -55,7 +57,7 @@ func (o *portForwardOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.state.Phase != jobs.Running {
+	if r.state.Phase != jobstatus.Running {
 		return r.startedError()
 	}
 	var page uint16
@@ -63,7 +65,7 @@ func (o *portForwardOptions) run(ctx context.Context) error {
 		if page, err = r.httpPort(); err != nil {
 			return err
 		}
-		o.pairs = []jobs.PortPair{{Remote: page}}
+		o.pairs = []remote.PortPair{{Remote: page}}
 	}
 	forwarder, err := forward.Open(o.pairs)
 	if err != nil {
@@ -77,7 +79,7 @@ func (o *portForwardOptions) run(ctx context.Context) error {
 		return r.explain(err)
 	}
 	forwarder.Line = tell(o.Session)
-	state, err := r.api.Watch(ctx, r.ref(), jobs.Observer{State: func(state jobs.State) { forwarder.Follow(ctx, r.api, r.ref(), state) }})
+	state, err := r.api.Watch(ctx, r.ref(), jobs.Observer{State: func(state jobstatus.State) { forwarder.Follow(ctx, r.api, r.ref(), state) }})
 	switch {
 	case ctx.Err() != nil:
 		return nil // to end it is the user's way to be done

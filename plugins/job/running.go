@@ -10,7 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -20,7 +23,7 @@ import (
 type running struct {
 	api   *jobs.Client
 	job   *batchv1.Job
-	state jobs.State
+	state jobstatus.State
 }
 
 // parseTarget reads the NAME or URI of the one job that a verb works on.
@@ -43,7 +46,7 @@ func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*runn
 	if err != nil {
 		return nil, err
 	}
-	r.state = jobs.StateOf(r.job, pods, nil)
+	r.state = jobstatus.StateOf(r.job, pods, nil)
 	if err := kube.CheckNotBeingDeleted(job); err != nil {
 		return nil, fmt.Errorf("job %s %w", job.Name, err)
 	}
@@ -58,7 +61,7 @@ func (r *running) ref() jobs.Ref { return jobs.RefOf(r.job) }
 // container is the job's own, as it was ordered.
 func (r *running) container() *corev1.Container {
 	for i := range r.job.Spec.Template.Spec.Containers {
-		if container := &r.job.Spec.Template.Spec.Containers[i]; container.Name == jobs.ContainerName {
+		if container := &r.job.Spec.Template.Spec.Containers[i]; container.Name == jobspec.ContainerName {
 			return container
 		}
 	}
@@ -83,7 +86,7 @@ func (r *running) explain(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, jobs.ErrNotRunning):
+	case errors.Is(err, remote.ErrNotRunning):
 		return r.endedError()
 	}
 	return fmt.Errorf("job %s: %w", r.job.Name, err)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
 // errCommandEnded ends the view of a job whose command has ended: other containers keep the job from ending,
@@ -16,7 +16,7 @@ var errCommandEnded = errors.New("the command has ended")
 type commandView struct {
 	ctx  context.Context
 	end  context.CancelCauseFunc
-	last jobs.State // with which the command has ended
+	last jobstatus.State // with which the command has ended
 }
 
 func viewCommand(ctx context.Context) *commandView {
@@ -26,8 +26,8 @@ func viewCommand(ctx context.Context) *commandView {
 }
 
 // saw is an Observer's.
-func (v *commandView) saw(state jobs.State) {
-	if state.Reason == jobs.ReasonSidecarRunning {
+func (v *commandView) saw(state jobstatus.State) {
+	if state.Reason == jobstatus.ReasonSidecarRunning {
 		v.last = state
 		v.end(errCommandEnded)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -85,13 +87,13 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	// Anyone who can't read events, as somebody with whom the job was shared, learns the rest.
 	events, eventsErr := client.Events(ctx, job, pods)
-	listed := &jobs.Listed{Job: job, State: jobs.StateOf(job, pods, events)}
+	listed := &jobstatus.Job{Job: job, State: jobstatus.StateOf(job, pods, events)}
 	// The log says more, but its absence is no reason to say nothing.
 	lastLines, _ := client.LastLines(ctx, jobs.RefOf(job), listed.State)
 	if o.shared, err = client.SharedWith(ctx, job); err != nil {
 		return err
 	}
-	if err := o.print(listed, jobs.Attempts(pods), lastLines, events); err != nil {
+	if err := o.print(listed, jobstatus.Attempts(pods), lastLines, events); err != nil {
 		return err
 	}
 	if eventsErr != nil {
@@ -101,7 +103,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	return nil
 }
 
-func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, lastLines []string, events []*corev1.Event) error {
+func (o *statusOptions) print(j *jobstatus.Job, attempts []jobstatus.Attempt, lastLines []string, events []*corev1.Event) error {
 	out := tabwriter.NewWriter(o.Out, 0, 8, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -113,16 +115,16 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, lastLines
 	line("Namespace", j.Namespace)
 	line("ID", string(j.UID))
 	fmt.Fprintf(out, "Status:\t%s\n", paint(style(j.Status()), sanitize.Line(o.status(j))))
-	if j.State.ExitCode >= 0 && (j.Status().Ended() || j.State.Phase == jobs.Finishing) {
+	if j.State.ExitCode >= 0 && (j.Status().Ended() || j.State.Phase == jobstatus.Finishing) {
 		line("Exit code", exitCode(j.State))
 	}
-	line("Image", jobs.Image(j.Job))
-	line("Command", runflags.Quote(jobs.Command(j.Job)...))
-	line("Preset", j.Annotations[jobs.AnnotationPreset])
-	line("Resources", resources(jobs.ResourcesOf(j.Job).Limits))
-	line("Tags", strings.Join(jobs.TagsOf(j.Job), ", "))
-	line("Description", j.Annotations[jobs.AnnotationDescription])
-	line("Secrets", strings.Join(jobs.SecretsOf(j.Job), ", "))
+	line("Image", jobspec.Image(j.Job))
+	line("Command", runflags.Quote(jobspec.Command(j.Job)...))
+	line("Preset", j.Annotations[jobspec.AnnotationPreset])
+	line("Resources", resources(jobspec.ResourcesOf(j.Job).Limits))
+	line("Tags", strings.Join(jobspec.TagsOf(j.Job), ", "))
+	line("Description", j.Annotations[jobspec.AnnotationDescription])
+	line("Secrets", strings.Join(jobspec.SecretsOf(j.Job), ", "))
 	line("Shared with", grantees(o.shared))
 	line("Created", o.moment(j.CreationTimestamp.Time))
 	line("Started", o.moment(j.Started()))
@@ -135,12 +137,12 @@ func (o *statusOptions) print(j *jobs.Listed, attempts []jobs.Attempt, lastLines
 }
 
 // status is the word, and why it is so.
-func (o *statusOptions) status(j *jobs.Listed) string {
+func (o *statusOptions) status(j *jobstatus.Job) string {
 	text := string(j.Status())
-	if j.State.Phase == jobs.Suspended {
+	if j.State.Phase == jobstatus.Suspended {
 		return j.State.Message
 	}
-	if text != string(j.State.Phase) && !j.Ended() && j.Status() != jobs.StatusSuspended {
+	if text != string(j.State.Phase) && !j.Ended() && j.Status() != jobstatus.StatusSuspended {
 		text += ", " + string(j.State.Phase)
 	}
 	switch {
@@ -152,7 +154,7 @@ func (o *statusOptions) status(j *jobs.Listed) string {
 	return text
 }
 
-func exitCode(state jobs.State) string {
+func exitCode(state jobstatus.State) string {
 	text := strconv.Itoa(state.ExitCode)
 	if signal := state.Signal(); signal != "" {
 		text += " (" + signal + ")"
@@ -180,18 +182,18 @@ func (o *statusOptions) moment(t time.Time) string {
 	return text
 }
 
-func (o *statusOptions) lifeSpan(j *jobs.Listed) string {
+func (o *statusOptions) lifeSpan(j *jobstatus.Job) string {
 	if j.LifeSpan() == 0 {
 		return "no limit"
 	}
-	text := jobs.FormatDuration(j.LifeSpan())
+	text := jobspec.FormatDuration(j.LifeSpan())
 	if end := j.Deadline(); !end.IsZero() && !j.Status().Ended() {
 		text += ", until " + end.UTC().Format(time.RFC3339)
 	}
 	return text
 }
 
-func (o *statusOptions) printAttempts(out io.Writer, attempts []jobs.Attempt) {
+func (o *statusOptions) printAttempts(out io.Writer, attempts []jobstatus.Attempt) {
 	if len(attempts) == 1 {
 		fmt.Fprintf(out, "Pod:\t%s\n", sanitize.Line(attempts[0].Name))
 		if node := attempts[0].Spec.NodeName; node != "" {
@@ -213,11 +215,11 @@ func (o *statusOptions) printAttempts(out io.Writer, attempts []jobs.Attempt) {
 
 // printContainers shows what else is in the pod of the last attempt, and the end of the log of the container that
 // the status names.
-func (o *statusOptions) printContainers(out io.Writer, j *jobs.Listed, attempts []jobs.Attempt, lastLines []string) {
+func (o *statusOptions) printContainers(out io.Writer, j *jobstatus.Job, attempts []jobstatus.Attempt, lastLines []string) {
 	if len(attempts) == 0 {
 		return
 	}
-	others := jobs.OtherContainers(attempts[len(attempts)-1].Pod)
+	others := jobstatus.OtherContainers(attempts[len(attempts)-1].Pod)
 	if len(others) > 0 {
 		fmt.Fprintln(out, "Other containers:")
 	}
@@ -250,22 +252,22 @@ func (o *statusOptions) printEvents(out io.Writer, events []*corev1.Event) {
 			times = fmt.Sprintf(" (%d times)", event.Count)
 		}
 		message := strings.Join(strings.Fields(event.Message), " ")
-		fmt.Fprintf(out, "  %s\t%s\n", jobs.EventTime(event).UTC().Format(time.RFC3339), sanitize.Line(event.Reason+": "+message+times))
+		fmt.Fprintf(out, "  %s\t%s\n", jobstatus.EventTime(event).UTC().Format(time.RFC3339), sanitize.Line(event.Reason+": "+message+times))
 	}
 }
 
 // hintNext names the next command that somebody may want to type.
-func (o *statusOptions) hintNext(j *jobs.Listed) {
+func (o *statusOptions) hintNext(j *jobstatus.Job) {
 	switch {
-	case j.Status() == jobs.StatusFailed:
+	case j.Status() == jobstatus.StatusFailed:
 		o.Hint("what it printed: %s logs %s", o.Typed, o.target)
-	case j.Status() == jobs.StatusRunning:
+	case j.Status() == jobstatus.StatusRunning:
 		o.Hint("what it prints: %s logs -f %s", o.Typed, o.target)
 	}
 }
 
 // object is one job as ls prints it for programs.
-func object(j *jobs.Listed) objects.Job {
+func object(j *jobstatus.Job) objects.Job {
 	moment := func(at time.Time) string {
 		if at.IsZero() {
 			return ""
@@ -280,13 +282,13 @@ func object(j *jobs.Listed) objects.Job {
 		Reason:            j.State.Reason,
 		Message:           j.State.Message,
 		Pod:               j.State.Pod,
-		Image:             jobs.Image(j.Job),
-		Command:           append([]string{}, jobs.Command(j.Job)...), // an empty list, not null
-		Tags:              append([]string{}, jobs.TagsOf(j.Job)...),
-		Secrets:           append([]string{}, jobs.SecretsOf(j.Job)...),
-		Preset:            j.Annotations[jobs.AnnotationPreset],
-		Owner:             jobs.OwnerOf(j.Job),
-		Description:       j.Annotations[jobs.AnnotationDescription],
+		Image:             jobspec.Image(j.Job),
+		Command:           append([]string{}, jobspec.Command(j.Job)...), // an empty list, not null
+		Tags:              append([]string{}, jobspec.TagsOf(j.Job)...),
+		Secrets:           append([]string{}, jobspec.SecretsOf(j.Job)...),
+		Preset:            j.Annotations[jobspec.AnnotationPreset],
+		Owner:             jobspec.OwnerOf(j.Job),
+		Description:       j.Annotations[jobspec.AnnotationDescription],
 		CreationTimestamp: moment(j.CreationTimestamp.Time),
 		StartTime:         moment(j.Started()),
 		FinishTime:        moment(j.Finished()),

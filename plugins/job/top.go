@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -64,7 +66,7 @@ func (o *topOptions) run(ctx context.Context) error {
 		return o.NoNamespaceError()
 	}
 	for i, name := range o.names {
-		if slices.ContainsFunc(found, func(j jobs.Listed) bool { return j.Name == name }) {
+		if slices.ContainsFunc(found, func(j jobstatus.Job) bool { return j.Name == name }) {
 			continue
 		}
 		job, err := client.Find(ctx, name)
@@ -80,10 +82,10 @@ func (o *topOptions) run(ctx context.Context) error {
 	var rows [][]string
 	for i := range found {
 		j := &found[i]
-		if j.Status() != jobs.StatusRunning || len(o.names) > 0 && !slices.Contains(o.names, j.Name) {
+		if j.Status() != jobstatus.StatusRunning || len(o.names) > 0 && !slices.Contains(o.names, j.Name) {
 			continue
 		}
-		limits := jobs.ResourcesOf(j.Job).Limits
+		limits := jobspec.ResourcesOf(j.Job).Limits
 		row := []string{j.Name, "", cpu(limits), "", memory(limits)}
 		if k := slices.IndexFunc(usages, func(u jobs.Usage) bool { return u.Pod == j.State.Pod }); k >= 0 {
 			row[1], row[3] = cpu(usages[k].Resources), memory(usages[k].Resources)

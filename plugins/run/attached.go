@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
@@ -13,7 +16,7 @@ import (
 
 // follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
 // terminal as the job's.
-func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) (jobs.State, error) {
+func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) (jobstatus.State, error) {
 	o.GoesOn()
 	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
@@ -25,29 +28,29 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	observer := o.log.InOrder(jobs.Observer{Values: o.values, Trouble: show.OutOfReach, Notice: show.Notice, Attempt: show.Attempt})
-	observer.State = func(state jobs.State) {
+	observer.State = func(state jobstatus.State) {
 		o.start.saw(state)
 		o.log.After(func() { show.State(state) })
 		o.share.saw(ctx, api, job, state, show.Line)
 		o.forwarder.Follow(ctx, api, job, state)
 		o.sawSidecars(ctx, api, job, state, show, leave)
 	}
-	var state jobs.State
+	var state jobstatus.State
 	var err error
 	switch {
 	case o.spec.TTY:
 		state, err = o.interact(ctx, api, job, show, observer)
 	case o.spec.Stdin:
 		show.Banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
-		state, err = api.AttendWithInput(ctx, job, observer, o.In, o.log, jobs.LogOptions{})
+		state, err = api.AttendWithInput(ctx, job, observer, o.In, o.log, joblog.Options{})
 		err = o.endLog(user, state, err)
 	default:
-		state, err = api.Attend(ctx, job, observer, o.log, jobs.LogOptions{})
+		state, err = api.Attend(ctx, job, observer, o.log, joblog.Options{})
 		err = o.endLog(user, state, err)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLingers) {
 		if err := o.log.Drain(user); err != nil {
-			return jobs.State{}, err
+			return jobstatus.State{}, err
 		}
 		return o.sidecars.lingering(), cause
 	}
@@ -57,7 +60,7 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 	return state, err
 }
 
-func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, observer jobs.Observer) (jobs.State, error) {
+func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, observer jobs.Observer) (jobstatus.State, error) {
 	user := terminal.Of(o.In, o.Out)
 	show.Through(user.Lines)
 	show.Banner = "runs, and you are attached to it: Ctrl-C goes to it, " + terminal.DetachKeys +
@@ -68,7 +71,7 @@ func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, 
 	lent, cancel := context.WithCancelCause(lent)
 	defer cancel(nil)
 	showState, begun := observer.State, false
-	observer.State = func(state jobs.State) {
+	observer.State = func(state jobstatus.State) {
 		showState(state)
 		if begun || !state.Started || state.Phase.Final() {
 			return
@@ -78,7 +81,7 @@ func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, 
 			cancel(err)
 		}
 	}
-	state, err := api.Interact(lent, job, observer, jobs.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}, user.Lines(o.Out))
+	state, err := api.Interact(lent, job, observer, remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}, user.Lines(o.Out))
 	if user.Restore(); err != nil && begun {
 		fmt.Fprintln(o.ErrOut) // the job has left the cursor anywhere
 	}

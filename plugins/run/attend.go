@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
@@ -28,7 +30,7 @@ func (o *options) attend(ctx context.Context, api *jobs.Client, job jobs.Ref) er
 		o.showLastLines(ctx, api, job, state)
 	}
 	var left error
-	if lingers := errors.Is(err, errLingers); o.flags.Remove() && (state.Phase.Final() || lingers) && state.Phase != jobs.Stuck {
+	if lingers := errors.Is(err, errLingers); o.flags.Remove() && (state.Phase.Final() || lingers) && state.Phase != jobstatus.Stuck {
 		left = leftError(job, o.delete(ctx, api, job))
 	}
 	end := o.end(ctx, inTime, api, job, show, state, err)
@@ -56,7 +58,7 @@ func leftError(job jobs.Ref, err error) error {
 
 // end is the error of a job that is not followed any more, in the state that it was seen in last, and with the error of
 // following it.
-func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, state jobs.State, err error) error {
+func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress, state jobstatus.State, err error) error {
 	switch {
 	case isLeft(err):
 		return o.left(err, job, show)
@@ -73,9 +75,9 @@ func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Re
 	}
 	logErr := o.logError(err, job)
 	switch {
-	case state.Phase == jobs.Succeeded:
+	case state.Phase == jobstatus.Succeeded:
 		return logErr
-	case state.Phase == jobs.Stuck:
+	case state.Phase == jobstatus.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	case !state.Started:
 		return failed(state.ExitCode, fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state)))
@@ -85,7 +87,7 @@ func (o *options) end(ctx, inTime context.Context, api *jobs.Client, job jobs.Re
 		return &cmdline.ExitError{Code: state.ExitCode, Err: logErr, Hint: o.next(job)}
 	}
 	err = fmt.Errorf("job %s failed: %s", job.Name, progress.Describe(state))
-	if limit := o.spec.Memory; state.Reason == jobs.ReasonOOMKilled && !limit.IsZero() {
+	if limit := o.spec.Memory; state.Reason == jobstatus.ReasonOOMKilled && !limit.IsZero() {
 		err = fmt.Errorf("%w; it had --memory %s", err, limit.String())
 	}
 	return &cmdline.ExitError{Code: max(state.ExitCode, cmdline.ExitFailed), Err: errors.Join(err, logErr), Hint: o.next(job)}
@@ -97,14 +99,14 @@ func (o *options) logError(err error, job jobs.Ref) error {
 	switch {
 	case err == nil:
 		return nil
-	case jobs.IsIncomplete(err), o.flags.Remove():
+	case joblog.IsIncomplete(err), o.flags.Remove():
 		return fmt.Errorf("job %s has ended, but its log is not complete: %w", job.Name, err)
 	}
 	return fmt.Errorf("job %s has ended, but its log is not complete: %w; see it with: %s logs %s -n %s", job.Name, err, o.Other("job"), job.Name, job.Namespace)
 }
 
 // lingers is the end of the command where other containers of its pod run on.
-func (o *options) lingers(err error, job jobs.Ref, state jobs.State, show *progress.Progress) error {
+func (o *options) lingers(err error, job jobs.Ref, state jobstatus.State, show *progress.Progress) error {
 	if !o.flags.Remove() {
 		show.Line("job/%s: %s; the job runs on, remove it with: %s", job.Name, err, job.DeleteCommand())
 	}
@@ -123,7 +125,7 @@ func (o *options) next(job jobs.Ref) string {
 }
 
 // isOwnExit reports whether the command ended by itself. All other ends are errors, which -q doesn't silence.
-func isOwnExit(state jobs.State) bool {
+func isOwnExit(state jobstatus.State) bool {
 	return state.ExitCode > 0 && (state.Reason == "Error" || state.Reason == "")
 }
 

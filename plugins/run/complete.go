@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
@@ -17,9 +18,9 @@ func completers() cmdline.Completers {
 		"--v":        offerVolumes,
 		"--share":    offers.Users,
 		"--preset":   offerPresets,
-		"--restart":  cmdline.Words(string(jobs.RestartNever), string(jobs.RestartOnFailure), string(jobs.RestartAlways)),
-		"--pull":     cmdline.Words(string(jobs.PullAlways), string(jobs.PullMissing), string(jobs.PullNever)),
-		"--security": cmdline.Words(string(jobs.SecurityRestricted)),
+		"--restart":  cmdline.Words(string(jobspec.RestartNever), string(jobspec.RestartOnFailure), string(jobspec.RestartAlways)),
+		"--pull":     cmdline.Words(string(jobspec.PullAlways), string(jobspec.PullMissing), string(jobspec.PullNever)),
+		"--security": cmdline.Words(string(jobspec.SecurityRestricted)),
 		"--dry-run":  cmdline.Words("client", "server"),
 
 		"--service-account":   offers.Objects("serviceaccounts", ""),
@@ -38,7 +39,7 @@ func offerPresets(ctx context.Context, c *cmdline.Completion) {
 	}
 	presets, err := api.Presets(ctx)
 	if err != nil {
-		presets = jobs.BuiltinPresets()
+		presets = jobspec.BuiltinPresets()
 	}
 	for _, preset := range presets.All {
 		c.Offer(preset.Name, preset.Description)

@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/util/jsonpath"
 	"sigs.k8s.io/yaml"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -181,11 +181,11 @@ func TestDocumentedPresetsCanBeRead(t *testing.T) {
 	if err := yaml.UnmarshalStrict([]byte(example), &configMap); err != nil {
 		t.Fatal(err)
 	}
-	if configMap.Name != jobs.PresetsConfigMap || configMap.Namespace != jobs.PresetsNamespace || len(configMap.Data) < 2 {
+	if configMap.Name != jobspec.PresetsConfigMap || configMap.Namespace != jobspec.PresetsNamespace || len(configMap.Data) < 2 {
 		t.Errorf("%+v", configMap)
 	}
 	for name, text := range configMap.Data {
-		if _, err := jobs.ParsePreset(name, text); err != nil {
+		if _, err := jobspec.ParsePreset(name, text); err != nil {
 			t.Error(err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
 )
@@ -27,7 +28,7 @@ func (o *options) check(ctx context.Context, api *jobs.Client, plan *jobs.Plan) 
 
 // endLog shows the end of the log, which may look like the beginning of a value, once all is read, and waits
 // until it is taken.
-func (o *options) endLog(ctx context.Context, state jobs.State, err error) error {
+func (o *options) endLog(ctx context.Context, state jobstatus.State, err error) error {
 	if !state.Phase.Final() {
 		return err // something may still be written, or wait for its reader
 	}

@@ -6,7 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/forward"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/terminal"
@@ -17,7 +18,7 @@ type attached struct {
 	portForward cmdline.Strings
 	browse      bool
 
-	pairs     []jobs.PortPair
+	pairs     []remote.PortPair
 	forwarder *forward.Forwarder
 }
 
@@ -41,7 +42,7 @@ func (o *options) completeAttached() (err error) {
 		return cmdline.Usagef("--port-forward and --browse need a run that stays attached, so they don't go with --detach; leave them out, and later use %s browse or port-forward", o.Other("job"))
 	case o.browse && o.spec.HTTPPort == 0:
 		return cmdline.Usagef("--browse needs --http-port, the port at which the job answers")
-	case o.spec.Stdin && !o.spec.TTY && o.spec.Restart != jobs.RestartNever && !o.flags.Detach():
+	case o.spec.Stdin && !o.spec.TTY && o.spec.Restart != jobspec.RestartNever && !o.flags.Detach():
 		return cmdline.Usagef("-i works with --restart never only: the input can be read once")
 	case o.spec.TTY && !o.flags.Detach() && o.dryRun == "" && terminal.Of(o.In, o.Out) == nil:
 		return cmdline.Usagef("-t needs a terminal as standard input and output; -i alone hands on what is piped in")
@@ -53,8 +54,8 @@ func (o *options) completeAttached() (err error) {
 func (o *options) openPorts() (err error) {
 	pairs := o.pairs
 	browsed := uint16(o.spec.HTTPPort) // #nosec G115 -- was checked to be a port
-	if o.browse && !slices.ContainsFunc(pairs, func(pair jobs.PortPair) bool { return pair.Remote == browsed }) {
-		pairs = append(pairs, jobs.PortPair{Remote: browsed})
+	if o.browse && !slices.ContainsFunc(pairs, func(pair remote.PortPair) bool { return pair.Remote == browsed }) {
+		pairs = append(pairs, remote.PortPair{Remote: browsed})
 	}
 	if len(pairs) == 0 {
 		return nil

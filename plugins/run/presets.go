@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
@@ -16,7 +17,7 @@ import (
 
 // unknownPreset adds a guess to the error of a preset that does not exist.
 func unknownPreset(err error) error {
-	var unknown *jobs.UnknownPresetError
+	var unknown *jobspec.UnknownPresetError
 	if !errors.As(err, &unknown) {
 		return err
 	}
@@ -51,7 +52,7 @@ func (o *options) printPresets(ctx context.Context, api *jobs.Client) error {
 	return errors.Join(problems...)
 }
 
-func (o *options) presetTable(presets jobs.Presets) error {
+func (o *options) presetTable(presets jobspec.Presets) error {
 	var rows [][]string
 	for _, preset := range presets.All {
 		gpus, nodes := "", placement(preset)
@@ -74,7 +75,7 @@ func (o *options) presetTable(presets jobs.Presets) error {
 }
 
 // placement is where a preset's jobs run, in the words of the flags.
-func placement(preset jobs.Preset) string {
+func placement(preset jobspec.Preset) string {
 	var words []string
 	for _, key := range slices.Sorted(maps.Keys(preset.NodeSelector)) {
 		words = append(words, key+"="+preset.NodeSelector[key])
@@ -85,10 +86,10 @@ func placement(preset jobs.Preset) string {
 	return strings.Join(words, ", ")
 }
 
-func tolerations(preset jobs.Preset) []string {
+func tolerations(preset jobspec.Preset) []string {
 	var texts []string
 	for _, toleration := range preset.Tolerations {
-		if text, err := jobs.FormatToleration(toleration); err == nil {
+		if text, err := jobspec.FormatToleration(toleration); err == nil {
 			texts = append(texts, text)
 		}
 	}
@@ -96,7 +97,7 @@ func tolerations(preset jobs.Preset) []string {
 }
 
 // presetList has each preset in the words of the ConfigMap.
-func presetList(presets jobs.Presets) *objects.PresetList {
+func presetList(presets jobspec.Presets) *objects.PresetList {
 	// What a preset leaves open is missing; quantities say it as 0.
 	set := func(text string) string {
 		if text == "0" {

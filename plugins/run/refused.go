@@ -3,13 +3,14 @@ package run
 import (
 	"strings"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
 // advice says, after a semicolon, which flags let a job start that the cluster does not start as it is.
-func (o *options) advice(state jobs.State) string {
+func (o *options) advice(state jobstatus.State) string {
 	contains := func(text string) bool { return strings.Contains(state.Message, text) }
-	restricted := o.spec.Security.Level == jobs.SecurityRestricted
+	restricted := o.spec.Security.Level == jobspec.SecurityRestricted
 	switch {
 	case contains(`violates PodSecurity "restricted`) && !restricted && !o.spec.Privileged:
 		return "; add --security restricted, and --run-as-user UID where the image runs as root"

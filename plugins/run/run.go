@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -26,10 +27,10 @@ func Main() int { return cmdline.Main(New) }
 // options is one call of run.
 type options struct {
 	*cmdline.Session
-	lookup jobs.Lookup // the caller's environment
+	lookup jobspec.Lookup // the caller's environment
 
 	flags       runflags.Flags
-	spec        jobs.Spec
+	spec        jobspec.Spec
 	listPresets bool
 	noMask      bool
 	dryRun      string
@@ -137,7 +138,7 @@ func (o *options) complete(args []string) (err error) {
 func (o *options) run(ctx context.Context) error {
 	client, err := kube.NewClient(&o.Kube)
 	if errors.Is(err, kube.ErrNoKubeconfig) && o.dryRun == "client" {
-		if err := jobs.CompleteOffline(&o.spec); err != nil {
+		if err := jobspec.CompleteOffline(&o.spec); err != nil {
 			return unknownPreset(err)
 		}
 		plan, err := jobs.NewPlan(&o.spec, o.Kube.Overrides.Context.Namespace)

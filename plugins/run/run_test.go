@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -52,16 +52,16 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(errOut)
 	}
 	secret := func(key string) *uri.Secret { return &uri.Secret{Key: key} }
-	want := jobs.Spec{
+	want := jobspec.Spec{
 		Name: "n", Image: "busybox:1", Entrypoint: []string{"sh", "-c"}, Args: []string{"sh", "-e", "--", "$X"}, WorkDir: "/tmp",
-		Variables: []jobs.Variable{
+		Variables: []jobspec.Variable{
 			{Name: "A", Value: "file"}, {Name: "B", Secret: secret("b")}, {Name: "FROM_STDIN", Value: "yes"},
 			{Name: "A", Value: "1,2"}, {Name: "K", Secret: secret("key")}, {Name: "SET", Value: "here"},
 		},
-		Files:    []jobs.SecretFile{{Secret: uri.Secret{Key: "key"}, Path: "/a/b"}},
+		Files:    []jobspec.SecretFile{{Secret: uri.Secret{Key: "key"}, Path: "/a/b"}},
 		ExtShm:   true,
-		Restart:  jobs.RestartNever,
-		LifeSpan: jobs.DefaultLifeSpan, TTL: jobs.DefaultTTL,
+		Restart:  jobspec.RestartNever,
+		LifeSpan: jobspec.DefaultLifeSpan, TTL: jobspec.DefaultTTL,
 	}
 	if !reflect.DeepEqual(o.spec, want) || !o.flags.Detach() {
 		t.Errorf("got %+v\nwant %+v", o.spec, want)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
@@ -45,7 +46,7 @@ func (s *sharing) complete() error {
 }
 
 // saw is an Observer's: each attempt is another pod.
-func (s *sharing) saw(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State, complain func(string, ...any)) {
+func (s *sharing) saw(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobstatus.State, complain func(string, ...any)) {
 	if len(s.with) == 0 || state.Pod == "" || slices.Contains(s.pods, state.Pod) {
 		return
 	}
@@ -65,7 +66,7 @@ func (o *options) shareDetached(ctx context.Context, api *jobs.Client, job jobs.
 	show := progress.New(o.Session, job)
 	ctx, cancel := context.WithTimeout(ctx, podPatience)
 	defer cancel()
-	_, err := api.Watch(ctx, job, jobs.Observer{State: func(state jobs.State) {
+	_, err := api.Watch(ctx, job, jobs.Observer{State: func(state jobstatus.State) {
 		o.share.saw(ctx, api, job, state, show.Line)
 		if len(o.share.pods) > 0 {
 			cancel()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
@@ -27,17 +28,17 @@ var errLingers = errors.New("the command has ended")
 // until its life span ends.
 type sidecars struct {
 	mutex sync.Mutex
-	timer *time.Timer // nil: no container outlives the command
-	pod   string      // that the timer is for
-	last  jobs.State  // that of the job when it was not waited for any more
+	timer *time.Timer     // nil: no container outlives the command
+	pod   string          // that the timer is for
+	last  jobstatus.State // that of the job when it was not waited for any more
 }
 
 // saw is an Observer's. leave ends the view of the job.
-func (o *options) sawSidecars(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State, show *progress.Progress, leave func(error)) {
+func (o *options) sawSidecars(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobstatus.State, show *progress.Progress, leave func(error)) {
 	s := &o.sidecars
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if state.Reason != jobs.ReasonSidecarRunning {
+	if state.Reason != jobstatus.ReasonSidecarRunning {
 		if s.timer != nil {
 			s.timer.Stop()
 			s.timer = nil
@@ -76,14 +77,14 @@ func (s *sidecars) stop() {
 }
 
 // lingering returns the state of a job that was left because its other containers run on.
-func (s *sidecars) lingering() jobs.State {
+func (s *sidecars) lingering() jobstatus.State {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.last
 }
 
 // showLastLines prints the end of the log of a container that is to blame for a job's end.
-func (o *options) showLastLines(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) {
+func (o *options) showLastLines(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobstatus.State) {
 	lines, err := api.LastLines(ctx, job, state)
 	if err != nil || len(lines) == 0 {
 		return // the error that follows names the container

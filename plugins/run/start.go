@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
@@ -18,7 +20,7 @@ var errLate = errors.New("the job did not start in time")
 type startLimit struct {
 	limit time.Duration
 	timer *time.Timer // nil: there is no limit
-	last  jobs.State
+	last  jobstatus.State
 }
 
 // begin returns a context that ends when a job that is just created has not started in time.
@@ -36,7 +38,7 @@ func (l *startLimit) begin(ctx context.Context, limit time.Duration) (inTime con
 }
 
 // saw is an Observer's.
-func (l *startLimit) saw(state jobs.State) {
+func (l *startLimit) saw(state jobstatus.State) {
 	l.last = state
 	if state.Started && l.timer != nil {
 		l.timer.Stop()
@@ -57,7 +59,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 	defer cancel()
 	state, err := api.Watch(watched, job, jobs.Observer{
 		Values: o.values,
-		State: func(state jobs.State) {
+		State: func(state jobstatus.State) {
 			if o.start.saw(state); state.Started {
 				cancel()
 				return
@@ -76,9 +78,9 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 		return o.abort(ctx, api, job, show)
 	case err != nil:
 		return fmt.Errorf("%w; the job keeps running; delete it with: %s", err, job.DeleteCommand())
-	case o.spec.Remove && state.Reason == jobs.ReasonDeleted:
+	case o.spec.Remove && state.Reason == jobstatus.ReasonDeleted:
 		return nil // it was so short that the cluster has removed it before anybody saw it run
-	case state.Phase == jobs.Stuck:
+	case state.Phase == jobstatus.Stuck:
 		return o.giveUp(ctx, api, job, state)
 	}
 	o.showLastLines(ctx, api, job, state)
@@ -87,10 +89,10 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 
 // giveUp deletes a job that has not started, and says why it has not. Nothing has run, and nothing is
 // to be lost: with the job gone its name is free again.
-func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobs.State) error {
+func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobstatus.State) error {
 	err := fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state))
-	if state.Phase != jobs.Stuck {
-		err = fmt.Errorf("job %s did not start within %s: %s", job.Name, jobs.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
+	if state.Phase != jobstatus.Stuck {
+		err = fmt.Errorf("job %s did not start within %s: %s", job.Name, jobspec.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
 	o.showLastLines(ctx, api, job, state)
 	err = fmt.Errorf("%w%s", err, o.advice(state))

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/doctor"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -425,12 +425,12 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 func (r *runner) suspendedJobs(ctx context.Context, namespace string, from, to int) error {
 	return parallel(ctx, to-from, func(i int) error {
 		_, err := r.cluster.create(ctx, jobsResource, namespace, object{
-			"metadata": object{"name": fmt.Sprintf("job-%03d", from+i), "labels": object{jobs.LabelJob: "true"}},
+			"metadata": object{"name": fmt.Sprintf("job-%03d", from+i), "labels": object{jobspec.LabelJob: "true"}},
 			"spec": object{
 				"suspend": true,
 				"template": object{"spec": object{
 					"restartPolicy": "Never",
-					"containers":    []object{{"name": jobs.ContainerName, "image": image, "command": []string{"sleep", "60"}}},
+					"containers":    []object{{"name": jobspec.ContainerName, "image": image, "command": []string{"sleep", "60"}}},
 				}},
 			},
 		})

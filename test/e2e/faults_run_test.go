@@ -17,13 +17,13 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
-const copySelector = jobs.LabelJobCopy + "=true"
+const copySelector = jobspec.LabelJobCopy + "=true"
 
 // The keys of two secrets, which are their values too.
 const (

@@ -11,7 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -327,7 +327,7 @@ func (m *model) run(s *step) (job, *answer) {
 		f := failure(1, "already exists; choose another name")
 		return job{}, &f
 	}
-	j := job{value: found.value(), life: jobs.DefaultLifeSpan, uri: "secret:" + s.at.key, uses: s.at.key}
+	j := job{value: found.value(), life: jobspec.DefaultLifeSpan, uri: "secret:" + s.at.key, uses: s.at.key}
 	if s.at.space != s.actor {
 		j.uri, j.uses, j.copies = "secret:/{"+string(s.at.space)+"}/"+s.at.key, "", true
 	}

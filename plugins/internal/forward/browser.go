@@ -9,11 +9,11 @@ import (
 	"github.com/cli/browser"
 	"github.com/kballard/go-shellquote"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
 // openBrowser shows a URL with the command of the variable BROWSER, or else with the system's browser.
-func openBrowser(url string, lookup jobs.Lookup) error {
+func openBrowser(url string, lookup jobspec.Lookup) error {
 	if command, ok := lookup("BROWSER"); ok && command != "" {
 		words, err := browserCommand(command, url)
 		if err != nil {

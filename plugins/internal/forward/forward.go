@@ -13,6 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -20,11 +23,11 @@ import (
 const answerTimeout = 5 * time.Second
 
 // ParsePairs reads what was typed for ports. Its errors are those of usage.
-func ParsePairs(texts []string) ([]jobs.PortPair, error) {
-	var pairs []jobs.PortPair
+func ParsePairs(texts []string) ([]remote.PortPair, error) {
+	var pairs []remote.PortPair
 	taken := map[uint16]bool{}
 	for _, text := range texts {
-		pair, err := jobs.ParsePortPair(text)
+		pair, err := remote.ParsePortPair(text)
 		if err != nil {
 			return nil, cmdline.Usagef("%s", err)
 		}
@@ -44,9 +47,9 @@ type Forwarder struct {
 	// Hide keeps what goes wrong with single connections from the terminal: another program has it.
 	Hide bool
 
-	ports   *jobs.Ports
+	ports   *remote.Ports
 	browse  uint16 // the job's port to show; 0: none
-	lookup  jobs.Lookup
+	lookup  jobspec.Lookup
 	pod     atomic.Value // string: the pod that runs the job
 	waiting atomic.Bool  // for the job's first answer: that there is none yet is no news
 	begun   bool
@@ -55,8 +58,8 @@ type Forwarder struct {
 }
 
 // Open opens the local ports, so that one in use is known before anything else is done.
-func Open(pairs []jobs.PortPair) (*Forwarder, error) {
-	ports, err := jobs.ListenPorts(pairs)
+func Open(pairs []remote.PortPair) (*Forwarder, error) {
+	ports, err := remote.ListenPorts(pairs)
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +68,13 @@ func Open(pairs []jobs.PortPair) (*Forwarder, error) {
 
 // Browse opens a browser as soon as the job's port answers over HTTP; lookup finds what the user
 // calls a browser. The port must be one of those that were opened.
-func (f *Forwarder) Browse(port uint16, lookup jobs.Lookup) {
+func (f *Forwarder) Browse(port uint16, lookup jobspec.Lookup) {
 	f.browse, f.lookup = port, lookup
 	f.waiting.Store(true)
 }
 
 // Follow hears of every state of the job, and begins with the first in which it runs.
-func (f *Forwarder) Follow(ctx context.Context, client *jobs.Client, job jobs.Ref, state jobs.State) {
+func (f *Forwarder) Follow(ctx context.Context, client *jobs.Client, job jobs.Ref, state jobstatus.State) {
 	f.pod.Store(state.Pod)
 	if f.ports == nil || f.begun || !state.Started || state.Phase.Final() {
 		return

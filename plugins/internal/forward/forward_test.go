@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 func TestParsePairs(t *testing.T) {
 	pairs, err := ParsePairs([]string{"8080:80", "0:80", ":81"})
-	if err != nil || !slices.Equal(pairs, []jobs.PortPair{{Local: 8080, Remote: 80}, {Remote: 80}, {Remote: 81}}) {
+	if err != nil || !slices.Equal(pairs, []remote.PortPair{{Local: 8080, Remote: 80}, {Remote: 80}, {Remote: 81}}) {
 		t.Errorf("%v, %v", pairs, err)
 	}
 	for _, texts := range [][]string{{"x"}, {"8080:80", "8080:81"}} {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -91,7 +92,7 @@ func (p *Progress) Created() {
 }
 
 // State is an Observer's.
-func (p *Progress) State(state jobs.State) {
+func (p *Progress) State(state jobstatus.State) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if state.Started && !p.logging {
@@ -105,17 +106,17 @@ func (p *Progress) State(state jobs.State) {
 		p.erase()
 	}
 	switch {
-	case state.Phase.Final(), (state.Phase == jobs.Running || state.Phase == jobs.Finishing) && state.Reason == "":
-	case p.logging && state.Phase == jobs.Pending && state.Message == "": // Attempt says it soon enough
+	case state.Phase.Final(), (state.Phase == jobstatus.Running || state.Phase == jobstatus.Finishing) && state.Reason == "":
+	case p.logging && state.Phase == jobstatus.Pending && state.Message == "": // Attempt says it soon enough
 	case p.logging:
 		p.line("job/%s %s", p.job.Name, Describe(state))
-	case p.terminal || state.Phase != jobs.Pending || state.Message != "":
+	case p.terminal || state.Phase != jobstatus.Pending || state.Message != "":
 		p.passing("job/%s %s", p.job.Name, Describe(state))
 	}
 }
 
 // End is the last line of a job that failed.
-func (p *Progress) End(state jobs.State) {
+func (p *Progress) End(state jobstatus.State) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.bold(cmdline.Bad, "job/%s failed: %s", p.job.Name, Describe(state))

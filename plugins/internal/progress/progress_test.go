@@ -6,18 +6,19 @@ import (
 	"testing"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 func TestProgress(t *testing.T) {
-	states := []jobs.State{
-		{Phase: jobs.Pending, ExitCode: -1},
-		{Phase: jobs.Pending, ExitCode: -1, Reason: "Unschedulable", Message: "0/1 nodes\x1b[2J are available"},
-		{Phase: jobs.Pulling, ExitCode: -1},
-		{Phase: jobs.Pulling, ExitCode: -1, Reason: "ErrImagePull", Message: "timeout"},
-		{Phase: jobs.Running, ExitCode: -1, Started: true},
-		{Phase: jobs.Running, ExitCode: -1, Started: true, Reason: "DeadlineExceeded", Message: "too long"},
-		{Phase: jobs.Failed, ExitCode: 137, Started: true, Reason: "OOMKilled"},
+	states := []jobstatus.State{
+		{Phase: jobstatus.Pending, ExitCode: -1},
+		{Phase: jobstatus.Pending, ExitCode: -1, Reason: "Unschedulable", Message: "0/1 nodes\x1b[2J are available"},
+		{Phase: jobstatus.Pulling, ExitCode: -1},
+		{Phase: jobstatus.Pulling, ExitCode: -1, Reason: "ErrImagePull", Message: "timeout"},
+		{Phase: jobstatus.Running, ExitCode: -1, Started: true},
+		{Phase: jobstatus.Running, ExitCode: -1, Started: true, Reason: "DeadlineExceeded", Message: "too long"},
+		{Phase: jobstatus.Failed, ExitCode: 137, Started: true, Reason: "OOMKilled"},
 	}
 	play := func(p *Progress) string {
 		var b bytes.Buffer

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
 // Describe is a state in words.
-func Describe(state jobs.State) string {
+func Describe(state jobstatus.State) string {
 	switch state.Phase {
-	case jobs.Pulling:
+	case jobstatus.Pulling:
 		if state.Message == "" {
 			return "pulling the image" + ofContainer(state)
 		}
@@ -18,19 +18,19 @@ func Describe(state jobs.State) string {
 			return oneLine(state.Message) + "; trying again"
 		}
 		return "pulling the image, which failed: " + oneLine(state.Message) + "; trying again"
-	case jobs.Stuck:
+	case jobstatus.Stuck:
 		if strings.Contains(state.Reason, "Image") && state.Container == "" {
 			return "its image can't be pulled: " + orReason(state)
 		}
 		return orReason(state)
-	case jobs.Restarting:
+	case jobstatus.Restarting:
 		if state.ExitCode == 0 {
 			return fmt.Sprintf("attempt %d succeeded, and the next one follows", state.Attempt)
 		}
 		return fmt.Sprintf("attempt %d failed, and the next one follows: %s", state.Attempt, describeFailure(state))
-	case jobs.Failed:
+	case jobstatus.Failed:
 		return describeFailure(state)
-	case jobs.Suspended:
+	case jobstatus.Suspended:
 		return oneLine(state.Message)
 	}
 	if state.Message != "" {
@@ -40,14 +40,14 @@ func Describe(state jobs.State) string {
 }
 
 // ofContainer names a container that is not the job's own.
-func ofContainer(state jobs.State) string {
+func ofContainer(state jobstatus.State) string {
 	if state.Container == "" {
 		return ""
 	}
 	return " of the container " + state.Container
 }
 
-func describeFailure(state jobs.State) string {
+func describeFailure(state jobstatus.State) string {
 	if state.ExitCode <= 0 { // it ended well when it was told to end
 		return orReason(state)
 	}
@@ -56,7 +56,7 @@ func describeFailure(state jobs.State) string {
 		text += " (" + signal + ")"
 	}
 	switch {
-	case state.Reason == jobs.ReasonOOMKilled:
+	case state.Reason == jobstatus.ReasonOOMKilled:
 		text = "out of memory (OOMKilled), " + text
 	case state.Message != "":
 		text = orReason(state) + ", " + text
@@ -64,7 +64,7 @@ func describeFailure(state jobs.State) string {
 	return text
 }
 
-func orReason(state jobs.State) string {
+func orReason(state jobstatus.State) string {
 	if state.Message == "" {
 		return state.Reason
 	}

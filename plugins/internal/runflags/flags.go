@@ -1,5 +1,5 @@
 // Package runflags is the command line that describes a job: the flags of run that say what is made,
-// read into a jobs.Spec and written from one.
+// read into a jobspec.Spec and written from one.
 package runflags
 
 import (

@@ -7,12 +7,12 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
 // Format is the opposite of Flags.Spec: the words after "run" that make the job of spec. Defaults are
 // left out. Quoting them for a shell is the caller's.
-func Format(spec jobs.Spec) ([]string, error) {
+func Format(spec jobspec.Spec) ([]string, error) {
 	var words []string
 	flag := func(name, value string) {
 		if value != "" {
@@ -51,7 +51,7 @@ func Format(spec jobs.Spec) ([]string, error) {
 		flag("node-selector", key+"="+spec.NodeSelector[key])
 	}
 	for _, toleration := range spec.Tolerations {
-		text, err := jobs.FormatToleration(toleration)
+		text, err := jobspec.FormatToleration(toleration)
 		if err != nil {
 			return nil, err
 		}
@@ -68,12 +68,12 @@ func Format(spec jobs.Spec) ([]string, error) {
 	flag("pull", string(spec.Pull))
 	boolean("no-extshm", !spec.ExtShm)
 
-	defaults := jobs.NewSpec()
+	defaults := jobspec.New()
 	if spec.LifeSpan != defaults.LifeSpan || spec.OwnLifeSpan {
-		flag("life-span", jobs.FormatDuration(spec.LifeSpan))
+		flag("life-span", jobspec.FormatDuration(spec.LifeSpan))
 	}
 	if spec.ScheduleTimeout != defaults.ScheduleTimeout {
-		flag("schedule-timeout", jobs.FormatDuration(spec.ScheduleTimeout))
+		flag("schedule-timeout", jobspec.FormatDuration(spec.ScheduleTimeout))
 	}
 	if spec.Restart != defaults.Restart {
 		flag("restart", string(spec.Restart))
@@ -83,7 +83,7 @@ func Format(spec jobs.Spec) ([]string, error) {
 		boolean("detach", true)
 		boolean("rm", true)
 	case spec.TTL != defaults.TTL:
-		flag("ttl", jobs.FormatDuration(spec.TTL))
+		flag("ttl", jobspec.FormatDuration(spec.TTL))
 	}
 	if spec.HTTPPort > 0 {
 		flag("http-port", strconv.Itoa(int(spec.HTTPPort)))
@@ -112,7 +112,7 @@ func Format(spec jobs.Spec) ([]string, error) {
 	if len(spec.Args) > 0 {
 		args := spec.Args
 		if len(spec.Entrypoint) == 0 {
-			args = jobs.JoinCommand(args)
+			args = jobspec.JoinCommand(args)
 		}
 		words = append(append(words, "--"), args...)
 	}

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -29,7 +30,7 @@ type fataler interface {
 }
 
 // read is a command line on its way to a Spec, through the same code as that of the plugins.
-func read(words ...string) (spec jobs.Spec, problem string) {
+func read(words ...string) (spec jobspec.Spec, problem string) {
 	var stderr bytes.Buffer
 	streams := genericiooptions.IOStreams{In: strings.NewReader("FROM_STDIN=yes\n"), Out: &bytes.Buffer{}, ErrOut: &stderr}
 	cmdline.Run(context.Background(), append([]string{"run"}, words...), streams, func(s *cmdline.Session) *cli.App {
@@ -45,9 +46,9 @@ func read(words ...string) (spec jobs.Spec, problem string) {
 }
 
 // presets are those of the tests' cluster.
-func presets(t fataler) map[string]*jobs.Preset {
+func presets(t fataler) map[string]*jobspec.Preset {
 	t.Helper()
-	all := map[string]*jobs.Preset{}
+	all := map[string]*jobspec.Preset{}
 	for name, text := range map[string]string{
 		"cpu-small": "{cpu: 500m, memory: 1Gi}",
 		"gpu":       "{cpu: 1, gpu: 1, gpuResource: amd.com/gpu, priority: high}",
@@ -55,7 +56,7 @@ func presets(t fataler) map[string]*jobs.Preset {
 		"empty":     "{}",
 		"safe":      "{security: restricted, runAsUser: 1000}",
 	} {
-		preset, err := jobs.ParsePreset(name, text)
+		preset, err := jobspec.ParsePreset(name, text)
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -84,7 +85,7 @@ func jobOf(t fataler, words ...string) *batchv1.Job {
 // words is the command line that makes a Job.
 func words(t fataler, job *batchv1.Job) []string {
 	t.Helper()
-	spec, err := jobs.SpecOf(job)
+	spec, err := jobspec.FromJob(job)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -203,7 +204,7 @@ func commandLine(t *rapid.T) []string {
 	line = append(line, rapid.SampledFrom([][]string{{}, {"--rm"}, {"--rm", "--detach"}, {"--no-wait-start", "--rm"}, {"--ttl", "0"}, {"--ttl", "1h"}}).Draw(t, "end")...)
 	line = append(line, one("busybox", "busybox:1", "busybox:latest", "ghcr.io/o/my_tool:v1@sha256:"+strings.Repeat("0a", 32)).Draw(t, "image"))
 	command := rapid.SliceOfN(text, 0, 3).Draw(t, "command")
-	if _, err := jobs.SplitCommand(command); len(command) > 0 && err == nil { // a single word is a command line, and can be refused
+	if _, err := jobspec.SplitCommand(command); len(command) > 0 && err == nil { // a single word is a command line, and can be refused
 		line = append(append(line, "--"), command...)
 	}
 	return line
@@ -250,8 +251,8 @@ func TestFormat(t *testing.T) {
 func TestForeignJobHasNoCommandLine(t *testing.T) {
 	job := jobOf(t, "busybox:1")
 	job.Spec.BackoffLimit = ptr.To[int32](6)
-	spec, err := jobs.SpecOf(job)
-	if foreign := (*jobs.ForeignError)(nil); !errors.As(err, &foreign) || !slices.Equal(foreign.Fields, []string{"spec.backoffLimit"}) {
+	spec, err := jobspec.FromJob(job)
+	if foreign := (*jobspec.ForeignError)(nil); !errors.As(err, &foreign) || !slices.Equal(foreign.Fields, []string{"spec.backoffLimit"}) {
 		t.Errorf("%+v, %v", spec, err)
 	}
 }

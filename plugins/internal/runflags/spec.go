@@ -11,26 +11,26 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 // Caller is what a job may take over from who makes it.
 type Caller struct {
-	Lookup   jobs.Lookup                                    // the environment
+	Lookup   jobspec.Lookup                                 // the environment
 	ReadFile func(path string, limit int64) ([]byte, error) // see cmdline.Session
 }
 
 // Spec reads the flags, and the positional arguments: an image and the command after it. Its errors
 // are usage errors, except for a file that can't be read.
-func (f *Flags) Spec(args []string, caller Caller) (jobs.Spec, error) {
-	spec := jobs.NewSpec()
+func (f *Flags) Spec(args []string, caller Caller) (jobspec.Spec, error) {
+	spec := jobspec.New()
 	spec.Image, spec.Args = args[0], args[1:]
 	if err := f.files(&spec, caller); err != nil {
 		return spec, err
 	}
-	for _, read := range []func(*jobs.Spec, Caller) error{f.contents, f.command, f.resources, f.life} {
+	for _, read := range []func(*jobspec.Spec, Caller) error{f.contents, f.command, f.resources, f.life} {
 		if err := read(&spec, caller); err != nil {
 			return spec, cmdline.Usagef("%s", err)
 		}
@@ -42,7 +42,7 @@ func (f *Flags) Spec(args []string, caller Caller) (jobs.Spec, error) {
 }
 
 // files reads what is in files.
-func (f *Flags) files(spec *jobs.Spec, caller Caller) error {
+func (f *Flags) files(spec *jobspec.Spec, caller Caller) error {
 	for _, name := range f.envFiles {
 		variables, err := readEnvFile(name, caller)
 		if err != nil {
@@ -53,15 +53,15 @@ func (f *Flags) files(spec *jobs.Spec, caller Caller) error {
 	return nil
 }
 
-func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
-	content, err := caller.ReadFile(name, jobs.MaxVariables)
+func readEnvFile(name string, caller Caller) ([]jobspec.Variable, error) {
+	content, err := caller.ReadFile(name, jobspec.MaxVariables)
 	if errors.Is(err, cmdline.ErrNothingRead) {
 		return nil, fmt.Errorf("--env-file: %w", err)
 	}
 	if err != nil {
 		return nil, cmdline.CannotRead("--env-file", name, err)
 	}
-	variables, err := jobs.ParseVariables(content, caller.Lookup)
+	variables, err := jobspec.ParseVariables(content, caller.Lookup)
 	if err != nil {
 		return nil, fmt.Errorf("--env-file %s: %w", name, err)
 	}
@@ -69,15 +69,15 @@ func readEnvFile(name string, caller Caller) ([]jobs.Variable, error) {
 }
 
 // contents reads what is in the container, and what it is called.
-func (f *Flags) contents(spec *jobs.Spec, caller Caller) (err error) {
+func (f *Flags) contents(spec *jobspec.Spec, caller Caller) (err error) {
 	spec.Name, spec.WorkDir, spec.Description, spec.Tags = f.name, f.workdir, f.description, f.tags
 	if f.entrypoint != nil {
-		if spec.Entrypoint, err = jobs.SplitEntrypoint(*f.entrypoint); err != nil {
+		if spec.Entrypoint, err = jobspec.SplitEntrypoint(*f.entrypoint); err != nil {
 			return err
 		}
 	}
 	for i, text := range f.env {
-		variable, err := jobs.ParseVariable(text, caller.Lookup)
+		variable, err := jobspec.ParseVariable(text, caller.Lookup)
 		if err != nil {
 			return fmt.Errorf("--env number %d: %w", i+1, err)
 		}
@@ -103,21 +103,21 @@ func (f *Flags) contents(spec *jobs.Spec, caller Caller) (err error) {
 }
 
 // command splits a command that was given as one word. Where there is an entrypoint the words are its arguments.
-func (f *Flags) command(spec *jobs.Spec, _ Caller) (err error) {
+func (f *Flags) command(spec *jobspec.Spec, _ Caller) (err error) {
 	if len(spec.Entrypoint) == 0 {
-		spec.Args, err = jobs.SplitCommand(spec.Args)
+		spec.Args, err = jobspec.SplitCommand(spec.Args)
 	}
 	return err
 }
 
-func addVolume(spec *jobs.Spec, text string) error {
+func addVolume(spec *jobspec.Spec, text string) error {
 	switch {
 	case uri.IsSecret(text):
-		file, err := jobs.ParseSecretFile(text)
+		file, err := jobspec.ParseSecretFile(text)
 		spec.Files = append(spec.Files, file)
 		return err
-	case jobs.IsMount(text):
-		mount, err := jobs.ParseMount(text)
+	case jobspec.IsMount(text):
+		mount, err := jobspec.ParseMount(text)
 		spec.Mounts = append(spec.Mounts, mount)
 		return err
 	}
@@ -125,7 +125,7 @@ func addVolume(spec *jobs.Spec, text string) error {
 }
 
 // resources reads what the job takes of which nodes, and as what.
-func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
+func (f *Flags) resources(spec *jobspec.Spec, _ Caller) error {
 	for _, amount := range []struct {
 		flag, text string
 		to         *resource.Quantity
@@ -133,7 +133,7 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 		if amount.text == "" {
 			continue
 		}
-		quantity, err := jobs.ParseQuantity(amount.text)
+		quantity, err := jobspec.ParseQuantity(amount.text)
 		if err != nil {
 			return fmt.Errorf("--%s %w", amount.flag, err)
 		}
@@ -155,7 +155,7 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 	}
 	spec.ExtShm = !f.noExtShm
 	for _, text := range f.nodeSelector {
-		key, value, err := jobs.ParseNodeLabel(text)
+		key, value, err := jobspec.ParseNodeLabel(text)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 		spec.NodeSelector[key] = value
 	}
 	for _, text := range f.tolerations {
-		toleration, err := jobs.ParseToleration(text)
+		toleration, err := jobspec.ParseToleration(text)
 		if err != nil {
 			return err
 		}
@@ -178,20 +178,20 @@ func (f *Flags) resources(spec *jobs.Spec, _ Caller) error {
 	}
 	spec.NoPreset = f.noPreset
 	spec.Preset, spec.GPUResource, spec.Priority, spec.Privileged = f.preset, f.gpuResource, f.priority, f.privileged
-	spec.Security.Level = jobs.SecurityLevel(f.security)
+	spec.Security.Level = jobspec.SecurityLevel(f.security)
 	if f.runAsUser != "" {
-		id, err := jobs.ParseUserID(f.runAsUser)
+		id, err := jobspec.ParseUserID(f.runAsUser)
 		if err != nil {
 			return fmt.Errorf("--run-as-user %w", err)
 		}
 		spec.RunAsUser = &id
 	}
-	spec.ServiceAccount, spec.ImagePullSecrets, spec.Pull = f.serviceAccount, f.imagePullSecrets, jobs.PullPolicy(f.pull)
+	spec.ServiceAccount, spec.ImagePullSecrets, spec.Pull = f.serviceAccount, f.imagePullSecrets, jobspec.PullPolicy(f.pull)
 	return nil
 }
 
 // life reads when the job begins, ends and goes.
-func (f *Flags) life(spec *jobs.Spec, _ Caller) error {
+func (f *Flags) life(spec *jobspec.Spec, _ Caller) error {
 	times := map[string]struct {
 		text string
 		to   *time.Duration
@@ -202,7 +202,7 @@ func (f *Flags) life(spec *jobs.Spec, _ Caller) error {
 		if times[flag].text == "" {
 			continue
 		}
-		duration, err := jobs.ParseDuration(times[flag].text)
+		duration, err := jobspec.ParseDuration(times[flag].text)
 		if err != nil {
 			return fmt.Errorf("--%s %w", flag, err)
 		}
@@ -210,7 +210,7 @@ func (f *Flags) life(spec *jobs.Spec, _ Caller) error {
 	}
 	spec.OwnLifeSpan = f.lifeSpan != ""
 	if f.restart != "" {
-		spec.Restart = jobs.RestartPolicy(f.restart)
+		spec.Restart = jobspec.RestartPolicy(f.restart)
 	}
 	switch {
 	case f.waitStart && f.noWaiting:

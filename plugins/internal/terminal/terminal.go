@@ -15,7 +15,7 @@ import (
 
 	"github.com/moby/term"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
+	"github.com/neuro-inc/kubectl-apolo/pkg/remote"
 )
 
 // DetachKeys are what to press to leave a process that keeps running, as people say it.
@@ -124,16 +124,16 @@ func (t *Terminal) Restore() {
 }
 
 // Sizes returns a channel with the size of the window, now and whenever it changes, until ctx ends.
-func (t *Terminal) Sizes(ctx context.Context) <-chan jobs.Size {
-	sizes := make(chan jobs.Size)
+func (t *Terminal) Sizes(ctx context.Context) <-chan remote.Size {
+	sizes := make(chan remote.Size)
 	go func() {
 		defer close(sizes)
 		changed, stop := t.resized()
 		defer stop()
-		var last jobs.Size
+		var last remote.Size
 		for {
 			if window, err := term.GetWinsize(t.out.Fd()); err == nil {
-				size := jobs.Size{Width: window.Width, Height: window.Height}
+				size := remote.Size{Width: window.Width, Height: window.Height}
 				if size != last && size.Width > 0 && size.Height > 0 {
 					last = size
 					select {
