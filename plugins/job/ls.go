@@ -155,14 +155,6 @@ func (o *lsOptions) complete(args []string) error {
 	return o.chooseColumns()
 }
 
-func join[T ~string](words []T) string {
-	var all []string
-	for _, word := range words {
-		all = append(all, string(word))
-	}
-	return strings.Join(all, ", ")
-}
-
 func (o *lsOptions) chooseColumns() error {
 	format := defaultFormat
 	switch {

@@ -26,7 +26,7 @@ func CheckArgs(args []string, names ...string) error {
 	case least == 0:
 		accepted = fmt.Sprintf("at most %d", most)
 	case least != most:
-		accepted = fmt.Sprintf("%d to %d", least, most)
+		accepted = fmt.Sprintf("%d or %d", least, most) // no command takes three numbers of arguments
 	}
 	plural := "s"
 	if most == 1 {
