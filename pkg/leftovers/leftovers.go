@@ -7,7 +7,6 @@ package leftovers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -154,14 +153,21 @@ func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
 	if err != nil {
 		return err
 	}
-	var problems []string
+	var held error
+	hold := func(o Object, finalizers []string) {
+		problem := fmt.Errorf("%s %w", o.What(), &kube.BeingDeletedError{Finalizers: finalizers})
+		if held != nil {
+			problem = fmt.Errorf("%w; %w", held, problem)
+		}
+		held = problem
+	}
 	for _, k := range kinds() {
 		for _, o := range objects {
 			if o.Resource != k.resource.Resource {
 				continue
 			}
 			if o.Deleted && len(o.Finalizers) > 0 {
-				problems = append(problems, fmt.Sprintf("%s %s", o.What(), &kube.BeingDeletedError{Finalizers: o.Finalizers}))
+				hold(o, o.Finalizers)
 				continue
 			}
 			// Of a copy of a secret, an admission rule may quote the value in a warning.
@@ -169,13 +175,10 @@ func Remove(ctx context.Context, client *kube.Client, objects []Object) error {
 			if err != nil && !apierrors.IsNotFound(err) && !kube.IsReplaced(err) {
 				return client.Explain(err, kube.Request{Verb: "delete", Resource: o.Resource, Namespace: o.Namespace, Name: o.Name})
 			}
-			if held := slices.DeleteFunc(slices.Clone(o.Finalizers), isTracking); err == nil && len(held) > 0 {
-				problems = append(problems, fmt.Sprintf("%s %s", o.What(), &kube.BeingDeletedError{Finalizers: held}))
+			if finalizers := slices.DeleteFunc(slices.Clone(o.Finalizers), isTracking); err == nil && len(finalizers) > 0 {
+				hold(o, finalizers)
 			}
 		}
 	}
-	if len(problems) > 0 {
-		return errors.New(strings.Join(problems, "; "))
-	}
-	return nil
+	return held
 }
