@@ -125,7 +125,7 @@ func listOwn(ctx context.Context, client *kube.Client, store *secrets.Store) (fo
 			return nil, "", namedErr
 		}
 		if len(found) > 0 {
-			return found, "You may not list the secrets of namespace " + client.Namespace + "; these are the ones that you can read by name.", nil
+			return found, "You can't list the secrets of namespace " + client.Namespace + "; these are the ones that you can read by name.", nil
 		}
 	}
 	return found, "", err

@@ -163,7 +163,7 @@ func (l *Copier) Run(ctx context.Context) error {
 		if errors.Is(err, errStepBack) {
 			continue // at once: the next stream begins early enough for this line
 		}
-		pause(ctx, backoff.Step(), l.ended)
+		Pause(ctx, backoff.Step(), l.ended)
 	}
 
 	// What the container wrote last may have come after the stream was cut, or after a node closed
@@ -183,7 +183,7 @@ func (l *Copier) Run(ctx context.Context) error {
 		case apierrors.IsNotFound(err), apierrors.IsForbidden(err) && !l.opened, time.Now().After(giveUp):
 			return fmt.Errorf("the end of the log can't be read: %w", err)
 		}
-		pause(ctx, backoff.Step(), nil)
+		Pause(ctx, backoff.Step(), nil)
 	}
 }
 
@@ -206,7 +206,8 @@ func (l *Copier) Ended() bool {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
+// Pause waits for a while, or less where ctx ends or orUntil is closed; nil is never closed.
+func Pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -42,7 +42,7 @@ func CopyEnded(ctx context.Context, source Source, life Life, out io.Writer, not
 		case attempt >= backoff.Steps:
 			return fmt.Errorf("the end of the log can't be read: %w", err)
 		}
-		pause(ctx, backoff.Step(), nil)
+		Pause(ctx, backoff.Step(), nil)
 	}
 }
 

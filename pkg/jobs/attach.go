@@ -96,7 +96,7 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 		case in.used.Load(), apierrors.IsForbidden(err):
 			return err
 		}
-		pause(ctx, backoff.Step(), nil)
+		joblog.Pause(ctx, backoff.Step(), nil)
 	}
 }
 
@@ -202,7 +202,7 @@ func (s *session) show(ctx context.Context) error {
 		}
 		if err == nil || errors.Is(err, remote.ErrNotRunning) || apierrors.IsNotFound(err) {
 			// Most probably the container has ended, and word of it is on its way.
-			pause(ctx, confirmation, s.ended)
+			joblog.Pause(ctx, confirmation, s.ended)
 			cut = cut || err == nil
 			continue
 		}
@@ -211,7 +211,7 @@ func (s *session) show(ctx context.Context) error {
 			s.notice(fmt.Sprintf("%s; attaching again", err))
 		}
 		cut = true
-		pause(ctx, backoff.Step(), s.ended)
+		joblog.Pause(ctx, backoff.Step(), s.ended)
 	}
 	if shown {
 		return nil

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
@@ -106,7 +107,7 @@ func (c *Client) WaitUntilGone(ctx context.Context, job Ref) error {
 		if err != nil {
 			return err
 		}
-		if pause(ctx, goneInterval, nil); ctx.Err() != nil {
+		if joblog.Pause(ctx, goneInterval, nil); ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}

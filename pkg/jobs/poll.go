@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 )
@@ -54,17 +55,6 @@ func (w *jobWatch) poll(ctx context.Context, watchErr error) (jobstatus.State, e
 				return state, nil
 			}
 		}
-		pause(ctx, pollInterval, nil)
-	}
-}
-
-// pause waits for a while, or less where ctx ends or orUntil is closed.
-func pause(ctx context.Context, d time.Duration, orUntil <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-orUntil:
+		joblog.Pause(ctx, pollInterval, nil)
 	}
 }

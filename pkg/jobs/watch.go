@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 )
 
@@ -74,7 +75,7 @@ func (c *Client) observe(ctx context.Context, o objects, each func(change)) erro
 		if time.Since(started) > backoff.Cap {
 			backoff = watchBackoff()
 		}
-		pause(ctx, backoff.Step(), nil)
+		joblog.Pause(ctx, backoff.Step(), nil)
 	}
 }
 
@@ -312,7 +313,7 @@ func (w *jobWatch) catchUp(ctx context.Context) error {
 			return err
 		}
 		w.apply(change{trouble: err})
-		pause(ctx, backoff.Step(), nil)
+		joblog.Pause(ctx, backoff.Step(), nil)
 	}
 }
 

@@ -57,12 +57,19 @@ func CheckDeleted(before metav1.Object) error {
 // A deletion that is refused for its UID has the same reason and code as one that is refused for its version, so the words
 // decide: those of rest.BeforeDelete and of storage.Preconditions.Check in k8s.io/apiserver. A patch is invalid then.
 func IsReplaced(err error) bool {
-	if apierrors.IsConflict(err) {
-		return strings.Contains(err.Error(), "UID in the precondition") || strings.Contains(err.Error(), "UID in precondition")
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return false
 	}
-	var status apierrors.APIStatus
-	return apierrors.IsInvalid(err) && errors.As(err, &status) && status.Status().Details != nil &&
-		slices.ContainsFunc(status.Status().Details.Causes, func(cause metav1.StatusCause) bool { return cause.Field == "metadata.uid" })
+	status := answer.Status()
+	switch status.Reason {
+	case metav1.StatusReasonConflict:
+		return strings.Contains(status.Message, "UID in the precondition") || strings.Contains(status.Message, "UID in precondition")
+	case metav1.StatusReasonInvalid:
+		return status.Details != nil &&
+			slices.ContainsFunc(status.Details.Causes, func(cause metav1.StatusCause) bool { return cause.Field == "metadata.uid" })
+	}
+	return false
 }
 
 // pollInterval is how often WaitUntilGone asks, at first and at most.

@@ -108,13 +108,11 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > int(maxRetryAfter.Seconds()) {
 		response.Header.Set("Retry-After", strconv.Itoa(int(maxRetryAfter.Seconds())))
 	}
-	switch refused := response.StatusCode >= http.StatusMultipleChoices; {
-	case refused && g.streams:
-		response.Body = g.refusal(response.Body)
-	case refused:
-		response.Body = beginning(response.Body)
+	switch {
 	case !g.streams:
-		response.Body = &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}
+		response.Body = bounded(response)
+	case refused(response):
+		response.Body = g.refusal(response.Body)
 	}
 	return response, nil
 }
@@ -128,6 +126,16 @@ func (g *guard) refusal(body io.ReadCloser) io.ReadCloser {
 	defer body.Close()
 	text, _ := io.ReadAll(beginning(body)) // what there is of it is good enough
 	return io.NopCloser(bytes.NewReader(text))
+}
+
+func refused(response *http.Response) bool { return response.StatusCode >= http.StatusMultipleChoices }
+
+// bounded is the body of an answer that is no stream.
+func bounded(response *http.Response) io.ReadCloser {
+	if refused(response) {
+		return beginning(response.Body)
+	}
+	return &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}
 }
 
 // beginning is as much of an error as is read. The status code, which comes before it, says what kind of error it is.

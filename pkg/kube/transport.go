@@ -333,15 +333,11 @@ func checked(request *http.Request, response *http.Response) (*http.Response, er
 		return response, nil
 	}
 	defer response.Body.Close()
-	limit, from := int64(maxRefusal), beginning(response.Body)
-	if success {
-		limit, from = maxAnswer, &boundedBody{ReadCloser: response.Body, limit: maxAnswer, left: maxAnswer}
-	}
 	var body bytes.Buffer
-	if known := response.ContentLength; known > 0 && known <= maxAnswer {
-		body.Grow(int(min(known, limit)) + bytes.MinRead)
+	if known := response.ContentLength; success && known > 0 && known <= maxAnswer {
+		body.Grow(int(known) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(from)
+	_, err := body.ReadFrom(bounded(response))
 	switch {
 	case isTimeout(err), errors.Is(err, context.Canceled), errors.As(err, new(*tooLarge)):
 		return nil, err

@@ -130,7 +130,7 @@ func (s *Store) eachRole(ctx context.Context, selector string, each func(*metav1
 
 // RemoveRoles deletes Roles of grants, each by its name and only while it has the UID that was seen, so that a newer grant
 // is never touched. Access ends with the Role; its binding goes after it. It returns the Roles that remain because the
-// user may not delete them, or because something holds them.
+// user may not delete them, because something holds them, or because they are newer.
 func (s *Store) RemoveRoles(ctx context.Context, roles []Role) (remaining []Role, err error) {
 	reasons := make([]error, len(roles))
 	var requests errgroup.Group
@@ -150,14 +150,17 @@ func (s *Store) RemoveRoles(ctx context.Context, roles []Role) (remaining []Role
 	return remaining, err
 }
 
+// errMadeAgain is why a Role remains that has the name of the one to be removed, and is another.
+var errMadeAgain = errors.New("was made again by somebody else in the meantime")
+
 func (s *Store) removeRole(ctx context.Context, role metav1.ObjectMeta) (remains, err error) {
 	err = s.deleteGrant(ctx, rolesResource, role.Name, metav1.NewUIDPreconditions(string(role.UID)))
 	var held *kube.BeingDeletedError
 	switch {
 	case errors.As(err, &held), apierrors.IsForbidden(err):
 		return err, nil
-	case kube.IsReplaced(err): // the binding is the newer Role's
-		return nil, nil
+	case kube.IsReplaced(err):
+		return errMadeAgain, nil // its binding stays too
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return nil, err
@@ -180,11 +183,11 @@ func (s *Store) deleteGrant(ctx context.Context, of schema.GroupVersionResource,
 	return s.client.Explain(err, kube.Request{Verb: "delete", Resource: of.Resource, Namespace: s.Namespace(), Name: name})
 }
 
-// heldRole is an error that names a Role that is still there after it was deleted, with all that it gives.
+// heldRole is an error that names a Role that is still there although the user may delete it, with all that it gives.
 func heldRole(roles []Role) error {
 	for _, role := range roles {
-		if held := (*kube.BeingDeletedError)(nil); errors.As(role.reason, &held) {
-			return fmt.Errorf("Role %s %w", role.Name, held)
+		if role.reason != nil && !apierrors.IsForbidden(role.reason) {
+			return fmt.Errorf("Role %s %w", role.Name, role.reason)
 		}
 	}
 	return nil

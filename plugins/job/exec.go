@@ -55,7 +55,10 @@ Examples:
 }
 
 func (o *execOptions) complete(args []string) (err error) {
-	if o.target, err = parseTarget("exec", args); err != nil {
+	if len(args) == 0 {
+		return cmdline.Usagef("exec needs the NAME of a job")
+	}
+	if o.target, err = parse(args[0]); err != nil {
 		return err
 	}
 	switch {

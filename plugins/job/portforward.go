@@ -42,11 +42,15 @@ Examples:
 }
 
 func (o *portForwardOptions) complete(args []string) (err error) {
-	if o.target, err = parseTarget(map[bool]string{false: "port-forward", true: "browse"}[o.browse], args); err != nil {
+	names := []string{"JOB", "[LOCAL:REMOTE...]"}
+	if o.browse {
+		names = names[:1]
+	}
+	if err := cmdline.CheckArgs(args, names...); err != nil {
 		return err
 	}
-	if o.browse && len(args) > 1 {
-		return cmdline.Usagef("browse takes one JOB")
+	if o.target, err = parse(args[0]); err != nil {
+		return err
 	}
 	o.pairs, err = forward.ParsePairs(args[1:])
 	return err

@@ -26,14 +26,6 @@ type running struct {
 	state jobstatus.State
 }
 
-// parseTarget reads the NAME or URI of the one job that a verb works on.
-func parseTarget(verb string, args []string) (uri.Job, error) {
-	if len(args) == 0 {
-		return uri.Job{}, cmdline.Usagef("%s needs the NAME of a job", verb)
-	}
-	return parse(args[0])
-}
-
 // findRunning looks up a job that has not ended.
 func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*running, error) {
 	s.GoesOn()

@@ -115,9 +115,11 @@ func (o *options) complete(args []string) (err error) {
 		return o.output.Validate()
 	case len(args) == 0 || o.Dash == 0:
 		return cmdline.Usagef("run needs an IMAGE, before any \"--\"")
-	case o.dryRun != "" && cmdline.CheckOneOf("--dry-run", o.dryRun, "client", "server") != nil:
-		return cmdline.CheckOneOf("--dry-run", o.dryRun, "client", "server")
-	case o.output.Given() && o.dryRun == "" && !o.flags.Detach():
+	}
+	if err := cmdline.CheckDryRun(o.dryRun); err != nil {
+		return err
+	}
+	if o.output.Given() && o.dryRun == "" && !o.flags.Detach() {
 		return cmdline.Usagef("-o works with --dry-run, --detach or --list-presets: otherwise standard output is the job's log")
 	}
 	if err := o.output.Validate(); err != nil {

@@ -65,7 +65,7 @@ func (o *addOptions) complete(args []string) (err error) {
 	default:
 		return cmdline.Usagef("%s; a value with spaces needs quotes", cmdline.CheckArgs(args, "KEY", "[VALUE]"))
 	}
-	if err := validateDryRun(o.dryRun); err != nil {
+	if err := cmdline.CheckDryRun(o.dryRun); err != nil {
 		return err
 	}
 	if o.where, err = parse(args[0]); err != nil {

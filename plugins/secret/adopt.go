@@ -56,7 +56,7 @@ func (o *adoptOptions) complete(args []string) (err error) {
 	if o.where, err = parse(args[0]); err != nil {
 		return err
 	}
-	if err := validateDryRun(o.dryRun); err != nil {
+	if err := cmdline.CheckDryRun(o.dryRun); err != nil {
 		return err
 	}
 	return o.output.Validate()
@@ -90,13 +90,6 @@ func overwriteFlag(destination *bool, usage string) cli.Flag {
 // dryRunFlag is --dry-run.
 func dryRunFlag(destination *string) cli.Flag {
 	return &cli.StringFlag{Name: "dry-run", Usage: "store nothing: `client` only shows what would be done, server has it checked", Destination: destination}
-}
-
-func validateDryRun(value string) error {
-	if value == "" {
-		return nil
-	}
-	return cmdline.CheckOneOf("--dry-run", value, "client", "server")
 }
 
 // dryRunWords come after what would have been done, as kubectl words it.

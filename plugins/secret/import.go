@@ -106,7 +106,7 @@ func (o *importOptions) complete(args []string) (err error) {
 	if o.prefix != "" && uri.ValidateKey(o.prefix+"x") != nil {
 		return cmdline.Usagef("--prefix %q can't begin a key: use letters, digits, '_', '-' and '.'", o.prefix)
 	}
-	if err := validateDryRun(o.dryRun); err != nil {
+	if err := cmdline.CheckDryRun(o.dryRun); err != nil {
 		return err
 	}
 	return o.output.Validate()

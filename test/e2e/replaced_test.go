@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
+	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
 // TestReplaced: where the API server refuses a request because of a UID, the object that was meant is gone. A conflict
@@ -43,5 +47,28 @@ func TestReplaced(t *testing.T) {
 				t.Errorf("is replaced: %v, of %v", !c.want, err)
 			}
 		})
+	}
+}
+
+// TestNewerRoleRemains: a Role that was made again since it was seen is not removed, and neither is its binding; it is named
+// as one that still gives access.
+func TestNewerRoleRemains(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	if _, err := p.granter.Grant(t.Context(), bystander, grantee.Grantee{Kind: grantee.User, Name: "bob"}, grants.Read); err != nil {
+		t.Fatal(err)
+	}
+	secret := p.find(t, secretResource, p.namespace, bystander)
+	name := secrets.NewGrantName(secrets.Secret{Object: bystander, UID: secret.GetUID()}, "read").String()
+	seen := secrets.Role{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "another"}}
+	remaining, err := p.store.RemoveRoles(t.Context(), []secrets.Role{seen})
+	if err != nil || len(remaining) != 1 {
+		t.Fatalf("remaining: %v (%v)", remaining, err)
+	}
+	if text := secrets.RemainingGrants("secret:"+bystander, remaining); !strings.Contains(text, name+" (was made again by somebody else in the meantime)") {
+		t.Error(text)
+	}
+	if p.find(t, roleResource, p.namespace, name) == nil || p.find(t, bindingResource, p.namespace, name) == nil {
+		t.Error("the newer Role, or its binding, is gone")
 	}
 }

@@ -35,6 +35,14 @@ func CheckArgs(args []string, names ...string) error {
 	return Usagef("accepts %s arg%s (%s), received %d", accepted, plural, strings.Join(names, " "), len(args))
 }
 
+// CheckDryRun checks the value of --dry-run, which is empty where it was not given.
+func CheckDryRun(value string) error {
+	if value == "" {
+		return nil
+	}
+	return CheckOneOf("--dry-run", value, "client", "server")
+}
+
 // CheckOneOf returns a UsageError unless a value is one of those allowed; what says what the value is of.
 func CheckOneOf[T ~string](what string, value T, allowed ...T) error {
 	if slices.Contains(allowed, value) {

@@ -43,7 +43,7 @@ test("a key that is taken is replaced only when that is asked for", async () => 
   answer("POST /secrets", (body) =>
     (body as { overwrite: boolean }).overwrite
       ? { key: "token", created: false, bytes: 5 }
-      : refusal(409, "the secret exists already"),
+      : refusal(409, "the secret already exists"),
   );
   const { user, key, value } = open();
   await user.type(key, "token");
