@@ -137,18 +137,19 @@ const patience = 5 * time.Second
 
 // runEditor waits for the editor. A Ctrl-C is the editor's alone, and what is to end this process ends the editor
 // first.
-func (o *editOptions) runEditor(editor []string, file string, arrived <-chan os.Signal) error {
+func (o *editOptions) runEditor(editor []string, file string, arrived chan os.Signal) error {
 	command := exec.Command(editor[0], append(editor[1:], file)...) // #nosec G204 -- the user's own $EDITOR
 	command.Stdin, command.Stdout, command.Stderr = o.In, cmdline.Raw(o.Out), o.ErrOut
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("cannot start the editor %s: %w", editor[0], err)
 	}
+	defer leaveKeys(arrived)()
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	for {
 		select {
 		case signal := <-arrived:
-			if isKey(signal) {
+			if isKey(signal) { // from before they were left to the editor, or on Windows, where they arrive anyway
 				continue
 			}
 			_ = command.Process.Signal(signal) // it may have ended

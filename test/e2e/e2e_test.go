@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -66,17 +67,7 @@ func openCluster(t testing.TB) *cluster {
 func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string) {
 	t.Helper()
 	name = fmt.Sprintf("e2e-%s-%s", user, rand.String(6))
-	c.kubectl(t, "admin", "create", "namespace", name)
-	t.Cleanup(func() { c.kubectl(t, "admin", "delete", "namespace", name, "--wait=false") })
-	c.kubectl(t, "admin", "create", "rolebinding", user+"-admin", "-n", name, "--clusterrole=admin", "--user="+user)
-	// The API server learns of the binding, and of the namespace's service account, in a moment.
-	err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
-		_, err := c.tryKubectl(user, "-n", name, "get", "serviceaccount", "default")
-		return err == nil, nil
-	})
-	if err != nil {
-		t.Fatalf("namespace %s is not usable by %s: %v", name, user, err)
-	}
+	c.makeNamespace(t, user, name)
 	config, err := clientcmd.LoadFromFile(c.kubeconfig(user))
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +83,53 @@ func (c *cluster) namespace(t testing.TB, user string) (name, kubeconfig string)
 		t.Fatal(err)
 	}
 	return name, kubeconfig
+}
+
+// makeNamespace returns when the user can work in the namespace. Several hundred are made, so no process is started for it.
+func (c *cluster) makeNamespace(t testing.TB, user, name string) {
+	t.Helper()
+	admin, err := c.API(c.kubeconfig("admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := c.API(c.kubeconfig(user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type object map[string]any
+	if err := admin.Do(t.Context(), http.MethodPost, "/api/v1/namespaces", object{"metadata": object{"name": name}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended.
+		if err := admin.Do(context.Background(), http.MethodDelete, "/api/v1/namespaces/"+name, nil, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	err = admin.Do(t.Context(), http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/namespaces/"+name+"/rolebindings", object{
+		"metadata": object{"name": user + "-admin"},
+		"roleRef":  object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
+		"subjects": []any{object{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The API server learns of the binding, and of the namespace's service account, in a moment.
+	err = wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		return api.Do(ctx, http.MethodGet, "/api/v1/namespaces/"+name+"/serviceaccounts/default", nil, nil) == nil, nil
+	})
+	if err != nil {
+		t.Fatalf("namespace %s is not usable by %s: %v", name, user, err)
+	}
+}
+
+// repeat calls a condition until it holds, with pauses that get longer: a command that is run at every moment takes the time
+// from what it waits for.
+func repeat(condition func() bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	pauses := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.3, Cap: 2 * time.Second, Steps: 1000}
+	return pauses.DelayFunc().Until(ctx, true, false, func(context.Context) (bool, error) { return condition(), nil })
 }
 
 // binaries is the folder of the binaries under test.
@@ -222,9 +260,9 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 		// eventually COMMAND...: waits until the command succeeds (or fails, with !), for as long as patience lasts.
 		"eventually": func(ts *testscript.TestScript, neg bool, args []string) {
 			var err error
-			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+			waitErr := repeat(func() bool {
 				err = ts.Exec(args[0], args[1:]...)
-				return (err == nil) != neg, nil
+				return (err == nil) != neg
 			})
 			if waitErr != nil {
 				ts.Fatalf("never came true: %v (last: %v)", args, err)
@@ -233,9 +271,9 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 		// eventually-shows REGEXP COMMAND...: waits until a line of what the command prints matches.
 		"eventually-shows": func(ts *testscript.TestScript, neg bool, args []string) {
 			pattern := regexp.MustCompile("(?m)" + args[0])
-			waitErr := wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+			waitErr := repeat(func() bool {
 				err := ts.Exec(args[1], args[2:]...)
-				return err == nil && pattern.MatchString(ts.ReadFile("stdout")) != neg, nil
+				return err == nil && pattern.MatchString(ts.ReadFile("stdout")) != neg
 			})
 			if waitErr != nil {
 				ts.Fatalf("%q was never printed by %q; the last was:\n%s", args[0], args[1:], ts.ReadFile("stdout"))
