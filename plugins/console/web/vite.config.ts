@@ -16,25 +16,46 @@ const loadTogether: Plugin = {
     handler: (_, { bundle }) => {
       const chunks = Object.values(bundle ?? {}).filter((file) => file.type === "chunk");
       const withImports = (files: string[], without: string[] = []) => {
-        for (const file of files) files.push(...chunks.find((chunk) => chunk.fileName === file)!.imports.filter((other) => !files.includes(other)));
+        for (const file of files)
+          files.push(
+            ...chunks.find((chunk) => chunk.fileName === file)!.imports.filter((other) => !files.includes(other)),
+          );
         return files.filter((file) => !without.includes(file));
       };
-      const chunkOf = (name: string) => chunks.filter((chunk) => chunk.facadeModuleId === source(name)).map((chunk) => chunk.fileName);
+      const chunkOf = (name: string) =>
+        chunks.filter((chunk) => chunk.facadeModuleId === source(name)).map((chunk) => chunk.fileName);
       const boot = withImports(chunks.filter((chunk) => chunk.isEntry).map((chunk) => chunk.fileName));
       const main = withImports(chunkOf("main.tsx"), boot);
-      const sheets = chunks.filter((chunk) => main.includes(chunk.fileName)).flatMap((chunk) => [...(chunk.viteMetadata?.importedCss ?? [])]);
+      const sheets = chunks
+        .filter((chunk) => main.includes(chunk.fileName))
+        .flatMap((chunk) => [...(chunk.viteMetadata?.importedCss ?? [])]);
       const tag = (tag: string, attrs: Record<string, string | boolean>) => ({ tag, attrs, injectTo: "head" as const });
       return [
         ...sheets.map((file) => tag("link", { rel: "stylesheet", crossorigin: true, href: `/${file}` })),
         ...main.map((file) => tag("link", { rel: "modulepreload", crossorigin: true, href: `/${file}` })),
-        ...Object.entries(pages).map(([path, name]) => tag("meta", { name: `code-of:${path}`, content: withImports([...chunkOf(name), ...(name.endsWith("SecretsPage.tsx") ? [] : chunkOf("components/ui/Mui.tsx"))], [...boot, ...main]).map((file) => `/${file}`).join(" ") })),
+        ...Object.entries(pages).map(([path, name]) =>
+          tag("meta", {
+            name: `code-of:${path}`,
+            content: withImports(
+              [...chunkOf(name), ...(name.endsWith("SecretsPage.tsx") ? [] : chunkOf("components/ui/Mui.tsx"))],
+              [...boot, ...main],
+            )
+              .map((file) => `/${file}`)
+              .join(" "),
+          }),
+        ),
       ];
     },
   },
 };
 
 /** The pages whose code is not with the first one's, by the names that src/lib/preload.ts has for them. */
-const pages = { access: "pages/AccessPage.tsx", job: "pages/JobPage.tsx", jobs: "pages/JobsPage.tsx", secrets: "pages/SecretsPage.tsx" };
+const pages = {
+  access: "pages/AccessPage.tsx",
+  job: "pages/JobPage.tsx",
+  jobs: "pages/JobsPage.tsx",
+  secrets: "pages/SecretsPage.tsx",
+};
 
 /** Icons without Material UI's own way to make them. */
 const plainIcons: Plugin = {
@@ -42,7 +63,8 @@ const plainIcons: Plugin = {
   enforce: "pre",
   resolveId: {
     filter: { id: /\/createSvgIcon\.mjs$/ },
-    handler: (_, importer) => (importer?.includes("@mui/icons-material") ? source("components/ui/createSvgIcon.tsx") : undefined),
+    handler: (_, importer) =>
+      importer?.includes("@mui/icons-material") ? source("components/ui/createSvgIcon.tsx") : undefined,
   },
 };
 
@@ -63,7 +85,9 @@ const themeSheet: Plugin = {
 type Rules = { [name: string]: string | number | Rules };
 
 function cssText(rules: Rules): string {
-  return Object.entries(rules).map(([name, value]) => (typeof value === "object" ? `${name} {\n${cssText(value)}}\n` : `  ${name}: ${value};\n`)).join("");
+  return Object.entries(rules)
+    .map(([name, value]) => (typeof value === "object" ? `${name} {\n${cssText(value)}}\n` : `  ${name}: ${value};\n`))
+    .join("");
 }
 
 interface Graph {
@@ -85,7 +109,11 @@ const source = (name: string) => fileURLToPath(new URL(`src/${name}`, import.met
  *  each file costs a browser some milliseconds, on the fastest of networks too. */
 let parts: { boot: Set<string>; main: Set<string>; secrets: Set<string> } | undefined;
 function fileOf(id: string, graph: Graph): string | null {
-  parts ??= { boot: needed(graph, source("boot.ts")), main: needed(graph, source("main.tsx")), secrets: needed(graph, source("pages/SecretsPage.tsx")) };
+  parts ??= {
+    boot: needed(graph, source("boot.ts")),
+    main: needed(graph, source("main.tsx")),
+    secrets: needed(graph, source("pages/SecretsPage.tsx")),
+  };
   if (parts.boot.has(id) || (id.startsWith("\0") && !id.endsWith(".css"))) return "boot"; // \0: the bundler's own
   if (parts.main.has(id)) return "main";
   if (parts.secrets.has(id)) return "secrets";
@@ -100,7 +128,9 @@ export default defineConfig({
     manifest: true, // for scripts/check-size.mjs
     assetsInlineLimit: 0, // the policy takes no fonts out of style sheets
     modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: fileOf, test: /./ }], includeDependenciesRecursively: false } } },
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: fileOf, test: /./ }], includeDependenciesRecursively: false } },
+    },
   },
   server: { proxy: { "/api": { target: server, changeOrigin: true, ws: true, headers: { origin: server } } } },
   test: {

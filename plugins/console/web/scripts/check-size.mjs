@@ -8,8 +8,10 @@ const manifest = JSON.parse(readFileSync(new URL(".vite/manifest.json", dist), "
 const files = new Set(["index.html"]);
 
 // What index.html names is loaded at once.
-for (const [, file] of readFileSync(new URL("index.html", dist), "utf8").matchAll(/(?:src|href)="\/([^"]+)"/g)) files.add(file);
-if (![...files].some((file) => file.startsWith("assets/main-"))) throw new Error("index.html does not name the code of the first page");
+for (const [, file] of readFileSync(new URL("index.html", dist), "utf8").matchAll(/(?:src|href)="\/([^"]+)"/g))
+  files.add(file);
+if (![...files].some((file) => file.startsWith("assets/main-")))
+  throw new Error("index.html does not name the code of the first page");
 
 function add(name) {
   const chunk = manifest[name];

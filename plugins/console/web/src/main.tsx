@@ -37,7 +37,8 @@ const code = loadPage(location.pathname);
 const take = () => takeAnswers(client, location.pathname, placeOf(location.search));
 const answers = hasPrefetched() ? take() : undefined;
 const state = await begin();
-if (state.kind === "in") await Promise.race([Promise.all([code, answers ?? take()]), new Promise((resume) => setTimeout(resume, patience))]);
+if (state.kind === "in")
+  await Promise.race([Promise.all([code, answers ?? take()]), new Promise((resume) => setTimeout(resume, patience))]);
 forgetPrefetched();
 
 // A cluster may take its time; the rest of the page need not wait for that.

@@ -60,7 +60,9 @@ export const theme = createTheme({
   components: {
     MuiButtonBase: {
       defaultProps: { disableRipple: true },
-      styleOverrides: { root: { "&.Mui-focusVisible": { outline: "2px solid var(--mui-palette-primary-main)", outlineOffset: 2 } } },
+      styleOverrides: {
+        root: { "&.Mui-focusVisible": { outline: "2px solid var(--mui-palette-primary-main)", outlineOffset: 2 } },
+      },
     },
     MuiButton: { defaultProps: { disableElevation: true }, styleOverrides: { root: { whiteSpace: "nowrap" } } },
     MuiPaper: { defaultProps: { elevation: 0 }, styleOverrides: { root: { backgroundImage: "none" } } },
@@ -68,8 +70,29 @@ export const theme = createTheme({
     MuiFilledInput: { styleOverrides: { root: { borderTopLeftRadius: 8, borderTopRightRadius: 8 } } },
     MuiDialog: { styleOverrides: { paper: { borderRadius: 14, border: "1px solid var(--mui-palette-line)" } } },
     MuiMenu: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating } } },
-    MuiAutocomplete: { styleOverrides: { paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating }, noOptions: { fontSize: "0.875rem" }, groupLabel: { lineHeight: "36px", fontSize: "0.8125rem" } } },
-    MuiTableCell: { styleOverrides: { root: { borderColor: "var(--mui-palette-line)", "&:first-of-type": { paddingLeft: 24 }, "&:last-of-type": { paddingRight: 24 } }, head: { color: "var(--mui-palette-text-secondary)", fontSize: "0.8125rem", fontWeight: 600, padding: "8px 16px", background: "var(--mui-palette-sunken)" } } },
+    MuiAutocomplete: {
+      styleOverrides: {
+        paper: { border: "1px solid var(--mui-palette-line)", boxShadow: floating },
+        noOptions: { fontSize: "0.875rem" },
+        groupLabel: { lineHeight: "36px", fontSize: "0.8125rem" },
+      },
+    },
+    MuiTableCell: {
+      styleOverrides: {
+        root: {
+          borderColor: "var(--mui-palette-line)",
+          "&:first-of-type": { paddingLeft: 24 },
+          "&:last-of-type": { paddingRight: 24 },
+        },
+        head: {
+          color: "var(--mui-palette-text-secondary)",
+          fontSize: "0.8125rem",
+          fontWeight: 600,
+          padding: "8px 16px",
+          background: "var(--mui-palette-sunken)",
+        },
+      },
+    },
     MuiChip: { styleOverrides: { root: { fontWeight: 500 } } },
   },
 });

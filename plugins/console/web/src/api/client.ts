@@ -74,11 +74,17 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
 }
 
 function unreachable(): ApiError {
-  return new ApiError("The Console's server does not answer. Does “kubectl apolo console” still run? Start it again, and open the link that it prints.", 0);
+  return new ApiError(
+    "The Console's server does not answer. Does “kubectl apolo console” still run? Start it again, and open the link that it prints.",
+    0,
+  );
 }
 
 function toError(problem: unknown, status: number): ApiError {
-  const { detail, field } = (typeof problem === "object" && problem !== null ? problem : {}) as { detail?: unknown; field?: unknown };
+  const { detail, field } = (typeof problem === "object" && problem !== null ? problem : {}) as {
+    detail?: unknown;
+    field?: unknown;
+  };
   const text = typeof detail === "string" && detail !== "" ? detail : `The server answered with status ${status}.`;
   return new ApiError(sentence(text), status, typeof field === "string" ? field : "");
 }
@@ -102,7 +108,9 @@ export function socketAddress(path: string, place: Place): [url: string, protoco
 export async function downloadLog(place: Place, name: string): Promise<void> {
   let response: Response;
   try {
-    response = await fetch(`${base}/jobs/${encodeURIComponent(name)}/log.txt?${query(place)}`, { headers: { "Apolo-Page-Key": pageKey.get() } });
+    response = await fetch(`${base}/jobs/${encodeURIComponent(name)}/log.txt?${query(place)}`, {
+      headers: { "Apolo-Page-Key": pageKey.get() },
+    });
   } catch {
     throw unreachable();
   }

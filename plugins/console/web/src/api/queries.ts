@@ -10,16 +10,31 @@ import { ReconnectingSocket } from "./socket";
 export const key = (what: string, place: Place, ...more: string[]) => [what, place.cluster, place.namespace, ...more];
 
 const contexts = (place: Place) =>
-  queryOptions({ queryKey: key("contexts", place), queryFn: ({ signal }) => unwrap(api.GET("/contexts", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({
+    queryKey: key("contexts", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/contexts", { params: { query: place }, signal })),
+    staleTime: 60_000,
+  });
 
 const secrets = (place: Place) =>
-  queryOptions({ queryKey: key("secrets", place), queryFn: ({ signal }) => unwrap(api.GET("/secrets", { params: { query: place }, signal })) });
+  queryOptions({
+    queryKey: key("secrets", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/secrets", { params: { query: place }, signal })),
+  });
 
 const presets = (place: Place) =>
-  queryOptions({ queryKey: key("presets", place), queryFn: ({ signal }) => unwrap(api.GET("/presets", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({
+    queryKey: key("presets", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/presets", { params: { query: place }, signal })),
+    staleTime: 60_000,
+  });
 
 const actions = (place: Place) =>
-  queryOptions({ queryKey: key("actions", place), queryFn: ({ signal }) => unwrap(api.GET("/actions", { params: { query: place }, signal })), staleTime: 60_000 });
+  queryOptions({
+    queryKey: key("actions", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/actions", { params: { query: place }, signal })),
+    staleTime: 60_000,
+  });
 
 /** Has the answers that were asked for early at hand when the page is drawn for the first time. */
 export function takeAnswers(queries: QueryClient, path: string, place: Place): Promise<unknown> {
@@ -41,7 +56,8 @@ export function useGrants(secret: string) {
   const place = usePlace();
   return useQuery({
     queryKey: key("grants", place, secret),
-    queryFn: ({ signal }) => unwrap(api.GET("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, signal })),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, signal })),
     staleTime: 0,
   });
 }
@@ -59,12 +75,19 @@ export function useLeftovers(jobs: number | undefined) {
 
 export function useAccess() {
   const place = usePlace();
-  return useQuery({ queryKey: key("access", place), queryFn: ({ signal }) => unwrap(api.GET("/access", { params: { query: place }, signal })) });
+  return useQuery({
+    queryKey: key("access", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/access", { params: { query: place }, signal })),
+  });
 }
 
 export function useUsableSecrets(enabled: boolean) {
   const place = usePlace();
-  return useQuery({ queryKey: key("usable", place), queryFn: ({ signal }) => unwrap(api.GET("/usable-secrets", { params: { query: place }, signal })), enabled });
+  return useQuery({
+    queryKey: key("usable", place),
+    queryFn: ({ signal }) => unwrap(api.GET("/usable-secrets", { params: { query: place }, signal })),
+    enabled,
+  });
 }
 
 export function useJob(name: string, version: string) {
@@ -119,11 +142,13 @@ class JobFeed {
     return new ReconnectingSocket(...socketAddress("/jobs/events", this.place), {
       message: (message) => {
         const frame = message as JobsFrame;
-        if (frame.type === "trouble") this.set({ jobs: this.now.jobs, trouble: frame.error ?? "The cluster does not answer." });
+        if (frame.type === "trouble")
+          this.set({ jobs: this.now.jobs, trouble: frame.error ?? "The cluster does not answer." });
         else this.set({ jobs: applyFrame(this.now.jobs, frame), trouble: "" });
       },
       lost: () => {
-        if (this.now.trouble === "") this.set({ jobs: this.now.jobs, trouble: "The connection to the Console's server is lost; trying again." });
+        if (this.now.trouble === "")
+          this.set({ jobs: this.now.jobs, trouble: "The connection to the Console's server is lost; trying again." });
       },
       mayRetry: stillLoggedIn,
     });

@@ -54,7 +54,12 @@ it("waits no longer than a quarter of a minute", async () => {
 });
 
 it("ends when a message says so", async () => {
-  new ReconnectingSocket("ws://x", [], { message: (frame) => ((frame as { end?: boolean }).end ? "done" : undefined) }, world);
+  new ReconnectingSocket(
+    "ws://x",
+    [],
+    { message: (frame) => ((frame as { end?: boolean }).end ? "done" : undefined) },
+    world,
+  );
   last().onmessage!({ data: '{"end":true}' });
   expect(last().closed).toBe(true);
   last().onclose!();

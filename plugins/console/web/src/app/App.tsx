@@ -13,12 +13,28 @@ import { loadInIdleTime, lazyWithRetry, withMui } from "./lazyWithRetry";
 import { takeLinkToken } from "./link";
 import { PlaceProvider } from "./place";
 
-const AccessPage = lazyWithRetry(withMui(() => import("../pages/AccessPage")), <Loading />);
-const JobPage = lazyWithRetry(withMui(() => import("../pages/JobPage")), <Loading />);
-const JobsPage = lazyWithRetry(withMui(() => import("../pages/JobsPage")), <Loading />);
-const LoginPage = lazyWithRetry(withMui(() => import("../pages/LoginPage")), <Loading />);
+const AccessPage = lazyWithRetry(
+  withMui(() => import("../pages/AccessPage")),
+  <Loading />,
+);
+const JobPage = lazyWithRetry(
+  withMui(() => import("../pages/JobPage")),
+  <Loading />,
+);
+const JobsPage = lazyWithRetry(
+  withMui(() => import("../pages/JobsPage")),
+  <Loading />,
+);
+const LoginPage = lazyWithRetry(
+  withMui(() => import("../pages/LoginPage")),
+  <Loading />,
+);
 const SecretsPage = lazyWithRetry(() => import("../pages/SecretsPage"), <Loading />);
-const Tips = lazyWithRetry(withMui(() => import("../components/ui/Tips")), null, { later: true });
+const Tips = lazyWithRetry(
+  withMui(() => import("../components/ui/Tips")),
+  null,
+  { later: true },
+);
 
 /** Loads the code of the page at a path. */
 export async function loadPage(path: string): Promise<void> {
@@ -61,7 +77,11 @@ export function App({ initial }: { initial: State }) {
     (problem: string) => {
       pageKey.drop();
       queries.clear();
-      setState((old) => ({ kind: "out", mode: old.kind === "in" ? old.session.mode : old.mode, problem: old.kind === "out" ? old.problem : problem }));
+      setState((old) => ({
+        kind: "out",
+        mode: old.kind === "in" ? old.session.mode : old.mode,
+        problem: old.kind === "out" ? old.problem : problem,
+      }));
     },
     [queries],
   );
@@ -82,13 +102,27 @@ export function App({ initial }: { initial: State }) {
       <Layout session={state.session} onLogOut={logOut}>
         <ErrorBoundary key={path}>
           <Switch>
-            <Route path="/"><Redirect to="/dashboard" replace /></Route>
-            <Route path="/dashboard"><DashboardPage /></Route>
-            <Route path="/jobs"><JobsPage /></Route>
-            <Route path="/jobs/:name/:tab?">{(params) => <JobPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab ?? ""} />}</Route>
-            <Route path="/secrets"><SecretsPage /></Route>
-            <Route path="/access"><AccessPage /></Route>
-            <Route><NotFoundPage /></Route>
+            <Route path="/">
+              <Redirect to="/dashboard" replace />
+            </Route>
+            <Route path="/dashboard">
+              <DashboardPage />
+            </Route>
+            <Route path="/jobs">
+              <JobsPage />
+            </Route>
+            <Route path="/jobs/:name/:tab?">
+              {(params) => <JobPage key={params.name} name={decodeURIComponent(params.name)} tab={params.tab ?? ""} />}
+            </Route>
+            <Route path="/secrets">
+              <SecretsPage />
+            </Route>
+            <Route path="/access">
+              <AccessPage />
+            </Route>
+            <Route>
+              <NotFoundPage />
+            </Route>
           </Switch>
         </ErrorBoundary>
       </Layout>

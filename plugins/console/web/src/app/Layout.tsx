@@ -16,12 +16,14 @@ import { lazyWithRetry, withMui } from "./lazyWithRetry";
 import { useScope } from "./place";
 
 // Its two fields cost as much as the rest of the first page together.
-const PlacePicker = lazyWithRetry(withMui(() => import("./PlacePicker")), (
+const PlacePicker = lazyWithRetry(
+  withMui(() => import("./PlacePicker")),
   <>
     <div className="skeleton" style={{ height: 40 }} />
     <div className="skeleton" style={{ height: 40 }} />
-  </>
-), { later: true });
+  </>,
+  { later: true },
+);
 
 const NavigationDrawer = lazyWithRetry(withMui(() => import("./NavigationDrawer")));
 
@@ -36,7 +38,17 @@ const pages = [
 export function ThemeButton() {
   const dark = useMode() === "dark";
   const label = dark ? "Use the light theme" : "Use the dark theme";
-  return <button type="button" className="icon-button" aria-label={label} data-tip={label} onClick={() => chooseMode(dark ? "light" : "dark")}>{dark ? <LightIcon /> : <DarkIcon />}</button>;
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={label}
+      data-tip={label}
+      onClick={() => chooseMode(dark ? "light" : "dark")}
+    >
+      {dark ? <LightIcon /> : <DarkIcon />}
+    </button>
+  );
 }
 
 const large = matchMedia("(min-width: 900px)");
@@ -65,19 +77,45 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
   const navigation = <Navigation path={path} session={session} onLogOut={onLogOut} />;
   return (
     <div className="frame">
-      <a href="#main" className="skip" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>Skip to the content</a>
-      {wide ? <div className="side">{navigation}</div> : (
+      <a
+        href="#main"
+        className="skip"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
+      {wide ? (
+        <div className="side">{navigation}</div>
+      ) : (
         <>
           <header className="bar">
-            <button type="button" className="icon-button" aria-label="Open the navigation" aria-expanded={open} onClick={() => setOpen(true)}><MenuIcon /></button>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label="Open the navigation"
+              aria-expanded={open}
+              onClick={() => setOpen(true)}
+            >
+              <MenuIcon />
+            </button>
             <Logo />
             <span className="grow" />
             <ThemeButton />
           </header>
-          <NavigationDrawer open={open} onClose={() => setOpen(false)}>{navigation}</NavigationDrawer>
+          <NavigationDrawer open={open} onClose={() => setOpen(false)}>
+            {navigation}
+          </NavigationDrawer>
         </>
       )}
-      <main id="main" ref={main} tabIndex={-1} className="main"><div><Warnings />{children}</div></main>
+      <main id="main" ref={main} tabIndex={-1} className="main">
+        <div>
+          <Warnings />
+          {children}
+        </div>
+      </main>
     </div>
   );
 }
@@ -91,20 +129,35 @@ function Navigation({ path, session, onLogOut }: { path: string; session: Sessio
         <ul>
           {pages.map((page) => {
             const current = path === page.path || path.startsWith(`${page.path}/`);
-            return <li key={page.path}><Link href={at(page.path)} aria-current={current ? "page" : undefined}>{page.icon}{page.title}</Link></li>;
+            return (
+              <li key={page.path}>
+                <Link href={at(page.path)} aria-current={current ? "page" : undefined}>
+                  {page.icon}
+                  {page.title}
+                </Link>
+              </li>
+            );
           })}
         </ul>
       </nav>
       <hr />
-      <div className="places"><PlacePicker /></div>
+      <div className="places">
+        <PlacePicker />
+      </div>
       <div className="room" />
       <div className="who">
         <div className="grow">
-          <div className="small strong cut" title={session.user}>{session.user || "Logged in"}</div>
-          <div className="caption quiet cut" title={session.version}>Console {session.version}</div>
+          <div className="small strong cut" title={session.user}>
+            {session.user || "Logged in"}
+          </div>
+          <div className="caption quiet cut" title={session.version}>
+            Console {session.version}
+          </div>
         </div>
         <ThemeButton />
-        <button type="button" className="icon-button" aria-label="Log out" data-tip="Log out" onClick={onLogOut}><LogoutIcon /></button>
+        <button type="button" className="icon-button" aria-label="Log out" data-tip="Log out" onClick={onLogOut}>
+          <LogoutIcon />
+        </button>
       </div>
     </div>
   );

@@ -23,15 +23,52 @@ export default function PlacePicker() {
   };
   return (
     <Box sx={{ display: "grid", gap: 1.5 }}>
-      <TextField select size="small" variant="outlined" label="Cluster" value={cluster} disabled={!contexts.data} error={contexts.isError}
-        helperText={contexts.isError ? contexts.error.message : undefined} slotProps={{ select: { MenuProps: { slotProps: { paper: { sx: { maxHeight: 400 } } } } } }}
-        onChange={(event) => move({ cluster: event.target.value, namespace: clusters.find((one) => one.name === event.target.value)?.namespaces[0] ?? "" })}>
-        {(clusters.length ? clusters.map((one) => one.name) : [cluster]).map((name) => <MenuItem key={name} value={name} sx={{ whiteSpace: "normal" }}>{name}</MenuItem>)}
+      <TextField
+        select
+        size="small"
+        variant="outlined"
+        label="Cluster"
+        value={cluster}
+        disabled={!contexts.data}
+        error={contexts.isError}
+        helperText={contexts.isError ? contexts.error.message : undefined}
+        slotProps={{ select: { MenuProps: { slotProps: { paper: { sx: { maxHeight: 400 } } } } } }}
+        onChange={(event) =>
+          move({
+            cluster: event.target.value,
+            namespace: clusters.find((one) => one.name === event.target.value)?.namespaces[0] ?? "",
+          })
+        }
+      >
+        {(clusters.length ? clusters.map((one) => one.name) : [cluster]).map((name) => (
+          <MenuItem key={name} value={name} sx={{ whiteSpace: "normal" }}>
+            {name}
+          </MenuItem>
+        ))}
       </TextField>
-      <Autocomplete freeSolo disableClearable forcePopupIcon autoHighlight={false} size="small" options={namespaces} value={namespace} inputValue={typed} disabled={!contexts.data}
-        filterOptions={(options) => (typed === namespace ? options : options.filter((name) => name.includes(typed))).slice(0, 200)}
-        onInputChange={(_, value, reason) => reason !== "reset" && setTyped(value)} onChange={(_, value) => { setTyped(value); go(value); }} onBlur={() => setTyped(namespace)}
-        renderInput={(params) => <TextField {...params} variant="outlined" label="Namespace" error={!!complaint} helperText={complaint} />} />
+      <Autocomplete
+        freeSolo
+        disableClearable
+        forcePopupIcon
+        autoHighlight={false}
+        size="small"
+        options={namespaces}
+        value={namespace}
+        inputValue={typed}
+        disabled={!contexts.data}
+        filterOptions={(options) =>
+          (typed === namespace ? options : options.filter((name) => name.includes(typed))).slice(0, 200)
+        }
+        onInputChange={(_, value, reason) => reason !== "reset" && setTyped(value)}
+        onChange={(_, value) => {
+          setTyped(value);
+          go(value);
+        }}
+        onBlur={() => setTyped(namespace)}
+        renderInput={(params) => (
+          <TextField {...params} variant="outlined" label="Namespace" error={!!complaint} helperText={complaint} />
+        )}
+      />
     </Box>
   );
 }

@@ -7,7 +7,11 @@ type Get<P> = () => Promise<{ default: ComponentType<P> }>;
 /** A part of the page whose code is loaded when it is needed, or when the browser has nothing else to do. A request
  *  that breaks off is made again. React's lazy does nearly the same, but holds back for 300 ms what
  *  follows a placeholder. What can come later waits until the page shows what it is for. */
-export function lazyWithRetry<P extends object>(get: Get<P>, placeholder: ReactNode = null, { later = false } = {}): LazyPart<P> {
+export function lazyWithRetry<P extends object>(
+  get: Get<P>,
+  placeholder: ReactNode = null,
+  { later = false } = {},
+): LazyPart<P> {
   let ready: ComponentType<P> | undefined;
   const again = (left: number): Promise<void> =>
     get().then(
@@ -46,7 +50,13 @@ export function lazyWithRetry<P extends object>(get: Get<P>, placeholder: ReactN
 export function withMui<P extends object>(get: Get<P>): Get<P> {
   return async () => {
     const [{ default: Part }, { Mui }] = await Promise.all([get(), import("../components/ui/Mui")]);
-    return { default: (props) => <Mui><Part {...props} /></Mui> };
+    return {
+      default: (props) => (
+        <Mui>
+          <Part {...props} />
+        </Mui>
+      ),
+    };
   };
 }
 

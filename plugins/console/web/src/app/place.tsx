@@ -12,7 +12,11 @@ interface Scope {
   at(path: string): string;
 }
 
-const Context = createContext<Scope>({ place: { cluster: "", namespace: "" }, move: () => undefined, at: (path) => path });
+const Context = createContext<Scope>({
+  place: { cluster: "", namespace: "" },
+  move: () => undefined,
+  at: (path) => path,
+});
 export const useScope = () => useContext(Context);
 export const usePlace = () => useContext(Context).place;
 

@@ -16,7 +16,10 @@ export const useToast = () => useContext(Context);
 
 export function ToastProvider({ children }: { children: ReactNode }) {
   const [toast, setToast] = useState<ToastText>();
-  const show = useCallback((text: string, severity: Severity = "success") => setToast((old) => ({ id: (old?.id ?? 0) + 1, text, severity })), []);
+  const show = useCallback(
+    (text: string, severity: Severity = "success") => setToast((old) => ({ id: (old?.id ?? 0) + 1, text, severity })),
+    [],
+  );
   return (
     <Context.Provider value={show}>
       {children}

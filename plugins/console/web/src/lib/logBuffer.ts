@@ -1,6 +1,7 @@
 // Sequences that colour and move: CSI, OSC, the other strings, and single ones.
 // eslint-disable-next-line no-control-regex
-const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]/g;
+const escapes =
+  /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]/g;
 
 /** A line as it stands at the end: without control sequences, and after a carriage return what
  *  follows it, as a progress bar means it. */
@@ -19,7 +20,10 @@ export class LogBuffer {
   private rest = "";
   private hasRest = false;
 
-  constructor(readonly most = 50_000, readonly longest = 10_000) {}
+  constructor(
+    readonly most = 50_000,
+    readonly longest = 10_000,
+  ) {}
 
   append(data: string): void {
     const parts = (this.rest + data).split("\n");
@@ -45,7 +49,9 @@ export class LogBuffer {
 
   private shown(line: string): string {
     const text = readable(line);
-    return text.length > this.longest ? `${text.slice(0, this.longest)} … (${text.length - this.longest} more characters; download the log for all)` : text;
+    return text.length > this.longest
+      ? `${text.slice(0, this.longest)} … (${text.length - this.longest} more characters; download the log for all)`
+      : text;
   }
 }
 

@@ -9,7 +9,8 @@ export interface Where {
 /** The place that an address names, or else the one that this tab was at last. */
 export function placeOf(search: string): Where {
   const query = new URLSearchParams(search);
-  if (query.has("namespace") || query.has("cluster")) return { cluster: query.get("cluster") ?? "", namespace: query.get("namespace") ?? "" };
+  if (query.has("namespace") || query.has("cluster"))
+    return { cluster: query.get("cluster") ?? "", namespace: query.get("namespace") ?? "" };
   try {
     const { cluster, namespace } = JSON.parse(sessionStorage.getItem(remembered) ?? "{}") as Partial<Where>;
     return { cluster: cluster ?? "", namespace: namespace ?? "" };

@@ -21,7 +21,9 @@ describe("what is asked for early", () => {
   it("is what the page at the address needs, with the page's key, at its place", async () => {
     prefetch(at("/secrets?cluster=c&namespace=team+a"));
     expect(fetched.mock.calls.map(([address]) => address)).toEqual([
-      "/api/v1/session", "/api/v1/contexts?cluster=c&namespace=team+a", "/api/v1/secrets?cluster=c&namespace=team+a",
+      "/api/v1/session",
+      "/api/v1/contexts?cluster=c&namespace=team+a",
+      "/api/v1/secrets?cluster=c&namespace=team+a",
     ]);
     expect(fetched.mock.calls[2]![1]).toEqual({ headers: { "Apolo-Page-Key": "the page's" } });
     const answer = takePrefetched(request("/api/v1/secrets?cluster=c&namespace=team+a"));

@@ -59,7 +59,10 @@ export function checkForm(form: RunForm): Complaints {
   for (const block of form.secrets) {
     note(`secret.${block.id}.secret`, block.secret ? undefined : "Choose a secret");
     if (block.kind === "environment") {
-      note(`secret.${block.id}.variable`, checkVariable(block.variable) ?? once(variables, block.variable, "Another secret has this variable"));
+      note(
+        `secret.${block.id}.variable`,
+        checkVariable(block.variable) ?? once(variables, block.variable, "Another secret has this variable"),
+      );
     } else {
       note(`secret.${block.id}.path`, checkPath(block.path) ?? once(paths, block.path, "Something else has this path"));
       note(`secret.${block.id}.mode`, checkFileMode(block.mode));
@@ -67,7 +70,10 @@ export function checkForm(form: RunForm): Complaints {
   }
   for (const block of form.volumes) {
     if (block.kind === "disk") note(`volume.${block.id}.source`, block.source ? undefined : "Enter the name of a disk");
-    note(`volume.${block.id}.path`, checkMountPath(block.path) ?? once(paths, block.path.replace(/\/$/, ""), "Something else has this path"));
+    note(
+      `volume.${block.id}.path`,
+      checkMountPath(block.path) ?? once(paths, block.path.replace(/\/$/, ""), "Something else has this path"),
+    );
   }
   return complaints;
 }
@@ -80,8 +86,12 @@ export function toNewJob(form: RunForm): NewJob {
     image: form.image.trim(),
     command: splitWords(form.command),
     terminal: form.terminal,
-    environment: form.secrets.filter((b) => b.kind === "environment").map((b) => ({ name: b.variable, secret: b.secret })),
-    files: form.secrets.filter((b) => b.kind === "file").map((b) => ({ path: b.path, secret: b.secret, mode: b.mode || undefined })),
+    environment: form.secrets
+      .filter((b) => b.kind === "environment")
+      .map((b) => ({ name: b.variable, secret: b.secret })),
+    files: form.secrets
+      .filter((b) => b.kind === "file")
+      .map((b) => ({ path: b.path, secret: b.secret, mode: b.mode || undefined })),
     volumes: form.volumes.map(({ kind, source, path, readOnly }) => ({ kind, source, path, readOnly })),
   };
 }

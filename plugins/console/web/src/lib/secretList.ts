@@ -8,7 +8,9 @@ export interface SecretOrder {
 /** The secrets whose keys have all words of a search in them, in order; the one just saved comes first. */
 export function shownSecrets(secrets: Secret[], search: string, order: SecretOrder, first: string): Secret[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = words.length ? secrets.filter((secret) => words.every((word) => secret.key.toLowerCase().includes(word))) : [...secrets];
+  const found = words.length
+    ? secrets.filter((secret) => words.every((word) => secret.key.toLowerCase().includes(word)))
+    : [...secrets];
   const byKey = (a: Secret, b: Secret) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
   const direction = order.down ? -1 : 1;
   return found.sort((a, b) => {

@@ -17,7 +17,12 @@ export function ago(time: string, now: number): string {
 export function lasted(from: string, to: number): string {
   let seconds = Math.max(0, Math.floor((to - Date.parse(from)) / 1000));
   const parts: string[] = [];
-  for (const [unit, size] of [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]] as const) {
+  for (const [unit, size] of [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ] as const) {
     const n = Math.floor(seconds / size);
     seconds -= n * size;
     if (n > 0) parts.push(`${n} ${unit}`);

@@ -13,7 +13,8 @@ export function checkKey(key: string): Complaint {
 }
 
 export function checkValueSize(bytes: number): Complaint {
-  if (bytes > maxValueBytes) return `A value has at most ${maxValueBytes.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`;
+  if (bytes > maxValueBytes)
+    return `A value has at most ${maxValueBytes.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`;
   return undefined;
 }
 
@@ -33,7 +34,8 @@ export function checkPath(path: string): Complaint {
 }
 
 export function checkFileMode(mode: string): Complaint {
-  if (mode !== "" && (!/^0?[0-7]{3}$/.test(mode) || Number(mode) === 0)) return "Use three or four octal digits, such as 0400";
+  if (mode !== "" && (!/^0?[0-7]{3}$/.test(mode) || Number(mode) === 0))
+    return "Use three or four octal digits, such as 0400";
   return undefined;
 }
 
@@ -44,7 +46,8 @@ export function checkMountPath(path: string): Complaint {
 export function checkJobName(name: string): Complaint {
   if (name === "") return undefined;
   if (name.length > 63) return `A name has at most 63 characters, this one has ${name.length}`;
-  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) return "Use lower-case letters, digits and “-”, no “-” at either end";
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name))
+    return "Use lower-case letters, digits and “-”, no “-” at either end";
   return undefined;
 }
 

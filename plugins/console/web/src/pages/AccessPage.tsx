@@ -32,39 +32,125 @@ export default function AccessPage() {
       <PageHeading title="Access" />
       <Notes notes={access.data?.notes} />
       <Card>
-        <Tabs value={tab} onChange={(_, value: typeof tab) => setTab(value)} aria-label="Whose secrets" sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}>
-          <Tab value="withMe" id="tab-withMe" aria-controls="panel" label={`Shared with me${access.data ? ` (${withMe.length})` : ""}`} sx={{ textTransform: "none" }} />
-          <Tab value="byMe" id="tab-byMe" aria-controls="panel" label={`Shared by me${access.data ? ` (${byMe.length})` : ""}`} sx={{ textTransform: "none" }} />
+        <Tabs
+          value={tab}
+          onChange={(_, value: typeof tab) => setTab(value)}
+          aria-label="Whose secrets"
+          sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}
+        >
+          <Tab
+            value="withMe"
+            id="tab-withMe"
+            aria-controls="panel"
+            label={`Shared with me${access.data ? ` (${withMe.length})` : ""}`}
+            sx={{ textTransform: "none" }}
+          />
+          <Tab
+            value="byMe"
+            id="tab-byMe"
+            aria-controls="panel"
+            label={`Shared by me${access.data ? ` (${byMe.length})` : ""}`}
+            sx={{ textTransform: "none" }}
+          />
         </Tabs>
-        <Box role="tabpanel" id="panel" aria-labelledby={`tab-${tab}`} tabIndex={0} sx={{ overflowX: "auto", "&:focus-visible": { outlineOffset: "-2px" } }}>
-          {access.isError ? <Failed error={access.error} retry={() => void access.refetch()} /> : access.isPending ? <RowSkeletons /> : tab === "withMe" ? (
-            withMe.length === 0 ? <Empty icon={<ShareIcon />} title="Nothing is shared with you">Who owns a secret can share it on their page Secrets, or with <code>kubectl apolo share</code>.</Empty> : (
+        <Box
+          role="tabpanel"
+          id="panel"
+          aria-labelledby={`tab-${tab}`}
+          tabIndex={0}
+          sx={{ overflowX: "auto", "&:focus-visible": { outlineOffset: "-2px" } }}
+        >
+          {access.isError ? (
+            <Failed error={access.error} retry={() => void access.refetch()} />
+          ) : access.isPending ? (
+            <RowSkeletons />
+          ) : tab === "withMe" ? (
+            withMe.length === 0 ? (
+              <Empty icon={<ShareIcon />} title="Nothing is shared with you">
+                Who owns a secret can share it on their page Secrets, or with <code>kubectl apolo share</code>.
+              </Empty>
+            ) : (
               <Table>
-                <TableHead><TableRow><TableCell>Secret</TableCell><TableCell>Level</TableCell></TableRow></TableHead>
+                <TableHead>
+                  <TableRow>
+                    <TableCell>Secret</TableCell>
+                    <TableCell>Level</TableCell>
+                  </TableRow>
+                </TableHead>
                 <TableBody>
                   {withMe.slice(0, most).map((one) => (
                     <TableRow key={one.uri + one.level}>
-                      <TableCell><code>{one.uri}</code>{!one.key && <Box sx={{ color: "text.secondary", fontSize: "0.8125rem" }}>All secrets of the namespace</Box>}</TableCell>
-                      <TableCell><LevelChip level={one.level} /></TableCell>
+                      <TableCell>
+                        <code>{one.uri}</code>
+                        {!one.key && (
+                          <Box sx={{ color: "text.secondary", fontSize: "0.8125rem" }}>
+                            All secrets of the namespace
+                          </Box>
+                        )}
+                      </TableCell>
+                      <TableCell>
+                        <LevelChip level={one.level} />
+                      </TableCell>
                     </TableRow>
                   ))}
-                  {withMe.length > most && <TableRow><TableCell colSpan={2}>and {withMe.length - most} more: <code>kubectl apolo acl ls</code></TableCell></TableRow>}
+                  {withMe.length > most && (
+                    <TableRow>
+                      <TableCell colSpan={2}>
+                        and {withMe.length - most} more: <code>kubectl apolo acl ls</code>
+                      </TableCell>
+                    </TableRow>
+                  )}
                 </TableBody>
               </Table>
             )
-          ) : byMe.length === 0 ? <Empty icon={<ShareIcon />} title="You share nothing">Share a secret with the icon in its row on the page Secrets.</Empty> : (
+          ) : byMe.length === 0 ? (
+            <Empty icon={<ShareIcon />} title="You share nothing">
+              Share a secret with the icon in its row on the page Secrets.
+            </Empty>
+          ) : (
             <Table>
-              <TableHead><TableRow><TableCell>Secret</TableCell><TableCell>Who</TableCell><TableCell>Level</TableCell><TableCell align="right">Actions</TableCell></TableRow></TableHead>
+              <TableHead>
+                <TableRow>
+                  <TableCell>Secret</TableCell>
+                  <TableCell>Who</TableCell>
+                  <TableCell>Level</TableCell>
+                  <TableCell align="right">Actions</TableCell>
+                </TableRow>
+              </TableHead>
               <TableBody>
                 {byMe.slice(0, most).map((one) => (
                   <TableRow key={one.uri + one.grantee.id + one.level + String(one.stale)}>
-                    <TableCell><code>{one.key}</code></TableCell>
+                    <TableCell>
+                      <code>{one.key}</code>
+                    </TableCell>
                     <TableCell>{granteeLabel(one.grantee)}</TableCell>
-                    <TableCell>{one.stale ? <Chip size="small" label="left over" variant="outlined" /> : <LevelChip level={one.level} />}</TableCell>
-                    <TableCell align="right">{!one.stale && <Button size="small" onClick={() => setSharing(one.key)} aria-label={`Change access to ${one.key}`}>CHANGE</Button>}</TableCell>
+                    <TableCell>
+                      {one.stale ? (
+                        <Chip size="small" label="left over" variant="outlined" />
+                      ) : (
+                        <LevelChip level={one.level} />
+                      )}
+                    </TableCell>
+                    <TableCell align="right">
+                      {!one.stale && (
+                        <Button
+                          size="small"
+                          onClick={() => setSharing(one.key)}
+                          aria-label={`Change access to ${one.key}`}
+                        >
+                          CHANGE
+                        </Button>
+                      )}
+                    </TableCell>
                   </TableRow>
                 ))}
-                {byMe.length > most && <TableRow><TableCell colSpan={4}>and {byMe.length - most} more: <code>kubectl apolo acl ls --shared</code></TableCell></TableRow>}
+                {byMe.length > most && (
+                  <TableRow>
+                    <TableCell colSpan={4}>
+                      and {byMe.length - most} more: <code>kubectl apolo acl ls --shared</code>
+                    </TableCell>
+                  </TableRow>
+                )}
               </TableBody>
             </Table>
           )}
@@ -76,5 +162,12 @@ export default function AccessPage() {
 }
 
 export function LevelChip({ level }: { level: string }) {
-  return <Chip size="small" label={level} variant="outlined" color={level === "manage" ? "warning" : level === "write" ? "info" : "default"} />;
+  return (
+    <Chip
+      size="small"
+      label={level}
+      variant="outlined"
+      color={level === "manage" ? "warning" : level === "write" ? "info" : "default"}
+    />
+  );
 }

@@ -31,10 +31,13 @@ export function DashboardPage() {
         <Card label="Actions">
           <div className="inside">
             <h2 style={{ marginBottom: 16 }}>Actions</h2>
-            {actions.isError ? <Failed error={actions.error} retry={() => void actions.refetch()} /> : (
+            {actions.isError ? (
+              <Failed error={actions.error} retry={() => void actions.refetch()} />
+            ) : (
               <ul className="actions">
-                {actions.data?.items.map((action) => <ActionCard key={action.name} action={action} onRun={() => setChosen(action)} />)
-                  ?? [0, 1].map((i) => <li key={i} className="skeleton" style={{ height: 158 }} />)}
+                {actions.data?.items.map((action) => (
+                  <ActionCard key={action.name} action={action} onRun={() => setChosen(action)} />
+                )) ?? [0, 1].map((i) => <li key={i} className="skeleton" style={{ height: 158 }} />)}
               </ul>
             )}
           </div>
@@ -51,7 +54,10 @@ function ActionCard({ action, onRun }: { action: Action; onRun(): void }) {
     <li className="action">
       <h3>{action.title}</h3>
       <p className="small">{action.description || action.image}</p>
-      <button type="button" className="button contained" onClick={onRun} aria-label={`RUN A JOB: ${action.title}`}><PlayIcon />RUN A JOB</button>
+      <button type="button" className="button contained" onClick={onRun} aria-label={`RUN A JOB: ${action.title}`}>
+        <PlayIcon />
+        RUN A JOB
+      </button>
     </li>
   );
 }
@@ -64,15 +70,31 @@ function RunningJobs() {
     <Card label="Running jobs">
       <div className="row" style={{ alignItems: "baseline", padding: "var(--edge) var(--edge) 8px" }}>
         <h2 className="grow">Running jobs</h2>
-        {!!running?.length && <div className="small quiet" role="status">{running.length}</div>}
+        {!!running?.length && (
+          <div className="small quiet" role="status">
+            {running.length}
+          </div>
+        )}
       </div>
       <ConnectionWarning text={trouble} />
-      {!running ? !trouble && <RowSkeletons rows={3} /> : running.length === 0 ? (
-        <Empty icon={<BoxIcon />} title="You have no running jobs">Start one with an action.</Empty>
+      {!running ? (
+        !trouble && <RowSkeletons rows={3} />
+      ) : running.length === 0 ? (
+        <Empty icon={<BoxIcon />} title="You have no running jobs">
+          Start one with an action.
+        </Empty>
       ) : (
         <ul style={{ paddingBottom: 8 }}>
-          {running.slice(0, 10).map((job) => <li key={job.uid}><JobLine job={job} /></li>)}
-          {running.length > 10 && <li style={{ padding: "10px var(--edge)" }}><Link href={at("/jobs")}>All {running.length} running jobs</Link></li>}
+          {running.slice(0, 10).map((job) => (
+            <li key={job.uid}>
+              <JobLine job={job} />
+            </li>
+          ))}
+          {running.length > 10 && (
+            <li style={{ padding: "10px var(--edge)" }}>
+              <Link href={at("/jobs")}>All {running.length} running jobs</Link>
+            </li>
+          )}
         </ul>
       )}
     </Card>
@@ -84,12 +106,18 @@ function JobLine({ job }: { job: Job }) {
   return (
     <Link href={at(`/jobs/${job.name}`)} className="job-line">
       <div className="row">
-        <span className="grow cut strong" title={job.name}>{job.name}</span>
+        <span className="grow cut strong" title={job.name}>
+          {job.name}
+        </span>
         <StatusChip job={job} />
       </div>
       <div className="row small quiet">
-        <span className="grow cut" title={job.image}>{job.reason && job.status !== "running" ? job.reason : job.image}</span>
-        <span><Ago time={job.created} /></span>
+        <span className="grow cut" title={job.image}>
+          {job.reason && job.status !== "running" ? job.reason : job.image}
+        </span>
+        <span>
+          <Ago time={job.created} />
+        </span>
       </div>
     </Link>
   );

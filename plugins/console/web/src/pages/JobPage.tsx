@@ -38,25 +38,77 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
   const now = live ?? job.data;
   return (
     <>
-      <PageHeading title={name} above={<Button component={Link} href={at("/jobs")} size="small" startIcon={<BackIcon />} sx={{ ml: -0.5, mb: 0.5 }}>JOBS</Button>}>
+      <PageHeading
+        title={name}
+        above={
+          <Button component={Link} href={at("/jobs")} size="small" startIcon={<BackIcon />} sx={{ ml: -0.5, mb: 0.5 }}>
+            JOBS
+          </Button>
+        }
+      >
         {now && <StatusChip job={now} />}
-        {now && !gone && <Button variant="outlined" color="error" size="small" onClick={() => setKilling(true)}>KILL</Button>}
+        {now && !gone && (
+          <Button variant="outlined" color="error" size="small" onClick={() => setKilling(true)}>
+            KILL
+          </Button>
+        )}
       </PageHeading>
       {gone ? (
-        <Card><Empty icon={<BoxIcon />} title="There is no such job any more">It was killed, or its time after the end is over. <Link href={at("/jobs")}>All jobs</Link></Empty></Card>
+        <Card>
+          <Empty icon={<BoxIcon />} title="There is no such job any more">
+            It was killed, or its time after the end is over. <Link href={at("/jobs")}>All jobs</Link>
+          </Empty>
+        </Card>
       ) : (
         <>
-          {now?.message && now.status !== "succeeded" && <Alert severity={now.status === "failed" ? "error" : "warning"} sx={{ mb: 2 }} role="status"><strong>{now.reason}</strong>{now.reason && ": "}{sentence(now.message)}</Alert>}
+          {now?.message && now.status !== "succeeded" && (
+            <Alert severity={now.status === "failed" ? "error" : "warning"} sx={{ mb: 2 }} role="status">
+              <strong>{now.reason}</strong>
+              {now.reason && ": "}
+              {sentence(now.message)}
+            </Alert>
+          )}
           <Notes notes={job.data?.notes} />
           <Card>
-            <Tabs value={shown} onChange={(_, value: string) => navigate(at(`/jobs/${name}${value === "details" ? "" : `/${value}`}`), { replace: true })} aria-label="Job" sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}>
-              {tabs.map((one) => <Tab key={one} value={one} id={`tab-${one}`} aria-controls="job-panel" label={one[0]!.toUpperCase() + one.slice(1)} sx={{ textTransform: "none" }} />)}
+            <Tabs
+              value={shown}
+              onChange={(_, value: string) =>
+                navigate(at(`/jobs/${name}${value === "details" ? "" : `/${value}`}`), { replace: true })
+              }
+              aria-label="Job"
+              sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}
+            >
+              {tabs.map((one) => (
+                <Tab
+                  key={one}
+                  value={one}
+                  id={`tab-${one}`}
+                  aria-controls="job-panel"
+                  label={one[0]!.toUpperCase() + one.slice(1)}
+                  sx={{ textTransform: "none" }}
+                />
+              ))}
             </Tabs>
             <Box role="tabpanel" id="job-panel" aria-labelledby={`tab-${shown}`}>
-              {shown === "log" ? <JobLog name={name} /> : shown === "terminal" ? (
-                job.isPending && !live ? <RowSkeletons /> : now && !active(now) ? <Empty icon={<BoxIcon />} title="This job has ended">A terminal needs a running job; its log is still there.</Empty>
-                  : <JobTerminal name={name} />
-              ) : job.isError ? <Failed error={job.error} retry={() => void job.refetch()} /> : job.isPending ? <RowSkeletons rows={6} /> : <JobFacts job={job.data} />}
+              {shown === "log" ? (
+                <JobLog name={name} />
+              ) : shown === "terminal" ? (
+                job.isPending && !live ? (
+                  <RowSkeletons />
+                ) : now && !active(now) ? (
+                  <Empty icon={<BoxIcon />} title="This job has ended">
+                    A terminal needs a running job; its log is still there.
+                  </Empty>
+                ) : (
+                  <JobTerminal name={name} />
+                )
+              ) : job.isError ? (
+                <Failed error={job.error} retry={() => void job.refetch()} />
+              ) : job.isPending ? (
+                <RowSkeletons rows={6} />
+              ) : (
+                <JobFacts job={job.data} />
+              )}
             </Box>
           </Card>
         </>

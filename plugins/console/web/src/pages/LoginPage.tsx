@@ -13,17 +13,35 @@ import { Logo } from "../components/ui/Logo";
 const texts = {
   local: {
     label: "Link or token",
-    intro: <>Run <code>kubectl apolo console</code> in a terminal and open the link that it prints. It logs in once; press Enter there for a new one. You can also paste it here.</>,
+    intro: (
+      <>
+        Run <code>kubectl apolo console</code> in a terminal and open the link that it prints. It logs in once; press
+        Enter there for a new one. You can also paste it here.
+      </>
+    ),
     empty: "Paste the link or its token",
   },
   team: {
     label: "Kubernetes token",
-    intro: <>Paste a bearer token of yours, for example from <code>kubectl create token NAME</code>. It stays on the server while you are logged in, and is used for nothing but your own requests.</>,
+    intro: (
+      <>
+        Paste a bearer token of yours, for example from <code>kubectl create token NAME</code>. It stays on the server
+        while you are logged in, and is used for nothing but your own requests.
+      </>
+    ),
     empty: "Paste your token",
   },
 };
 
-export default function LoginPage({ mode, problem, onLogin }: { mode: Session["mode"]; problem: string; onLogin(token: string): Promise<void> }) {
+export default function LoginPage({
+  mode,
+  problem,
+  onLogin,
+}: {
+  mode: Session["mode"];
+  problem: string;
+  onLogin(token: string): Promise<void>;
+}) {
   const text = texts[mode];
   const input = useRef<HTMLInputElement>(null);
   const [busy, setBusy] = useState(false);
@@ -59,17 +77,54 @@ export default function LoginPage({ mode, problem, onLogin }: { mode: Session["m
 
   return (
     <Box component="main" sx={{ minHeight: "100dvh", display: "grid", placeItems: "center", p: 2 }}>
-      <Box sx={{ position: "absolute", top: 12, right: 12 }}><ThemeButton /></Box>
-      <Paper component="form" onSubmit={(event) => void submit(event)} noValidate sx={{ width: "100%", maxWidth: 440, p: { xs: 3, sm: 4.5 }, border: 1, borderColor: "divider", borderRadius: 2, display: "grid", gap: 2.5 }}>
+      <Box sx={{ position: "absolute", top: 12, right: 12 }}>
+        <ThemeButton />
+      </Box>
+      <Paper
+        component="form"
+        onSubmit={(event) => void submit(event)}
+        noValidate
+        sx={{
+          width: "100%",
+          maxWidth: 440,
+          p: { xs: 3, sm: 4.5 },
+          border: 1,
+          borderColor: "divider",
+          borderRadius: 2,
+          display: "grid",
+          gap: 2.5,
+        }}
+      >
         <Logo />
         <Box>
-          <Typography variant="h1" sx={{ mb: 1 }}>Log in</Typography>
-          <Typography color="textSecondary" variant="body2">{text.intro}</Typography>
+          <Typography variant="h1" sx={{ mb: 1 }}>
+            Log in
+          </Typography>
+          <Typography color="textSecondary" variant="body2">
+            {text.intro}
+          </Typography>
         </Box>
-        {message && <Alert severity="info" role="status">{message}</Alert>}
-        <TextField inputRef={input} label={text.label} type="password" required autoFocus error={!!complaint} helperText={complaint || " "}
-          slotProps={{ htmlInput: { autoComplete: "off", spellCheck: false, "data-1p-ignore": true }, formHelperText: { role: "alert" } }} />
-        <Button type="submit" variant="contained" size="large" loading={busy}>LOG IN</Button>
+        {message && (
+          <Alert severity="info" role="status">
+            {message}
+          </Alert>
+        )}
+        <TextField
+          inputRef={input}
+          label={text.label}
+          type="password"
+          required
+          autoFocus
+          error={!!complaint}
+          helperText={complaint || " "}
+          slotProps={{
+            htmlInput: { autoComplete: "off", spellCheck: false, "data-1p-ignore": true },
+            formHelperText: { role: "alert" },
+          }}
+        />
+        <Button type="submit" variant="contained" size="large" loading={busy}>
+          LOG IN
+        </Button>
       </Paper>
     </Box>
   );

@@ -7,7 +7,9 @@ export function NotFoundPage() {
   return (
     <>
       <PageHeading title="Not found" />
-      <p>There is no such page. Go to the <Link href={at("/dashboard")}>Dashboard</Link>.</p>
+      <p>
+        There is no such page. Go to the <Link href={at("/dashboard")}>Dashboard</Link>.
+      </p>
     </>
   );
 }

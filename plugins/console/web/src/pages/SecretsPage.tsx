@@ -46,26 +46,34 @@ export default function SecretsPage() {
     setAdding(false);
     addButton.current?.focus();
   }, []);
-  const saved = useCallback(async (name: string, created: boolean, bytes: number) => {
-    setSearch("");
-    setFresh(name);
-    await refresh();
-    stopAdding();
-    toast(`Secret ${name} is ${created ? "saved" : "replaced"} (${bytes.toLocaleString("en")} ${bytes === 1 ? "byte" : "bytes"})`);
-  }, [refresh, stopAdding, toast]);
-  const remove = useCallback(async (name: string) => {
-    try {
-      await unwrap(api.DELETE("/secrets/{key}", { params: { path: { key: name }, query: place } }));
+  const saved = useCallback(
+    async (name: string, created: boolean, bytes: number) => {
+      setSearch("");
+      setFresh(name);
       await refresh();
-      setRemoving("");
-      addButton.current?.focus();
-      toast(`Secret ${name} is removed`);
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-      setRemoving("");
-      void refresh(); // what a finalizer holds is being deleted now
-    }
-  }, [place, refresh, toast]);
+      stopAdding();
+      toast(
+        `Secret ${name} is ${created ? "saved" : "replaced"} (${bytes.toLocaleString("en")} ${bytes === 1 ? "byte" : "bytes"})`,
+      );
+    },
+    [refresh, stopAdding, toast],
+  );
+  const remove = useCallback(
+    async (name: string) => {
+      try {
+        await unwrap(api.DELETE("/secrets/{key}", { params: { path: { key: name }, query: place } }));
+        await refresh();
+        setRemoving("");
+        addButton.current?.focus();
+        toast(`Secret ${name} is removed`);
+      } catch (error) {
+        toast(error instanceof Error ? error.message : String(error), "error");
+        setRemoving("");
+        void refresh(); // what a finalizer holds is being deleted now
+      }
+    },
+    [place, refresh, toast],
+  );
 
   const sortBy = (by: SecretOrder["by"]) => {
     setFresh("");
@@ -87,33 +95,89 @@ export default function SecretsPage() {
         <div className="row toolbar">
           <label className="search">
             <SearchIcon fontSize="small" />
-            <input type="search" value={search} onChange={(event) => setSearch(event.target.value)} placeholder="Search" aria-label="Search secrets" autoComplete="off" spellCheck={false} />
+            <input
+              type="search"
+              value={search}
+              onChange={(event) => setSearch(event.target.value)}
+              placeholder="Search"
+              aria-label="Search secrets"
+              autoComplete="off"
+              spellCheck={false}
+            />
           </label>
           <div className="small quiet from-600" role="status">
-            {all && (search ? `${shown.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}` : `${all.length.toLocaleString("en")} ${all.length === 1 ? "secret" : "secrets"}`)}
+            {all &&
+              (search
+                ? `${shown.length.toLocaleString("en")} of ${all.length.toLocaleString("en")}`
+                : `${all.length.toLocaleString("en")} ${all.length === 1 ? "secret" : "secrets"}`)}
           </div>
-          <button type="button" ref={addButton} data-tip="Add a secret" aria-label="Add a secret" className="icon-button add" onClick={() => setAdding(true)}><AddIcon /></button>
+          <button
+            type="button"
+            ref={addButton}
+            data-tip="Add a secret"
+            aria-label="Add a secret"
+            className="icon-button add"
+            onClick={() => setAdding(true)}
+          >
+            <AddIcon />
+          </button>
         </div>
-        {secrets.isError ? <Failed error={secrets.error} retry={() => void secrets.refetch()} /> : (
+        {secrets.isError ? (
+          <Failed error={secrets.error} retry={() => void secrets.refetch()} />
+        ) : (
           <div role="table" aria-label="Secrets" aria-rowcount={all ? shown.length + 1 : -1} className="secrets">
             <div role="rowgroup">
               <div role="row" aria-rowindex={1} className="columns head">
-                <div role="columnheader" aria-sort={sorted("key")}>{heading("key", "Key")}</div>
-                <div role="columnheader" className="from-600">Value</div>
-                <div role="columnheader" aria-sort={sorted("created")} className="from-900">{heading("created", "Created")}</div>
-                <div role="columnheader" className="end">Actions</div>
+                <div role="columnheader" aria-sort={sorted("key")}>
+                  {heading("key", "Key")}
+                </div>
+                <div role="columnheader" className="from-600">
+                  Value
+                </div>
+                <div role="columnheader" aria-sort={sorted("created")} className="from-900">
+                  {heading("created", "Created")}
+                </div>
+                <div role="columnheader" className="end">
+                  Actions
+                </div>
               </div>
             </div>
             {adding && <AddSecretRow onSaved={saved} onCancel={stopAdding} />}
-            {secrets.isPending ? <RowSkeletons /> : shown.length > 0 ? (
-              <SecretRows secrets={shown} now={now} removing={removing} onAskRemove={setRemoving} onRemove={remove} onShare={setSharing} />
+            {secrets.isPending ? (
+              <RowSkeletons />
+            ) : shown.length > 0 ? (
+              <SecretRows
+                secrets={shown}
+                now={now}
+                removing={removing}
+                onAskRemove={setRemoving}
+                onRemove={remove}
+                onShare={setSharing}
+              />
             ) : null}
           </div>
         )}
-        {secrets.isSuccess && shown.length === 0 && !adding && (
-          search ? <Empty icon={<SearchIcon />} title="No key has this in it"><button type="button" className="button" onClick={() => setSearch("")}>SHOW ALL</button></Empty>
-            : <Empty icon={<LockIcon />} title="You have no secrets yet">Keep passwords, tokens and key files here, and give them to your jobs without writing them down anywhere else.<div><button type="button" className="button contained" onClick={() => setAdding(true)}><AddIcon />ADD A SECRET</button></div></Empty>
-        )}
+        {secrets.isSuccess &&
+          shown.length === 0 &&
+          !adding &&
+          (search ? (
+            <Empty icon={<SearchIcon />} title="No key has this in it">
+              <button type="button" className="button" onClick={() => setSearch("")}>
+                SHOW ALL
+              </button>
+            </Empty>
+          ) : (
+            <Empty icon={<LockIcon />} title="You have no secrets yet">
+              Keep passwords, tokens and key files here, and give them to your jobs without writing them down anywhere
+              else.
+              <div>
+                <button type="button" className="button contained" onClick={() => setAdding(true)}>
+                  <AddIcon />
+                  ADD A SECRET
+                </button>
+              </div>
+            </Empty>
+          ))}
       </Card>
       {sharing && <ShareDialog secret={sharing} onClose={() => setSharing("")} />}
     </>

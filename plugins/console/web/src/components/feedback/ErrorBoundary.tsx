@@ -12,8 +12,16 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: s
   override render() {
     if (!this.state.error) return this.props.children;
     return (
-      <Message severity="error" action={<button type="button" className="button inherit" onClick={() => location.reload()}>RELOAD</button>}>
-        This page could not be shown. Reload it; if that does not help, start “kubectl apolo console” again. ({this.state.error})
+      <Message
+        severity="error"
+        action={
+          <button type="button" className="button inherit" onClick={() => location.reload()}>
+            RELOAD
+          </button>
+        }
+      >
+        This page could not be shown. Reload it; if that does not help, start “kubectl apolo console” again. (
+        {this.state.error})
       </Message>
     );
   }

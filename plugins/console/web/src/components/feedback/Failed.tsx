@@ -7,7 +7,16 @@ export function Failed({ error, retry }: { error: unknown; retry?(): void }) {
   const forbidden = error instanceof ApiError && error.status === 403;
   return (
     <div className="within">
-      <Message severity={forbidden ? "warning" : "error"} action={retry && <button type="button" className="button inherit" onClick={retry}>TRY AGAIN</button>}>
+      <Message
+        severity={forbidden ? "warning" : "error"}
+        action={
+          retry && (
+            <button type="button" className="button inherit" onClick={retry}>
+              TRY AGAIN
+            </button>
+          )
+        }
+      >
         {message}
         {forbidden && <div>Ask who manages this namespace for that right, or choose another namespace.</div>}
       </Message>

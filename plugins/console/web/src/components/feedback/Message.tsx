@@ -6,7 +6,17 @@ import type { ReactNode } from "react";
 const icons = { error: <ErrorIcon />, info: <InfoIcon />, warning: <WarningIcon /> };
 
 /** A message on the page, as Material UI's Alert shows it. */
-export function Message({ severity, action, quiet, children }: { severity: keyof typeof icons; action?: ReactNode; quiet?: boolean; children: ReactNode }) {
+export function Message({
+  severity,
+  action,
+  quiet,
+  children,
+}: {
+  severity: keyof typeof icons;
+  action?: ReactNode;
+  quiet?: boolean;
+  children: ReactNode;
+}) {
   return (
     <div role={quiet ? undefined : "alert"} className={`message ${severity}`}>
       {icons[severity]}

@@ -8,8 +8,19 @@ export function Warnings() {
   if (warnings.length === 0) return null;
   return (
     <div className="notes">
-      <Message severity="warning" action={<button type="button" className="icon-button" aria-label="Close the warnings" onClick={closeWarnings}><CloseIcon /></button>}>
-        {warnings.map((text) => <div key={text} className="wrap">{text}</div>)}
+      <Message
+        severity="warning"
+        action={
+          <button type="button" className="icon-button" aria-label="Close the warnings" onClick={closeWarnings}>
+            <CloseIcon />
+          </button>
+        }
+      >
+        {warnings.map((text) => (
+          <div key={text} className="wrap">
+            {text}
+          </div>
+        ))}
       </Message>
     </div>
   );

@@ -70,7 +70,12 @@ export function JobLog({ name }: { name: string }) {
 
   const hits = useMemo(() => search(buffer.lines, wanted), [buffer, wanted, version]);
   const current = hits.length ? hits[Math.min(hit, hits.length - 1)]! : -1;
-  const lines = useVirtualizer({ count: buffer.lines.length, getScrollElement: () => box.current, estimateSize: () => 20, overscan: 20 });
+  const lines = useVirtualizer({
+    count: buffer.lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => 20,
+    overscan: 20,
+  });
 
   useEffect(() => {
     if (follow && !wanted && buffer.lines.length > 0) lines.scrollToIndex(buffer.lines.length - 1, { align: "end" });
@@ -89,38 +94,136 @@ export function JobLog({ name }: { name: string }) {
     }
     setSaving(false);
   };
-  const waiting = state && (state.phase === "pending" || state.phase === "pulling" || state.phase === "suspended" || state.phase === "finishing" && state.reason || state.phase === "stuck");
-  const status = failure || notice || (waiting ? [state.reason, state.message].filter(Boolean).join(": ") || "Waiting for the job to start" : ended ? `The log is complete: the job ${state?.phase ?? "has ended"}${state?.exitCode !== undefined ? ` with exit code ${state.exitCode}` : ""}.` : "");
+  const waiting =
+    state &&
+    (state.phase === "pending" ||
+      state.phase === "pulling" ||
+      state.phase === "suspended" ||
+      (state.phase === "finishing" && state.reason) ||
+      state.phase === "stuck");
+  const status =
+    failure ||
+    notice ||
+    (waiting
+      ? [state.reason, state.message].filter(Boolean).join(": ") || "Waiting for the job to start"
+      : ended
+        ? `The log is complete: the job ${state?.phase ?? "has ended"}${state?.exitCode !== undefined ? ` with exit code ${state.exitCode}` : ""}.`
+        : "");
   return (
     <>
       <Box sx={{ display: "flex", flexWrap: "wrap", alignItems: "center", gap: 1, px: 2, py: 1.25 }}>
-        <OutlinedInput size="small" type="search" placeholder="Search" value={wanted} onChange={(event) => { setWanted(event.target.value); setHit(0); }} inputProps={{ "aria-label": "Search the log", autoComplete: "off" }}
-          onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)} startAdornment={<InputAdornment position="start"><SearchIcon fontSize="small" /></InputAdornment>} sx={{ flex: "1 1 170px", maxWidth: 300 }} />
+        <OutlinedInput
+          size="small"
+          type="search"
+          placeholder="Search"
+          value={wanted}
+          onChange={(event) => {
+            setWanted(event.target.value);
+            setHit(0);
+          }}
+          inputProps={{ "aria-label": "Search the log", autoComplete: "off" }}
+          onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)}
+          startAdornment={
+            <InputAdornment position="start">
+              <SearchIcon fontSize="small" />
+            </InputAdornment>
+          }
+          sx={{ flex: "1 1 170px", maxWidth: 300 }}
+        />
         {wanted && (
           <>
-            <Typography variant="body2" color="textSecondary" role="status">{hits.length ? `${Math.min(hit, hits.length - 1) + 1} of ${hits.length}` : "Not found"}</Typography>
-            <IconButton size="small" aria-label="Previous" disabled={!hits.length} onClick={() => step(-1)}><UpIcon /></IconButton>
-            <IconButton size="small" aria-label="Next" disabled={!hits.length} onClick={() => step(1)}><DownIcon /></IconButton>
+            <Typography variant="body2" color="textSecondary" role="status">
+              {hits.length ? `${Math.min(hit, hits.length - 1) + 1} of ${hits.length}` : "Not found"}
+            </Typography>
+            <IconButton size="small" aria-label="Previous" disabled={!hits.length} onClick={() => step(-1)}>
+              <UpIcon />
+            </IconButton>
+            <IconButton size="small" aria-label="Next" disabled={!hits.length} onClick={() => step(1)}>
+              <DownIcon />
+            </IconButton>
           </>
         )}
-        <FormControlLabel sx={{ ml: "auto", mr: 0.5, gap: 0.5 }} control={<Switch size="small" checked={follow} onChange={(event) => setFollow(event.target.checked)} />} label="Follow" />
-        <IconButton data-tip="Download the log" aria-label="Download the log" loading={saving} onClick={() => void save()}><DownloadIcon /></IconButton>
+        <FormControlLabel
+          sx={{ ml: "auto", mr: 0.5, gap: 0.5 }}
+          control={<Switch size="small" checked={follow} onChange={(event) => setFollow(event.target.checked)} />}
+          label="Follow"
+        />
+        <IconButton
+          data-tip="Download the log"
+          aria-label="Download the log"
+          loading={saving}
+          onClick={() => void save()}
+        >
+          <DownloadIcon />
+        </IconButton>
       </Box>
-      <Box ref={box} role="log" aria-label={`Log of ${name}`} aria-live="off" tabIndex={0}
-        onWheel={(event) => event.deltaY < 0 && setFollow(false)} onKeyDown={(event) => (event.key === "PageUp" || event.key === "Home" || event.key === "ArrowUp") && setFollow(false)}
-        sx={{ height: "max(280px, calc(100dvh - 350px))", overflowY: "auto", bgcolor: "sunken", borderTop: 1, borderBottom: 1, borderColor: "divider", fontFamily: monospace, fontSize: "0.8125rem", lineHeight: "20px", py: 1, overflowAnchor: "none", "&:focus-visible": { outlineOffset: "-2px" } }}>
-        {buffer.lines.length === 0 && <Box sx={{ px: 2, color: "text.secondary" }}>{ended ? "The job wrote nothing." : failure ? "" : "Nothing yet."}</Box>}
-        {buffer.dropped > 0 && <Box sx={{ px: 2, color: "text.secondary" }}>{buffer.dropped.toLocaleString("en")} earlier lines are left out here; download the log for all.</Box>}
+      <Box
+        ref={box}
+        role="log"
+        aria-label={`Log of ${name}`}
+        aria-live="off"
+        tabIndex={0}
+        onWheel={(event) => event.deltaY < 0 && setFollow(false)}
+        onKeyDown={(event) =>
+          (event.key === "PageUp" || event.key === "Home" || event.key === "ArrowUp") && setFollow(false)
+        }
+        sx={{
+          height: "max(280px, calc(100dvh - 350px))",
+          overflowY: "auto",
+          bgcolor: "sunken",
+          borderTop: 1,
+          borderBottom: 1,
+          borderColor: "divider",
+          fontFamily: monospace,
+          fontSize: "0.8125rem",
+          lineHeight: "20px",
+          py: 1,
+          overflowAnchor: "none",
+          "&:focus-visible": { outlineOffset: "-2px" },
+        }}
+      >
+        {buffer.lines.length === 0 && (
+          <Box sx={{ px: 2, color: "text.secondary" }}>
+            {ended ? "The job wrote nothing." : failure ? "" : "Nothing yet."}
+          </Box>
+        )}
+        {buffer.dropped > 0 && (
+          <Box sx={{ px: 2, color: "text.secondary" }}>
+            {buffer.dropped.toLocaleString("en")} earlier lines are left out here; download the log for all.
+          </Box>
+        )}
         <Box sx={{ position: "relative" }} style={{ height: lines.getTotalSize() }}>
           {lines.getVirtualItems().map((item) => (
-            <Box key={item.key} ref={lines.measureElement} data-index={item.index} sx={{ position: "absolute", top: 0, left: 0, right: 0, px: 2, whiteSpace: "pre-wrap", overflowWrap: "anywhere", minHeight: 20, ...(item.index === current && { outline: "1px solid", outlineColor: "primary.main" }) }}
-              style={{ transform: `translateY(${item.start}px)` }}>
+            <Box
+              key={item.key}
+              ref={lines.measureElement}
+              data-index={item.index}
+              sx={{
+                position: "absolute",
+                top: 0,
+                left: 0,
+                right: 0,
+                px: 2,
+                whiteSpace: "pre-wrap",
+                overflowWrap: "anywhere",
+                minHeight: 20,
+                ...(item.index === current && { outline: "1px solid", outlineColor: "primary.main" }),
+              }}
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
               <Marked text={buffer.lines[item.index] ?? ""} wanted={wanted} />
             </Box>
           ))}
         </Box>
       </Box>
-      <Typography variant="body2" role="status" color={failure ? "error" : "textSecondary"} sx={{ px: 2, py: 1.25, minHeight: 42 }}>{sentence(status)}</Typography>
+      <Typography
+        variant="body2"
+        role="status"
+        color={failure ? "error" : "textSecondary"}
+        sx={{ px: 2, py: 1.25, minHeight: 42 }}
+      >
+        {sentence(status)}
+      </Typography>
     </>
   );
 }

@@ -12,10 +12,50 @@ import { withStyleNonce } from "../../lib/nonce";
 import { monospace } from "../../theme";
 
 const colours = {
-  light: { background: "#fbfaff", foreground: "#1d1a26", cursor: "#4b2e83", selectionBackground: "#d8cdf0", black: "#1d1a26", red: "#b3261e", green: "#1d6b3c", yellow: "#8a5300", blue: "#2559a8", magenta: "#7a2f92", cyan: "#0f6674", white: "#5b5668",
-    brightBlack: "#6a6478", brightRed: "#c9372c", brightGreen: "#237a46", brightYellow: "#93600c", brightBlue: "#2f6bd0", brightMagenta: "#8e3fa8", brightCyan: "#12798a", brightWhite: "#35313f" },
-  dark: { background: "#16131d", foreground: "#edeaf5", cursor: "#c4b0f5", selectionBackground: "#4a3d6b", black: "#2b2735", red: "#ff9b91", green: "#7fd49f", yellow: "#f4bd6a", blue: "#9cc2ff", magenta: "#dca6f2", cyan: "#7fd6e0", white: "#d5d0e0",
-    brightBlack: "#8d869c", brightRed: "#ffb4ab", brightGreen: "#9be5b6", brightYellow: "#ffd594", brightBlue: "#b9d4ff", brightMagenta: "#ecc4fb", brightCyan: "#a3e8f0", brightWhite: "#ffffff" },
+  light: {
+    background: "#fbfaff",
+    foreground: "#1d1a26",
+    cursor: "#4b2e83",
+    selectionBackground: "#d8cdf0",
+    black: "#1d1a26",
+    red: "#b3261e",
+    green: "#1d6b3c",
+    yellow: "#8a5300",
+    blue: "#2559a8",
+    magenta: "#7a2f92",
+    cyan: "#0f6674",
+    white: "#5b5668",
+    brightBlack: "#6a6478",
+    brightRed: "#c9372c",
+    brightGreen: "#237a46",
+    brightYellow: "#93600c",
+    brightBlue: "#2f6bd0",
+    brightMagenta: "#8e3fa8",
+    brightCyan: "#12798a",
+    brightWhite: "#35313f",
+  },
+  dark: {
+    background: "#16131d",
+    foreground: "#edeaf5",
+    cursor: "#c4b0f5",
+    selectionBackground: "#4a3d6b",
+    black: "#2b2735",
+    red: "#ff9b91",
+    green: "#7fd49f",
+    yellow: "#f4bd6a",
+    blue: "#9cc2ff",
+    magenta: "#dca6f2",
+    cyan: "#7fd6e0",
+    white: "#d5d0e0",
+    brightBlack: "#8d869c",
+    brightRed: "#ffb4ab",
+    brightGreen: "#9be5b6",
+    brightYellow: "#ffd594",
+    brightBlue: "#b9d4ff",
+    brightMagenta: "#ecc4fb",
+    brightCyan: "#a3e8f0",
+    brightWhite: "#ffffff",
+  },
 };
 
 const mostTries = 6;
@@ -36,8 +76,14 @@ export default function JobTerminal({ name }: { name: string }) {
   useEffect(() => {
     const holder = box.current!;
     const screen = new Terminal({
-      fontFamily: monospace, fontSize: 14, lineHeight: 1.2, cursorBlink: true, scrollback: 5_000,
-      allowProposedApi: false, screenReaderMode: true, theme: colours[firstTheme.current],
+      fontFamily: monospace,
+      fontSize: 14,
+      lineHeight: 1.2,
+      cursorBlink: true,
+      scrollback: 5_000,
+      allowProposedApi: false,
+      screenReaderMode: true,
+      theme: colours[firstTheme.current],
       linkHandler: { activate: () => undefined }, // what a job prints opens nothing
     });
     // What a job prints may not reach the clipboard (OSC 52), nor rename the page.
@@ -59,7 +105,8 @@ export default function JobTerminal({ name }: { name: string }) {
     socket.binaryType = "arraybuffer";
     const encoder = new TextEncoder();
     const send = (data: Uint8Array<ArrayBuffer>) => {
-      for (let i = 0; i < data.length; i += 32_768) if (socket.readyState === WebSocket.OPEN) socket.send(data.slice(i, i + 32_768));
+      for (let i = 0; i < data.length; i += 32_768)
+        if (socket.readyState === WebSocket.OPEN) socket.send(data.slice(i, i + 32_768));
     };
     let closing = false;
     let said = false;
@@ -71,7 +118,9 @@ export default function JobTerminal({ name }: { name: string }) {
     };
     screen.onData((text) => send(encoder.encode(text)));
     screen.onBinary((text) => send(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-    const sayHowLarge = () => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ resize: { cols: screen.cols, rows: screen.rows } }));
+    const sayHowLarge = () =>
+      socket.readyState === WebSocket.OPEN &&
+      socket.send(JSON.stringify({ resize: { cols: screen.cols, rows: screen.rows } }));
     screen.onResize(sayHowLarge);
     socket.onopen = () => {
       opened = true;
@@ -90,7 +139,9 @@ export default function JobTerminal({ name }: { name: string }) {
       const output = JSON.parse(event.data) as TerminalOutput;
       if (output.state) {
         const { phase, reason, message } = output.state;
-        setStatus(phase === "running" ? "Connected" : [`The job is ${phase}`, reason, message].filter(Boolean).join(": "));
+        setStatus(
+          phase === "running" ? "Connected" : [`The job is ${phase}`, reason, message].filter(Boolean).join(": "),
+        );
       }
       if (output.notice) setStatus(output.notice);
       if (output.error) setStatus(output.error);
@@ -134,11 +185,50 @@ export default function JobTerminal({ name }: { name: string }) {
   return (
     <>
       <Box sx={{ display: "flex", alignItems: "center", gap: 1.5, px: 2, py: 1, minHeight: 48 }}>
-        <Typography variant="body2" role="status" color={over ? "error" : "textSecondary"} sx={{ flex: 1, minWidth: 0 }}>{sentence(status)}{typing && !over && <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}> · Ctrl+Alt+Q leaves the terminal</Box>}</Typography>
-        <Button id="leave-terminal" size="small" onClick={() => { setOver(false); setStatus("Connecting …"); tries.current = 0; setRound(round + 1); }} sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}>CONNECT AGAIN</Button>
+        <Typography
+          variant="body2"
+          role="status"
+          color={over ? "error" : "textSecondary"}
+          sx={{ flex: 1, minWidth: 0 }}
+        >
+          {sentence(status)}
+          {typing && !over && (
+            <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}>
+              {" "}
+              · Ctrl+Alt+Q leaves the terminal
+            </Box>
+          )}
+        </Typography>
+        <Button
+          id="leave-terminal"
+          size="small"
+          onClick={() => {
+            setOver(false);
+            setStatus("Connecting …");
+            tries.current = 0;
+            setRound(round + 1);
+          }}
+          sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}
+        >
+          CONNECT AGAIN
+        </Button>
       </Box>
-      <Box role="group" aria-label={`Terminal of ${name}`} onFocus={() => setTyping(true)} onBlur={() => setTyping(false)}
-        sx={{ height: "max(320px, calc(100dvh - 300px))", p: 1.5, bgcolor: colours[theme].background, borderTop: 1, borderColor: "divider", boxShadow: typing ? "inset 0 0 0 2px var(--mui-palette-primary-main)" : "none", "& .xterm": { height: "100%" }, "& .xterm-viewport": { backgroundColor: "transparent !important" } }}>
+      <Box
+        role="group"
+        aria-label={`Terminal of ${name}`}
+        onFocus={() => setTyping(true)}
+        onBlur={() => setTyping(false)}
+        sx={{
+          height: "max(320px, calc(100dvh - 300px))",
+          p: 1.5,
+          bgcolor: colours[theme].background,
+          borderTop: 1,
+          borderColor: "divider",
+          boxShadow: typing ? "inset 0 0 0 2px var(--mui-palette-primary-main)" : "none",
+          "& .xterm": { height: "100%" },
+          "& .xterm-viewport": { backgroundColor: "transparent !important" },
+        }}
+      >
         <Box ref={box} sx={{ height: "100%", overflow: "hidden" }} />
       </Box>
     </>

@@ -30,14 +30,24 @@ export function KillDialog({ name, onClose, onKilled }: { name: string; onClose(
   };
   return (
     <Dialog open onClose={busy ? undefined : onClose} aria-labelledby={title} maxWidth="xs" fullWidth>
-      <DialogTitle id={title} component="h2" sx={{ overflowWrap: "anywhere" }}>Kill {name}?</DialogTitle>
+      <DialogTitle id={title} component="h2" sx={{ overflowWrap: "anywhere" }}>
+        Kill {name}?
+      </DialogTitle>
       <DialogContent>
         <DialogContentText>What it runs is ended, and the job is deleted with its log.</DialogContentText>
-        {failure && <Alert severity="error" role="alert" sx={{ mt: 2 }}>{failure}</Alert>}
+        {failure && (
+          <Alert severity="error" role="alert" sx={{ mt: 2 }}>
+            {failure}
+          </Alert>
+        )}
       </DialogContent>
       <DialogActions sx={{ px: 3, pb: 2.5 }}>
-        <Button color="inherit" autoFocus onClick={onClose} disabled={busy}>CANCEL</Button>
-        <Button variant="contained" color="error" loading={busy} onClick={() => void kill()}>KILL</Button>
+        <Button color="inherit" autoFocus onClick={onClose} disabled={busy}>
+          CANCEL
+        </Button>
+        <Button variant="contained" color="error" loading={busy} onClick={() => void kill()}>
+          KILL
+        </Button>
       </DialogActions>
     </Dialog>
   );

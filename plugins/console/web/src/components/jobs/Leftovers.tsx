@@ -26,8 +26,23 @@ export function Leftovers({ jobs }: { jobs: number | undefined }) {
   };
   return left.data?.items.map((one) => (
     <div key={one.job} className="notes">
-      <Message severity="warning" action={<button type="button" className="button inherit" aria-label={`Remove what is left of ${one.job}`} disabled={busy !== ""} onClick={() => void remove(one)}>REMOVE</button>}>
-        <div className="wrap">Job {one.job} was deleted, and what it had was left: {one.objects.join(", ")}.</div>
+      <Message
+        severity="warning"
+        action={
+          <button
+            type="button"
+            className="button inherit"
+            aria-label={`Remove what is left of ${one.job}`}
+            disabled={busy !== ""}
+            onClick={() => void remove(one)}
+          >
+            REMOVE
+          </button>
+        }
+      >
+        <div className="wrap">
+          Job {one.job} was deleted, and what it had was left: {one.objects.join(", ")}.
+        </div>
       </Message>
     </div>
   ));

@@ -28,9 +28,7 @@ export function CommandPreview(props: Props) {
         aria-expanded={shown}
         onClick={() => setShown(!shown)}
         sx={{ ml: -0.5, color: "text.secondary", textTransform: "none", letterSpacing: 0 }}
-        endIcon={
-          <ExpandIcon style={{ transform: shown ? "rotate(180deg)" : "none", transition: "transform .15s" }} />
-        }
+        endIcon={<ExpandIcon style={{ transform: shown ? "rotate(180deg)" : "none", transition: "transform .15s" }} />}
       >
         {shown ? "Hide command" : "Show command"}
       </Button>

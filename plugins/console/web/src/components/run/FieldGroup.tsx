@@ -17,7 +17,15 @@ interface Props<Kind extends string> {
 }
 
 /** A secret or a volume of the job: what they have in common, around the fields of its kind. */
-export function FieldGroup<Kind extends string>({ what, number, kind, kinds, onKind, onRemove, children }: Props<Kind>) {
+export function FieldGroup<Kind extends string>({
+  what,
+  number,
+  kind,
+  kinds,
+  onKind,
+  onRemove,
+  children,
+}: Props<Kind>) {
   const label = useId();
   return (
     <Box

@@ -53,8 +53,10 @@ export function useRunForm(action: Action, presets: Preset[] | undefined) {
     complaint,
     field,
     change,
-    changeSecret: (id: number, changed: Partial<SecretBlock>) => change({ secrets: replaced(form.secrets, id, changed) }),
-    changeVolume: (id: number, changed: Partial<VolumeBlock>) => change({ volumes: replaced(form.volumes, id, changed) }),
+    changeSecret: (id: number, changed: Partial<SecretBlock>) =>
+      change({ secrets: replaced(form.secrets, id, changed) }),
+    changeVolume: (id: number, changed: Partial<VolumeBlock>) =>
+      change({ volumes: replaced(form.volumes, id, changed) }),
     removeSecret: (id: number) => change({ secrets: form.secrets.filter((block) => block.id !== id) }),
     removeVolume: (id: number) => change({ volumes: form.volumes.filter((block) => block.id !== id) }),
     /** Adds a block, and returns the field in which one continues. */

@@ -54,8 +54,11 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
     let bytes: Uint8Array;
     let wrongValue: string;
     try {
-      bytes = file ? new Uint8Array(await file.arrayBuffer()) : new TextEncoder().encode(valueInput.current?.value ?? "");
-      wrongValue = (!file && bytes.length === 0 ? "Enter a value, or choose a file" : checkValueSize(bytes.length)) ?? "";
+      bytes = file
+        ? new Uint8Array(await file.arrayBuffer())
+        : new TextEncoder().encode(valueInput.current?.value ?? "");
+      wrongValue =
+        (!file && bytes.length === 0 ? "Enter a value, or choose a file" : checkValueSize(bytes.length)) ?? "";
     } catch {
       bytes = new Uint8Array();
       wrongValue = `${file?.name ?? "The file"} can't be read any more; choose it again`;
@@ -67,7 +70,9 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
     }
     setBusy(true);
     try {
-      const stored = await unwrap(api.POST("/secrets", { params: { query: place }, body: { key, value: toBase64(bytes), overwrite } }));
+      const stored = await unwrap(
+        api.POST("/secrets", { params: { query: place }, body: { key, value: toBase64(bytes), overwrite } }),
+      );
       if (valueInput.current) valueInput.current.value = "";
       setFile(undefined);
       await onSaved(key, stored.created, stored.bytes);
@@ -90,7 +95,13 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") onCancel();
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing || !(event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement)) return;
+    if (
+      event.key !== "Enter" ||
+      event.shiftKey ||
+      event.nativeEvent.isComposing ||
+      !(event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement)
+    )
+      return;
     event.preventDefault();
     void save(false);
   };
@@ -104,43 +115,163 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
 
   return (
     <Box role="rowgroup">
-      <Box role="row" onKeyDown={onKeyDown} sx={{ px: { xs: 2, sm: 3 }, py: 2, display: "grid", gap: 2, gridTemplateColumns: { xs: "minmax(0,1fr)", sm: "minmax(0,4fr) minmax(0,6fr) auto" }, alignItems: "start", borderBottom: 1, borderColor: "divider", bgcolor: "sunken" }}>
+      <Box
+        role="row"
+        onKeyDown={onKeyDown}
+        sx={{
+          px: { xs: 2, sm: 3 },
+          py: 2,
+          display: "grid",
+          gap: 2,
+          gridTemplateColumns: { xs: "minmax(0,1fr)", sm: "minmax(0,4fr) minmax(0,6fr) auto" },
+          alignItems: "start",
+          borderBottom: 1,
+          borderColor: "divider",
+          bgcolor: "sunken",
+        }}
+      >
         <Box role="cell">
-          <TextField inputRef={keyInput} variant="standard" required label="Key" error={!!keyComplaint} disabled={busy}
-            helperText={keyComplaint && <>{keyComplaint}{exists && <> · <Button size="small" color="error" onClick={() => void save(true)} sx={{ minWidth: 0, p: 0, fontSize: "inherit", verticalAlign: "baseline" }}>REPLACE ITS VALUE</Button></>}</>}
-            onChange={() => { setKeyComplaint(""); setExists(false); }}
-            slotProps={{ htmlInput: { autoComplete: "off", spellCheck: false, autoCapitalize: "off", maxLength: 253, "data-1p-ignore": true }, formHelperText: { role: "alert", component: "div" } as object }} />
+          <TextField
+            inputRef={keyInput}
+            variant="standard"
+            required
+            label="Key"
+            error={!!keyComplaint}
+            disabled={busy}
+            helperText={
+              keyComplaint && (
+                <>
+                  {keyComplaint}
+                  {exists && (
+                    <>
+                      {" "}
+                      ·{" "}
+                      <Button
+                        size="small"
+                        color="error"
+                        onClick={() => void save(true)}
+                        sx={{ minWidth: 0, p: 0, fontSize: "inherit", verticalAlign: "baseline" }}
+                      >
+                        REPLACE ITS VALUE
+                      </Button>
+                    </>
+                  )}
+                </>
+              )
+            }
+            onChange={() => {
+              setKeyComplaint("");
+              setExists(false);
+            }}
+            slotProps={{
+              htmlInput: {
+                autoComplete: "off",
+                spellCheck: false,
+                autoCapitalize: "off",
+                maxLength: 253,
+                "data-1p-ignore": true,
+              },
+              formHelperText: { role: "alert", component: "div" } as object,
+            }}
+          />
         </Box>
         <Box role="cell" sx={{ display: "flex", gap: 1, alignItems: "flex-start", minWidth: 0 }}>
           {file ? (
             <Box sx={{ flex: 1, minWidth: 0, pt: 2 }}>
-              <Chip icon={<FileIcon />} label={`${file.name} (${file.size.toLocaleString("en")} bytes)`} onDelete={busy ? undefined : () => choose(undefined)} sx={{ maxWidth: "100%" }} />
-              {valueComplaint && <Typography variant="caption" color="error" role="alert" component="div" sx={{ mt: 0.5 }}>{valueComplaint}</Typography>}
+              <Chip
+                icon={<FileIcon />}
+                label={`${file.name} (${file.size.toLocaleString("en")} bytes)`}
+                onDelete={busy ? undefined : () => choose(undefined)}
+                sx={{ maxWidth: "100%" }}
+              />
+              {valueComplaint && (
+                <Typography variant="caption" color="error" role="alert" component="div" sx={{ mt: 0.5 }}>
+                  {valueComplaint}
+                </Typography>
+              )}
             </Box>
           ) : (
-            <TextField inputRef={valueInput} variant="standard" required label="Value" error={!!valueComplaint} helperText={valueComplaint} disabled={busy} onChange={() => setValueComplaint("")}
+            <TextField
+              inputRef={valueInput}
+              variant="standard"
+              required
+              label="Value"
+              error={!!valueComplaint}
+              helperText={valueComplaint}
+              disabled={busy}
+              onChange={() => setValueComplaint("")}
               slotProps={{
                 // A password input would drop the line ends of a pasted key.
-                htmlInput: { rows: 1, autoComplete: "off", spellCheck: false, autoCapitalize: "off", autoCorrect: "off", "data-1p-ignore": true, "data-lpignore": "true", sx: { resize: "vertical", height: 23, minHeight: 23, fontFamily: "inherit", lineHeight: 1.4, ...(visible ? {} : { WebkitTextSecurity: "disc" }) } } as object,
+                htmlInput: {
+                  rows: 1,
+                  autoComplete: "off",
+                  spellCheck: false,
+                  autoCapitalize: "off",
+                  autoCorrect: "off",
+                  "data-1p-ignore": true,
+                  "data-lpignore": "true",
+                  sx: {
+                    resize: "vertical",
+                    height: 23,
+                    minHeight: 23,
+                    fontFamily: "inherit",
+                    lineHeight: 1.4,
+                    ...(visible ? {} : { WebkitTextSecurity: "disc" }),
+                  },
+                } as object,
                 formHelperText: { role: "alert" },
                 input: {
                   inputComponent: "textarea" as never,
                   endAdornment: (
                     <InputAdornment position="end">
-                      <IconButton data-tip={visible ? "Hide the value" : "Show the value"} size="small" aria-label="Show the value" aria-pressed={visible} onClick={() => setVisible(!visible)}>{visible ? <HiddenIcon fontSize="small" /> : <ShownIcon fontSize="small" />}</IconButton>
+                      <IconButton
+                        data-tip={visible ? "Hide the value" : "Show the value"}
+                        size="small"
+                        aria-label="Show the value"
+                        aria-pressed={visible}
+                        onClick={() => setVisible(!visible)}
+                      >
+                        {visible ? <HiddenIcon fontSize="small" /> : <ShownIcon fontSize="small" />}
+                      </IconButton>
                     </InputAdornment>
                   ),
                 },
-              }} />
+              }}
+            />
           )}
-          <input ref={fileInput} type="file" hidden aria-label="File with the value" onChange={(event) => { choose(event.target.files?.[0]); event.target.value = ""; }} />
-          <Button size="small" startIcon={<FileIcon />} disabled={busy} onClick={() => fileInput.current?.click()} sx={{ mt: 1.5, flexShrink: 0 }}>FILE</Button>
+          <input
+            ref={fileInput}
+            type="file"
+            hidden
+            aria-label="File with the value"
+            onChange={(event) => {
+              choose(event.target.files?.[0]);
+              event.target.value = "";
+            }}
+          />
+          <Button
+            size="small"
+            startIcon={<FileIcon />}
+            disabled={busy}
+            onClick={() => fileInput.current?.click()}
+            sx={{ mt: 1.5, flexShrink: 0 }}
+          >
+            FILE
+          </Button>
         </Box>
         <Box role="cell" sx={{ display: "flex", justifyContent: "flex-end", mr: 0.5, pt: { sm: 1 } }}>
-          <IconButton data-tip="Save" aria-label="Save" color="primary" loading={busy} onClick={() => void save(false)}><CheckIcon /></IconButton>
-          <IconButton data-tip="Cancel" aria-label="Cancel" edge="end" disabled={busy} onClick={onCancel}><CloseIcon /></IconButton>
+          <IconButton data-tip="Save" aria-label="Save" color="primary" loading={busy} onClick={() => void save(false)}>
+            <CheckIcon />
+          </IconButton>
+          <IconButton data-tip="Cancel" aria-label="Cancel" edge="end" disabled={busy} onClick={onCancel}>
+            <CloseIcon />
+          </IconButton>
         </Box>
-        {failure && <Typography role="alert" color="error" variant="body2" sx={{ gridColumn: "1 / -1" }}>{failure}</Typography>}
+        {failure && (
+          <Typography role="alert" color="error" variant="body2" sx={{ gridColumn: "1 / -1" }}>
+            {failure}
+          </Typography>
+        )}
       </Box>
     </Box>
   );

@@ -31,12 +31,30 @@ export function SecretRows({ secrets, now, removing, onAskRemove, onRemove, onSh
     observer.observe(document.body);
     return () => observer.disconnect();
   }, []);
-  const rows = useWindowVirtualizer({ count: secrets.length, estimateSize: () => rowHeight, overscan: 5, scrollMargin: top, getItemKey: (i) => secrets[i]!.key });
+  const rows = useWindowVirtualizer({
+    count: secrets.length,
+    estimateSize: () => rowHeight,
+    overscan: 5,
+    scrollMargin: top,
+    getItemKey: (i) => secrets[i]!.key,
+  });
   return (
     <div role="rowgroup" ref={list} className="rows" style={{ height: rows.getTotalSize() }}>
       {rows.getVirtualItems().map((item) => (
-        <div key={item.key} role="row" aria-rowindex={item.index + 2} style={{ height: rowHeight, transform: `translateY(${item.start - top}px)` }}>
-          <Row secret={secrets[item.index]!} now={now} removing={removing === secrets[item.index]!.key} onAskRemove={onAskRemove} onRemove={onRemove} onShare={onShare} />
+        <div
+          key={item.key}
+          role="row"
+          aria-rowindex={item.index + 2}
+          style={{ height: rowHeight, transform: `translateY(${item.start - top}px)` }}
+        >
+          <Row
+            secret={secrets[item.index]!}
+            now={now}
+            removing={removing === secrets[item.index]!.key}
+            onAskRemove={onAskRemove}
+            onRemove={onRemove}
+            onShare={onShare}
+          />
         </div>
       ))}
     </div>
@@ -74,8 +92,29 @@ const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, on
           {secret.usedBy.length > 0 && <div className="caption cut in-use">In use by {secret.usedBy.join(", ")}</div>}
         </div>
         <div role="cell" className="end">
-          <button type="button" className="icon-button danger" data-tip="Remove" aria-label={`Remove ${secret.key}`} disabled={busy} onClick={() => void go()} onKeyDown={onKeyDown}><CheckIcon /></button>
-          <button type="button" className="icon-button" ref={cancel} data-tip="Cancel" aria-label="Cancel" disabled={busy} onClick={() => onAskRemove("")} onKeyDown={onKeyDown}><CloseIcon /></button>
+          <button
+            type="button"
+            className="icon-button danger"
+            data-tip="Remove"
+            aria-label={`Remove ${secret.key}`}
+            disabled={busy}
+            onClick={() => void go()}
+            onKeyDown={onKeyDown}
+          >
+            <CheckIcon />
+          </button>
+          <button
+            type="button"
+            className="icon-button"
+            ref={cancel}
+            data-tip="Cancel"
+            aria-label="Cancel"
+            disabled={busy}
+            onClick={() => onAskRemove("")}
+            onKeyDown={onKeyDown}
+          >
+            <CloseIcon />
+          </button>
         </div>
       </div>
     );
@@ -83,16 +122,49 @@ const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, on
   return (
     <div className="columns">
       <div role="cell" className="key">
-        <span className="cut" title={secret.key}>{secret.key}</span>
-        {secret.deleted && <span className="chip" title={secret.deleted}>being deleted</span>}
+        <span className="cut" title={secret.key}>
+          {secret.key}
+        </span>
+        {secret.deleted && (
+          <span className="chip" title={secret.deleted}>
+            being deleted
+          </span>
+        )}
         {secret.shared && <span className="chip">shared</span>}
-        {secret.usedBy.length > 0 && <span className="chip in-use from-600" data-tip={`In use by ${secret.usedBy.join(", ")}`}>in use</span>}
+        {secret.usedBy.length > 0 && (
+          <span className="chip in-use from-600" data-tip={`In use by ${secret.usedBy.join(", ")}`}>
+            in use
+          </span>
+        )}
       </div>
-      <div role="cell" className="value from-600">*********</div>
-      <div role="cell" className="small quiet from-900"><time dateTime={secret.created} title={moment(secret.created)}>{ago(secret.created, now)}</time></div>
+      <div role="cell" className="value from-600">
+        *********
+      </div>
+      <div role="cell" className="small quiet from-900">
+        <time dateTime={secret.created} title={moment(secret.created)}>
+          {ago(secret.created, now)}
+        </time>
+      </div>
       <div role="cell" className="end">
-        <button type="button" className="icon-button" data-tip="Share" aria-label={`Share ${secret.key}`} onClick={() => onShare(secret.key)}><ShareIcon /></button>
-        <button type="button" className="icon-button" ref={trash} data-tip="Remove" aria-label={`Remove ${secret.key}`} onClick={() => onAskRemove(secret.key)}><TrashIcon /></button>
+        <button
+          type="button"
+          className="icon-button"
+          data-tip="Share"
+          aria-label={`Share ${secret.key}`}
+          onClick={() => onShare(secret.key)}
+        >
+          <ShareIcon />
+        </button>
+        <button
+          type="button"
+          className="icon-button"
+          ref={trash}
+          data-tip="Remove"
+          aria-label={`Remove ${secret.key}`}
+          onClick={() => onAskRemove(secret.key)}
+        >
+          <TrashIcon />
+        </button>
       </div>
     </div>
   );

@@ -24,7 +24,9 @@ import { RowSkeletons } from "../feedback/Loading";
 const kinds: Record<string, string> = { User: "User", Group: "Group", ServiceAccount: "Service account" };
 
 export function granteeLabel(grantee: Grant["grantee"]): string {
-  return grantee.kind === "User" ? grantee.name : `${grantee.name} (${(kinds[grantee.kind] ?? grantee.kind).toLowerCase()})`;
+  return grantee.kind === "User"
+    ? grantee.name
+    : `${grantee.name} (${(kinds[grantee.kind] ?? grantee.kind).toLowerCase()})`;
 }
 
 /** Who has access to a secret, with add and remove. */
@@ -60,7 +62,12 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
     }
     setBusy("share");
     try {
-      const got = await unwrap(api.POST("/secrets/{key}/access", { params: { path: { key: secret }, query: place }, body: { grantee, level } }));
+      const got = await unwrap(
+        api.POST("/secrets/{key}/access", {
+          params: { path: { key: secret }, query: place },
+          body: { grantee, level },
+        }),
+      );
       toast(`${granteeLabel(got.grantee)} has ${got.level} access to ${secret}`);
       setWho("");
       setWarning(got.warning ?? "");
@@ -78,7 +85,11 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
     setFailure("");
     setWarning("");
     try {
-      await unwrap(api.DELETE("/secrets/{key}/access/{grantee}", { params: { path: { key: secret, grantee: grant.grantee.id }, query: place } }));
+      await unwrap(
+        api.DELETE("/secrets/{key}/access/{grantee}", {
+          params: { path: { key: secret, grantee: grant.grantee.id }, query: place },
+        }),
+      );
       toast(`${granteeLabel(grant.grantee)} has no access to ${secret} any more`);
       await changed();
     } catch (error) {
@@ -89,41 +100,126 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
   };
 
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="sm" fullScreen={small} aria-labelledby={title} slotProps={{ paper: { sx: small ? { border: 0, borderRadius: 0 } : undefined } }}>
-      <DialogTitle id={title} component="h2" sx={{ fontSize: "1.25rem", fontWeight: 600, letterSpacing: "-0.015em", overflowWrap: "anywhere" }}>Share {secret}</DialogTitle>
+    <Dialog
+      open
+      onClose={onClose}
+      fullWidth
+      maxWidth="sm"
+      fullScreen={small}
+      aria-labelledby={title}
+      slotProps={{ paper: { sx: small ? { border: 0, borderRadius: 0 } : undefined } }}
+    >
+      <DialogTitle
+        id={title}
+        component="h2"
+        sx={{ fontSize: "1.25rem", fontWeight: 600, letterSpacing: "-0.015em", overflowWrap: "anywhere" }}
+      >
+        Share {secret}
+      </DialogTitle>
       <DialogContent sx={{ display: "grid", gap: 2, alignContent: "start" }}>
-        {failure && <Alert severity="error" role="alert">{failure}</Alert>}
-        {warning && <Alert severity="warning" role="alert">{sentence(warning)}</Alert>}
-        <Box component="form" noValidate onSubmit={(event) => void share(event)} sx={{ display: "grid", gap: 1.5, gridTemplateColumns: { xs: "1fr", sm: "1fr 130px auto" }, alignItems: "start" }}>
-          <TextField inputRef={input} autoFocus required label="Who" value={who} error={!!complaint} helperText={complaint || "A user, group:NAME or sa:NAMESPACE:NAME"}
-            onChange={(event) => { setWho(event.target.value); setComplaint(""); }} slotProps={{ htmlInput: { autoComplete: "off", spellCheck: false, autoCapitalize: "off" } }} />
+        {failure && (
+          <Alert severity="error" role="alert">
+            {failure}
+          </Alert>
+        )}
+        {warning && (
+          <Alert severity="warning" role="alert">
+            {sentence(warning)}
+          </Alert>
+        )}
+        <Box
+          component="form"
+          noValidate
+          onSubmit={(event) => void share(event)}
+          sx={{
+            display: "grid",
+            gap: 1.5,
+            gridTemplateColumns: { xs: "1fr", sm: "1fr 130px auto" },
+            alignItems: "start",
+          }}
+        >
+          <TextField
+            inputRef={input}
+            autoFocus
+            required
+            label="Who"
+            value={who}
+            error={!!complaint}
+            helperText={complaint || "A user, group:NAME or sa:NAMESPACE:NAME"}
+            onChange={(event) => {
+              setWho(event.target.value);
+              setComplaint("");
+            }}
+            slotProps={{ htmlInput: { autoComplete: "off", spellCheck: false, autoCapitalize: "off" } }}
+          />
           <TextField select label="Level" value={level} onChange={(event) => setLevel(event.target.value as Level)}>
-            {(["read", "write", "manage"] as const).map((one) => <MenuItem key={one} value={one}>{one}</MenuItem>)}
+            {(["read", "write", "manage"] as const).map((one) => (
+              <MenuItem key={one} value={one}>
+                {one}
+              </MenuItem>
+            ))}
           </TextField>
-          <Button type="submit" variant="contained" loading={busy === "share"} sx={{ height: 52 }}>SHARE</Button>
+          <Button type="submit" variant="contained" loading={busy === "share"} sx={{ height: 52 }}>
+            SHARE
+          </Button>
         </Box>
         <Box>
-          <Typography variant="h3" component="h3" sx={{ mb: 0.5 }}>Who has access</Typography>
-          {grants.isError ? <Failed error={grants.error} retry={() => void grants.refetch()} /> : grants.isPending ? <RowSkeletons rows={2} /> : grants.data.items.length === 0 ? (
-            <Typography variant="body2" color="textSecondary" sx={{ py: 1.5 }}>Nobody but those who have rights in the whole namespace.</Typography>
+          <Typography variant="h3" component="h3" sx={{ mb: 0.5 }}>
+            Who has access
+          </Typography>
+          {grants.isError ? (
+            <Failed error={grants.error} retry={() => void grants.refetch()} />
+          ) : grants.isPending ? (
+            <RowSkeletons rows={2} />
+          ) : grants.data.items.length === 0 ? (
+            <Typography variant="body2" color="textSecondary" sx={{ py: 1.5 }}>
+              Nobody but those who have rights in the whole namespace.
+            </Typography>
           ) : (
             <Box component="ul" sx={{ listStyle: "none", m: 0, p: 0 }}>
               {grants.data.items.map((grant) => (
-                <Box component="li" key={grant.grantee.id} sx={{ display: "flex", alignItems: "center", gap: 1.5, py: 1, borderBottom: 1, borderColor: "divider", "&:last-of-type": { border: 0 } }}>
+                <Box
+                  component="li"
+                  key={grant.grantee.id}
+                  sx={{
+                    display: "flex",
+                    alignItems: "center",
+                    gap: 1.5,
+                    py: 1,
+                    borderBottom: 1,
+                    borderColor: "divider",
+                    "&:last-of-type": { border: 0 },
+                  }}
+                >
                   <Box sx={{ flex: 1, minWidth: 0 }}>
                     <Box sx={{ fontWeight: 600, overflowWrap: "anywhere" }}>{grant.grantee.name}</Box>
-                    <Typography variant="caption" color="textSecondary">{kinds[grant.grantee.kind] ?? grant.grantee.kind}</Typography>
-                    {grant.warning && <Typography variant="caption" component="div" sx={{ color: "warning.main" }}>{sentence(grant.warning)}</Typography>}
+                    <Typography variant="caption" color="textSecondary">
+                      {kinds[grant.grantee.kind] ?? grant.grantee.kind}
+                    </Typography>
+                    {grant.warning && (
+                      <Typography variant="caption" component="div" sx={{ color: "warning.main" }}>
+                        {sentence(grant.warning)}
+                      </Typography>
+                    )}
                   </Box>
                   <Typography variant="body2">{grant.level}</Typography>
-                  <IconButton data-tip="Take access back" aria-label={`Take access back from ${grant.grantee.name}`} disabled={busy !== ""} onClick={() => void remove(grant)}><TrashIcon /></IconButton>
+                  <IconButton
+                    data-tip="Take access back"
+                    aria-label={`Take access back from ${grant.grantee.name}`}
+                    disabled={busy !== ""}
+                    onClick={() => void remove(grant)}
+                  >
+                    <TrashIcon />
+                  </IconButton>
                 </Box>
               ))}
             </Box>
           )}
         </Box>
       </DialogContent>
-      <DialogActions sx={{ px: 3, py: 2 }}><Button onClick={onClose}>CLOSE</Button></DialogActions>
+      <DialogActions sx={{ px: 3, py: 2 }}>
+        <Button onClick={onClose}>CLOSE</Button>
+      </DialogActions>
     </Dialog>
   );
 }

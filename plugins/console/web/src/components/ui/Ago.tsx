@@ -3,7 +3,11 @@ import { ago, lasted, moment } from "../../lib/time";
 
 export function Ago({ time }: { time: string }) {
   const now = useNow(5_000);
-  return <time dateTime={time} title={moment(time)}>{ago(time, now)}</time>;
+  return (
+    <time dateTime={time} title={moment(time)}>
+      {ago(time, now)}
+    </time>
+  );
 }
 
 export function Lasted({ from, to }: { from: string; to?: string | undefined }) {

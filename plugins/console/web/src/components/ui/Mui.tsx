@@ -15,7 +15,9 @@ const elsewhere = { disableStyleSheetGeneration: true, colorSchemeNode: null, st
 export function Mui({ children }: { children: ReactNode }) {
   return (
     <CacheProvider value={styles}>
-      <ThemeProvider theme={theme} noSsr {...elsewhere}>{children}</ThemeProvider>
+      <ThemeProvider theme={theme} noSsr {...elsewhere}>
+        {children}
+      </ThemeProvider>
     </CacheProvider>
   );
 }

@@ -37,20 +37,34 @@ export default function Tips() {
       if (anchor?.matches(":focus-visible")) show(anchor, 0);
       else hide();
     };
-    const listeners: [string, (event: never) => void][] = [["pointerover", over], ["focusin", focus], ["focusout", hide], ["pointerdown", hide], ["scroll", hide],
-      ["keydown", (event: KeyboardEvent) => event.key === "Escape" && hide()]];
-    for (const [name, listener] of listeners) document.addEventListener(name, listener as EventListener, { capture: true, passive: true });
+    const listeners: [string, (event: never) => void][] = [
+      ["pointerover", over],
+      ["focusin", focus],
+      ["focusout", hide],
+      ["pointerdown", hide],
+      ["scroll", hide],
+      ["keydown", (event: KeyboardEvent) => event.key === "Escape" && hide()],
+    ];
+    for (const [name, listener] of listeners)
+      document.addEventListener(name, listener as EventListener, { capture: true, passive: true });
     document.documentElement.addEventListener("pointerleave", hide);
     return () => {
       clearTimeout(timer);
-      for (const [name, listener] of listeners) document.removeEventListener(name, listener as EventListener, { capture: true });
+      for (const [name, listener] of listeners)
+        document.removeEventListener(name, listener as EventListener, { capture: true });
       document.documentElement.removeEventListener("pointerleave", hide);
     };
   }, []);
   // A row may go away under its tip.
   if (!shown?.anchor.isConnected) return null;
   return (
-    <Tooltip open={open} title={shown.text} arrow disableInteractive slotProps={{ popper: { anchorEl: shown.anchor as HTMLElement } }}>
+    <Tooltip
+      open={open}
+      title={shown.text}
+      arrow
+      disableInteractive
+      slotProps={{ popper: { anchorEl: shown.anchor as HTMLElement } }}
+    >
       <span aria-hidden hidden />
     </Tooltip>
   );
