@@ -162,8 +162,13 @@ test-release: tools cluster-up ## make a release twice, with the same bytes, and
 	@echo "== releases"
 	@eval "$$($(cluster) env)"; test/release/test.sh
 
+.PHONY: web-lint
+web-lint: $(web)/src/api/schema.d.ts ## eslint and prettier, for the Console's page
+	@echo "== linters of the Console's page"
+	@$(with_node) npm --prefix $(web) run --silent lint
+
 .PHONY: lint
-lint: tools ## gofmt, vet, staticcheck, shellcheck and the rules of this repository
+lint: tools web-lint ## gofmt, vet, staticcheck, shellcheck and the rules of this repository
 	@echo "== linters"
 	@test/lint.sh $(staticcheck)
 

@@ -26,7 +26,8 @@ export default defineConfig(
       "@typescript-eslint/unbound-method": "off",
       // It says what the React Compiler skips; the page is built without that.
       "react-hooks/incompatible-library": "off",
-      // A dialog of Material UI puts the focus on its part with autoFocus, as ARIA asks for; plain elements must not have it.
+      // In a dialog of Material UI, autoFocus says which part gets the focus, as ARIA asks for. Plain elements must not
+      // have it.
       "jsx-a11y/no-autofocus": ["error", { ignoreNonDOM: true }],
     },
   },

@@ -75,7 +75,7 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
 
 function unreachable(): ApiError {
   return new ApiError(
-    "The Console's server does not answer. Does “kubectl apolo console” still run? Start it again, and open the link that it prints.",
+    "The Console's server is not responding. If “kubectl apolo console” is not running, start it and open its link.",
     0,
   );
 }

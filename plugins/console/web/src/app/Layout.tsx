@@ -64,8 +64,12 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const section = path.split("/")[1];
-  useEffect(() => {
+  const [shown, setShown] = useState(section);
+  if (shown !== section) {
+    setShown(section);
     setOpen(false);
+  }
+  useEffect(() => {
     if (first.current) {
       first.current = false;
       return;

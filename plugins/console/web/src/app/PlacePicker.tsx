@@ -2,7 +2,7 @@ import Autocomplete from "@mui/material/Autocomplete";
 import Box from "@mui/material/Box";
 import MenuItem from "@mui/material/MenuItem";
 import TextField from "@mui/material/TextField";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useContexts } from "../api/queries";
 import { checkNamespace } from "../lib/validate";
 import { useScope } from "./place";
@@ -16,7 +16,11 @@ export default function PlacePicker() {
   const clusters = contexts.data?.clusters ?? [];
   const namespaces = clusters.find((one) => one.name === cluster)?.namespaces ?? [];
   const [typed, setTyped] = useState(namespace);
-  useEffect(() => setTyped(namespace), [namespace]);
+  const [shown, setShown] = useState(namespace);
+  if (shown !== namespace) {
+    setShown(namespace);
+    setTyped(namespace);
+  }
   const complaint = typed === namespace ? undefined : checkNamespace(typed);
   const go = (name: string | null) => {
     if (name && name !== namespace && !checkNamespace(name)) move({ cluster, namespace: name });

@@ -25,14 +25,14 @@ export function lazyWithRetry<P extends object>(
   waiting.push(() => void load().catch(() => undefined));
 
   function Part(props: P) {
-    const [state, setState] = useState<{ part?: ComponentType<P>; error?: unknown }>({ part: ready });
+    const [state, setState] = useState<{ part?: ComponentType<P>; error?: Error }>({ part: ready });
     useEffect(() => {
       if (state.part) return;
       let gone = false;
       const begin = () =>
         load().then(
           () => gone || setState({ part: ready }),
-          (error: unknown) => gone || setState({ error }),
+          (error: unknown) => gone || setState({ error: error instanceof Error ? error : new Error(String(error)) }),
         );
       if (later) whenShown(() => idle(() => void begin()));
       else void begin();

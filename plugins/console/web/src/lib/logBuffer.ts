@@ -1,7 +1,14 @@
-// Sequences that colour and move: CSI, OSC, the other strings, and single ones.
-// eslint-disable-next-line no-control-regex
-const escapes =
-  /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]/g;
+const escapes = new RegExp(
+  [
+    // Escape sequences: CSI, OSC and the other strings, and single ones.
+    String.raw`\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])`,
+    // Control characters.
+    String.raw`[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]`,
+    // What changes the direction of text.
+    String.raw`[\u202a-\u202e\u2066-\u2069]`,
+  ].join("|"),
+  "g",
+);
 
 /** A line as it stands at the end: without control sequences, and after a carriage return what
  *  follows it, as a progress bar means it. */

@@ -6,11 +6,11 @@ export const nonce = () => document.querySelector<HTMLMetaElement>("meta[propert
 export function withStyleNonce(run: () => void): void {
   const allowed = nonce();
   const create = Document.prototype.createElement;
-  document.createElement = ((tag: string, options?: ElementCreationOptions) => {
+  document.createElement = (tag: string, options?: ElementCreationOptions) => {
     const element = create.call(document, tag, options);
     if (element instanceof HTMLStyleElement) element.nonce = allowed;
     return element;
-  }) as typeof document.createElement;
+  };
   try {
     run();
   } finally {

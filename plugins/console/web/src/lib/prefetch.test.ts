@@ -5,7 +5,7 @@ const at = (path: string) => new URL(path, "http://127.0.0.1:8080");
 const request = (path: string, method = "GET") => new Request(at(path), { method });
 
 describe("what is asked for early", () => {
-  const fetched = vi.fn((address: string, _options?: RequestInit) => Promise.resolve(new Response(address)));
+  const fetched = vi.fn<typeof fetch>((address) => Promise.resolve(new Response(address as string)));
   beforeEach(() => {
     vi.stubGlobal("fetch", fetched);
     pageKey.set("the page's");

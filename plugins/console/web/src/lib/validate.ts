@@ -13,8 +13,9 @@ export function checkKey(key: string): Complaint {
 }
 
 export function checkValueSize(bytes: number): Complaint {
+  const count = (n: number) => n.toLocaleString("en");
   if (bytes > maxValueBytes)
-    return `A value has at most ${maxValueBytes.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`;
+    return `A value can have at most ${count(maxValueBytes)} bytes; this one has ${count(bytes)}`;
   return undefined;
 }
 

@@ -50,7 +50,6 @@ export default function LoginPage({
   useEffect(() => {
     document.title = "Log in · Apolo Console";
   }, []);
-  useEffect(() => setMessage(problem), [problem]);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();

@@ -16,6 +16,7 @@ import { Notes } from "../components/feedback/Notes";
 import { SecretRows } from "../components/secrets/SecretRows";
 import { Card } from "../components/ui/Card";
 import { PageHeading } from "../components/ui/PageHeading";
+import { useNow } from "../lib/hooks";
 import { type SecretOrder, shownSecrets } from "../lib/secretList";
 
 const AddSecretRow = lazyWithRetry(withMui(() => import("../components/secrets/AddSecretRow")));
@@ -33,7 +34,7 @@ export default function SecretsPage() {
   const [sharing, setSharing] = useState("");
   const [fresh, setFresh] = useState("");
   const addButton = useRef<HTMLButtonElement>(null);
-  const now = Date.now();
+  const now = useNow(5_000);
 
   const all = secrets.data?.items;
   const shown = useMemo(() => shownSecrets(all ?? [], search, order, fresh), [all, search, order, fresh]);
@@ -52,9 +53,8 @@ export default function SecretsPage() {
       setFresh(name);
       await refresh();
       stopAdding();
-      toast(
-        `Secret ${name} is ${created ? "saved" : "replaced"} (${bytes.toLocaleString("en")} ${bytes === 1 ? "byte" : "bytes"})`,
-      );
+      const size = `${bytes.toLocaleString("en")} ${bytes === 1 ? "byte" : "bytes"}`;
+      toast(`Secret ${name} is ${created ? "saved" : "replaced"} (${size})`);
     },
     [refresh, stopAdding, toast],
   );

@@ -68,6 +68,7 @@ export function JobLog({ name }: { name: string }) {
     };
   }, [name, place, buffer]);
 
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the buffer changes in place; version says when
   const hits = useMemo(() => search(buffer.lines, wanted), [buffer, wanted, version]);
   const current = hits.length ? hits[Math.min(hit, hits.length - 1)]! : -1;
   const lines = useVirtualizer({
@@ -101,13 +102,14 @@ export function JobLog({ name }: { name: string }) {
       state.phase === "suspended" ||
       (state.phase === "finishing" && state.reason) ||
       state.phase === "stuck");
+  const exitCode = state?.exitCode === undefined ? "" : ` with exit code ${state.exitCode}`;
   const status =
     failure ||
     notice ||
     (waiting
       ? [state.reason, state.message].filter(Boolean).join(": ") || "Waiting for the job to start"
       : ended
-        ? `The log is complete: the job ${state?.phase ?? "has ended"}${state?.exitCode !== undefined ? ` with exit code ${state.exitCode}` : ""}.`
+        ? `The log is complete: the job ${state?.phase ?? "has ended"}${exitCode}.`
         : "");
   return (
     <>

@@ -36,7 +36,7 @@ async function open() {
   return { user, dialog, add, run, secret };
 }
 
-test("a new secret row has the focus and offers my secrets and the shared ones; the job gets the one chosen", async () => {
+test("a new secret row has the focus and offers all secrets I can use; the job gets the one chosen", async () => {
   const { user, add, run, secret } = await open();
   await add();
   expect(document.activeElement).toBe(secret(1).getByRole("combobox", { name: "Secret" }));
