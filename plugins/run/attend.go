@@ -14,8 +14,8 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
 
-// deleteTimeout bounds the request that deletes the job after Ctrl-C, so that a cluster that
-// doesn't answer can't hold the user.
+// deleteTimeout is how long the job's deletion may take after Ctrl-C, so that a cluster that doesn't answer can't hold
+// the user. Without Ctrl-C there is the time that any request has.
 const deleteTimeout = 10 * time.Second
 
 // attend shows the job until it ends, and deletes it where it has to be ended.
@@ -148,9 +148,12 @@ func (o *options) abort(ctx context.Context, api *jobs.Client, job jobs.Ref, sho
 }
 
 func (o *options) delete(ctx context.Context, api *jobs.Client, job jobs.Ref) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
-	defer cancel()
-	return api.Delete(ctx, job)
+	bounded, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(deleteTimeout, func() { cancel(context.DeadlineExceeded) })
+	})()
+	return api.Delete(bounded, job)
 }
 
 // interrupted gives an error the exit code of an interrupted command, where it was.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -76,9 +75,6 @@ func (m *manager) wipe(ctx context.Context) error {
 		return err
 	}
 	if err := removeNetwork(ctx, traces.Network.Bridge); err != nil {
-		return err
-	}
-	if err := removePortRules(ctx, traces.networkName()); err != nil {
 		return err
 	}
 	if err := removeCgroups(ctx, traces.CgroupRoot); err != nil {
@@ -270,68 +266,6 @@ func removeLogLinks(folder, dir string) error {
 		}
 	}
 	_ = os.Remove(folder)
-	return nil
-}
-
-// portRules finds, in the output of iptables -t nat -S, what the portmap
-// plugin left for one network's pods, and, if that is all there is, the
-// chains in which the plugin collects such rules for all networks. unlink and
-// remove are lines for iptables-restore, to be applied one after the other:
-// a chain cannot go in the same step as the last rule that leads to it.
-func portRules(listing, networkName string) (unlink, remove []string) {
-	jump := regexp.MustCompile(`-j (CNI-DN-\S+)`)
-	mark := `name: \"` + networkName + `\"`
-	var common, links []string
-	others := false
-	drop := func(chain string) {
-		unlink = append(unlink, "-F "+chain)
-		remove = append(remove, "-X "+chain)
-	}
-	for line := range strings.Lines(listing) {
-		line = strings.TrimSpace(line)
-		rule, isRule := strings.CutPrefix(line, "-A ")
-		chain, isChain := strings.CutPrefix(line, "-N ")
-		switch {
-		case isChain && strings.HasPrefix(chain, "CNI-HOSTPORT-"):
-			common = append(common, chain)
-		case isRule && strings.HasPrefix(rule, "CNI-HOSTPORT-DNAT "):
-			if !strings.Contains(rule, mark) {
-				others = true
-				continue
-			}
-			unlink = append(unlink, "-D "+rule)
-			if match := jump.FindStringSubmatch(rule); match != nil {
-				drop(match[1])
-			}
-		case isRule && !strings.HasPrefix(rule, "CNI-") && strings.Contains(rule, "-j CNI-HOSTPORT-"):
-			links = append(links, "-D "+rule)
-		}
-	}
-	if !others {
-		unlink = append(unlink, links...)
-		for _, chain := range common {
-			drop(chain)
-		}
-	}
-	return unlink, remove
-}
-
-// removePortRules removes the iptables rules of pods with host ports, which
-// stay when a pod is killed.
-func removePortRules(ctx context.Context, networkName string) error {
-	listing, err := command(ctx, "iptables", "-w", "-t", "nat", "-S")
-	if err != nil {
-		return nil // no iptables, so nothing in it
-	}
-	unlink, remove := portRules(listing, networkName)
-	for _, lines := range [][]string{unlink, remove} {
-		if len(lines) == 0 {
-			continue
-		}
-		if err := iptablesRestore(ctx, "*nat\n"+strings.Join(lines, "\n")+"\nCOMMIT\n"); err != nil {
-			return fmt.Errorf("remove the rules of host ports: %w", err)
-		}
-	}
 	return nil
 }
 

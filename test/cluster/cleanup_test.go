@@ -4,45 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
-
-func TestPortRules(t *testing.T) {
-	const common = `-P PREROUTING ACCEPT
--N CNI-HOSTPORT-DNAT
--N CNI-HOSTPORT-MASQ
--N DOCKER
--A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
--A PREROUTING -j DOCKER
--A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
-`
-	const ours = `-N CNI-DN-aaa
--A CNI-DN-aaa -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.180.4.2:80
--A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"apolo-1\" id: \"x\"" -m multiport --dports 80 -j CNI-DN-aaa
-`
-	theirs := strings.NewReplacer("apolo-1", "apolo-12", "aaa", "bbb").Replace(ours)
-	unlinkOurs := []string{`-D CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \"apolo-1\" id: \"x\"" -m multiport --dports 80 -j CNI-DN-aaa`, "-F CNI-DN-aaa"}
-	unlinkCommon := []string{"-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT", "-F CNI-HOSTPORT-DNAT", "-F CNI-HOSTPORT-MASQ"}
-	removeCommon := []string{"-X CNI-HOSTPORT-DNAT", "-X CNI-HOSTPORT-MASQ"}
-	for _, test := range []struct {
-		name, listing  string
-		unlink, remove []string
-	}{
-		{"nothing", "-P PREROUTING ACCEPT\n-A PREROUTING -j DOCKER\n", nil, nil},
-		{"ours alone", common + ours, append(slices.Clone(unlinkOurs), unlinkCommon...), append([]string{"-X CNI-DN-aaa"}, removeCommon...)},
-		{"ours beside others", common + theirs + ours, unlinkOurs, []string{"-X CNI-DN-aaa"}},
-		{"others alone", common + theirs, nil, nil},
-		{"empty chains", common, unlinkCommon, removeCommon},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			unlink, remove := portRules(test.listing, "apolo-1")
-			if !slices.Equal(unlink, test.unlink) || !slices.Equal(remove, test.remove) {
-				t.Errorf("unlink %q\nremove %q", unlink, remove)
-			}
-		})
-	}
-}
 
 func TestRemoveShimSockets(t *testing.T) {
 	dir, sockets := t.TempDir(), filepath.Join(t.TempDir(), "containerd", "s")

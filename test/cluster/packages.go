@@ -84,7 +84,6 @@ func requirements() []requirement {
 		{"a static busybox", "busybox-static", func() bool { return isStatic(busyboxPath) }},
 		{"a static bash", "bash-static", func() bool { return isStatic(bashPath) }},
 		{"ip", "iproute2", program("ip")},
-		{"iptables", "iptables", program("iptables")},
 		{"mount", "mount", program("mount")},
 	}
 }
@@ -93,7 +92,7 @@ func requirements() []requirement {
 func cniDir() string {
 	for _, dir := range []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"} {
 		complete := true
-		for _, plugin := range []string{"bridge", "host-local", "loopback", "portmap"} {
+		for _, plugin := range []string{"bridge", "host-local"} {
 			complete = complete && isFile(filepath.Join(dir, plugin))
 		}
 		if complete {
