@@ -23,7 +23,7 @@ func (s *Server) registerAccess(r *router) {
 	handle(r, route{id: "listGrants", method: http.MethodGet, path: "/secrets/{key}/access", summary: "Who can use a secret"}, s.listGrants)
 	handle(r, route{id: "addGrant", method: http.MethodPost, path: "/secrets/{key}/access", summary: "Share a secret",
 		status: http.StatusCreated}, s.addGrant)
-	handle(r, route{id: "removeGrant", method: http.MethodDelete, path: "/secrets/{key}/access/{grantee}", summary: "Take access back",
+	handle(r, route{id: "removeGrant", method: http.MethodDelete, path: "/secrets/{key}/access/{grantee}", summary: "Revoke access",
 		status: http.StatusNoContent}, s.removeGrant)
 	handle(r, route{id: "listAccess", method: http.MethodGet, path: "/access", summary: "What is shared with me, and what I share"}, s.listAccess)
 }

@@ -32,7 +32,7 @@ const bodyTimeout = time.Minute
 // Where says which namespace of which cluster a request is about.
 type Where struct {
 	Cluster   string `query:"cluster" maxLength:"1024" doc:"A name from contexts; empty: the current one"`
-	Namespace string `query:"namespace" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" doc:"Empty: the current one"`
+	Namespace string `query:"namespace" maxLength:"63" pattern:"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" doc:"Leave empty for the current one"`
 }
 
 type (

@@ -169,7 +169,7 @@ type Action struct {
 	Name        string   `json:"name"`
 	Title       string   `json:"title"`
 	Description string   `json:"description"`
-	Image       string   `json:"image" doc:"Empty: the user types one"`
+	Image       string   `json:"image" doc:"Empty if the user enters one"`
 	Command     []string `json:"command" nullable:"false"`
 	Preset      string   `json:"preset"`
 	Terminal    bool     `json:"terminal" doc:"Whether a terminal is opened right after RUN"`
@@ -177,7 +177,7 @@ type Action struct {
 
 // NewJob is a job to run.
 type NewJob struct {
-	Name        string        `json:"name,omitempty" maxLength:"63" doc:"Empty: one is made"`
+	Name        string        `json:"name,omitempty" maxLength:"63" doc:"Leave empty to generate one"`
 	Preset      string        `json:"preset,omitempty" maxLength:"253"`
 	Image       string        `json:"image" minLength:"1" maxLength:"1024"`
 	Command     []string      `json:"command,omitempty" nullable:"false" maxItems:"1024" doc:"The command and its arguments, as after -- on the command line"`

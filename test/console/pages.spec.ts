@@ -34,8 +34,8 @@ const screens: { name: string; path: string; ready(page: Page): Promise<void> }[
     await page.getByRole("option", { name: "secret-password" }).click();
     await page.getByRole("textbox", { name: "Environment variable" }).fill("var1");
     await page.getByRole("button", { name: "Show command" }).click();
-    await expect(page.getByRole("region", { name: "The command" })).toContainText("--env var1=secret:secret-password");
-    const copy = page.getByRole("button", { name: "Copy: The command" });
+    await expect(page.getByRole("region", { name: "Equivalent command" })).toContainText("--env var1=secret:secret-password");
+    const copy = page.getByRole("button", { name: "Copy: Equivalent command" });
     await copy.scrollIntoViewIfNeeded(); // once it has unfolded
     await expect(copy).toBeInViewport({ ratio: 1 });
   } },
@@ -121,19 +121,19 @@ test("the README's pictures @readme", async ({ browser, alice }) => {
 test("what is left of a job that is gone is said and removed, and so is a warning of the cluster", async ({ browser, alice }) => {
   left(alice, "gone");
   const page = await alice.open(browser, "/jobs");
-  const message = page.getByRole("alert").filter({ hasText: "Job gone was deleted, and what it had was left: copy of a secret gone-2abcd-0." });
+  const message = page.getByRole("alert").filter({ hasText: "Job gone was deleted, but these objects were left behind: copy of a secret gone-2abcd-0." });
   await expect(message).toBeVisible();
   const text = "would violate PodSecurity “restricted”: <b>, and more";
   await page.route("**/api/v1/leftovers/*", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, headers: { ...response.headers(), "apolo-warning": encodeURIComponent(text) } });
   });
-  await message.getByRole("button", { name: "Remove what is left of gone" }).click();
-  await expect(page.getByRole("status").filter({ hasText: "What was left of job gone is removed" })).toBeVisible();
+  await message.getByRole("button", { name: "Remove leftovers of gone" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "Leftovers of job gone removed" })).toBeVisible();
   await expect(message).toHaveCount(0);
   await expect(page.getByRole("alert").filter({ hasText: text })).toBeVisible();
   await page.screenshot({ path: join(pictures, "warning-light-1440.png"), animations: "disabled" });
-  await page.getByRole("button", { name: "Close the warnings" }).click();
+  await page.getByRole("button", { name: "Dismiss warnings" }).click();
   await expect(page.getByText(text)).toHaveCount(0);
   await page.close();
 });

@@ -9,15 +9,15 @@ test("alice shares a secret, bob uses it, alice takes it back", async ({ browser
   await addSecret(hers, "common", value);
   await hers.getByRole("button", { name: "Share common" }).click();
   const dialog = hers.getByRole("dialog", { name: "Share common" });
-  await dialog.getByRole("textbox", { name: "Who" }).fill("sa:oops");
+  await dialog.getByRole("textbox", { name: "Share with" }).fill("sa:oops");
   await dialog.getByRole("button", { name: "SHARE" }).click();
-  await expect(dialog.getByText("Write a service account as")).toBeVisible();
-  await dialog.getByRole("textbox", { name: "Who" }).fill("group:system:authenticated");
+  await expect(dialog.getByText("Enter a service account as")).toBeVisible();
+  await dialog.getByRole("textbox", { name: "Share with" }).fill("group:system:authenticated");
   await dialog.getByRole("button", { name: "SHARE" }).click();
   await expect(dialog.getByRole("alert")).toHaveText("Everybody with an account on the cluster, and every pod, has read on it now");
-  await dialog.getByRole("button", { name: "Take access back from system:authenticated" }).click();
-  await expect(dialog.getByText("Nobody but those")).toBeVisible();
-  await dialog.getByRole("textbox", { name: "Who" }).fill("bob");
+  await dialog.getByRole("button", { name: "Revoke access from system:authenticated" }).click();
+  await expect(dialog.getByText("Only users with access to the whole namespace")).toBeVisible();
+  await dialog.getByRole("textbox", { name: "Share with" }).fill("bob");
   await dialog.getByRole("button", { name: "SHARE" }).click();
   await expect(dialog.getByRole("listitem").filter({ hasText: "bob" })).toContainText("read");
   await dialog.getByRole("button", { name: "CLOSE" }).click();
@@ -46,8 +46,8 @@ test("alice shares a secret, bob uses it, alice takes it back", async ({ browser
   await hers.getByRole("navigation").getByRole("link", { name: "Access" }).click();
   await hers.getByRole("tab", { name: /Shared by me/ }).click();
   await hers.getByRole("button", { name: "Change access to common" }).click();
-  await hers.getByRole("button", { name: "Take access back from bob" }).click();
-  await expect(hers.getByRole("dialog").getByText("Nobody but those")).toBeVisible();
+  await hers.getByRole("button", { name: "Revoke access from bob" }).click();
+  await expect(hers.getByRole("dialog").getByText("Only users with access to the whole namespace")).toBeVisible();
   await expect(async () => {
     await his.goto(`${bob.address}/access`);
     await expect(his.getByRole("tabpanel")).not.toContainText(alice.namespace, { timeout: 1_000 });

@@ -13,7 +13,7 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
   await test.step("add", async () => {
     await page.getByRole("navigation").getByRole("link", { name: "Secrets" }).click();
     await addSecret(page, "secret-password", value);
-    await expect(page.getByRole("status").filter({ hasText: "Secret secret-password is saved (11 bytes)" })).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "Secret secret-password saved (11 bytes)" })).toBeVisible();
     expect(await page.content(), "the value is gone from the page").not.toContain(value);
   });
 
@@ -27,7 +27,7 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
     await dialog.getByRole("radio", { name: "Environment variable" }).check();
     await dialog.getByRole("textbox", { name: "Environment variable" }).fill("var1");
     await dialog.getByRole("button", { name: "Show command" }).click();
-    await expect(dialog.getByRole("region", { name: "The command" })).toContainText("--env var1=secret:secret-password");
+    await expect(dialog.getByRole("region", { name: "Equivalent command" })).toContainText("--env var1=secret:secret-password");
     await dialog.getByRole("button", { name: "RUN", exact: true }).click();
     await expect(page).toHaveURL(/\/jobs\/[^/]+\/terminal/);
     await typeInTerminal(page, "echo $var1 | sha256sum");
@@ -66,7 +66,7 @@ test("the documentation's walk: add a secret, use it in a terminal, as a variabl
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("button", { name: "Remove secret-password" }).click();
     await page.getByRole("button", { name: "Remove secret-password" }).click(); // now the check mark
-    await expect(page.getByRole("status").filter({ hasText: "Secret secret-password is removed" })).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: "Secret secret-password removed" })).toBeVisible();
     await expect(page.getByRole("table").getByText("secret-password")).toHaveCount(0);
   });
 });
@@ -101,7 +101,7 @@ test("what is typed wrong is said at its field, and the keyboard is enough", asy
   await expect(page.getByRole("textbox", { name: "Key" })).toBeFocused();
   await page.getByRole("textbox", { name: "Key" }).fill("by-keyboard");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("status").filter({ hasText: "is saved (9 bytes)" })).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: "saved (9 bytes)" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Add a secret" })).toBeFocused();
 
   await page.keyboard.press("Enter");
@@ -109,9 +109,9 @@ test("what is typed wrong is said at its field, and the keyboard is enough", asy
   await page.keyboard.press("Tab");
   await page.keyboard.type("other");
   await page.keyboard.press("Enter");
-  await expect(page.getByText("There is a secret with this key")).toBeVisible();
-  await page.getByRole("button", { name: "REPLACE ITS VALUE" }).press("Enter");
-  await expect(page.getByRole("status").filter({ hasText: "is replaced (5 bytes)" })).toBeVisible();
+  await expect(page.getByText("A secret with this key already exists")).toBeVisible();
+  await page.getByRole("button", { name: "REPLACE VALUE" }).press("Enter");
+  await expect(page.getByRole("status").filter({ hasText: "replaced (5 bytes)" })).toBeVisible();
 
   await page.getByRole("button", { name: "Remove by-keyboard" }).press("Enter");
   await expect(page.getByRole("button", { name: "Cancel" })).toBeFocused();
@@ -123,7 +123,7 @@ test("what is typed wrong is said at its field, and the keyboard is enough", asy
   await page.getByRole("textbox", { name: "Name" }).fill("Not A Name");
   await page.getByRole("button", { name: "RUN", exact: true }).click();
   await expect(page.getByText("Enter an image")).toBeVisible();
-  await expect(page.getByText("Use lower-case letters, digits and “-”")).toBeVisible();
+  await expect(page.getByText("Use lowercase letters, digits and “-”")).toBeVisible();
   await expect(page.getByRole("textbox", { name: "Image" })).toBeFocused();
 });
 

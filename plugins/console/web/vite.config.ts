@@ -3,12 +3,12 @@ import { fileURLToPath } from "node:url";
 import { type Plugin, runnerImport } from "vite";
 import { defineConfig } from "vitest/config";
 
-// `npm run dev` shows the page on a port of Vite's and sends the API's requests to a Console that runs:
+// `npm run dev` serves the page with Vite and proxies requests of the API to a running Console:
 // kubectl apolo console --port 8080 --no-browser
 const server = "http://127.0.0.1:8080";
 
-/** Has the browser load the code of the first page together with boot.ts, not only once that asks for it. What other
- *  pages need stands in a <meta> each, for boot.ts. */
+/** Makes the browser load the code of the first page together with boot.ts, instead of after it. The files of every
+ *  other page are listed in a <meta>, for boot.ts. */
 const loadTogether: Plugin = {
   name: "load-together",
   transformIndexHtml: {
@@ -49,7 +49,7 @@ const loadTogether: Plugin = {
   },
 };
 
-/** The pages whose code is not with the first one's, by the names that src/lib/preload.ts has for them. */
+/** The pages that have code of their own, by their names in src/lib/preload.ts. */
 const pages = {
   access: "pages/AccessPage.tsx",
   job: "pages/JobPage.tsx",
@@ -57,7 +57,7 @@ const pages = {
   secrets: "pages/SecretsPage.tsx",
 };
 
-/** Icons without Material UI's own way to make them. */
+/** Replaces Material UI's factory of icons. */
 const plainIcons: Plugin = {
   name: "plain-icons",
   enforce: "pre",
@@ -68,7 +68,7 @@ const plainIcons: Plugin = {
   },
 };
 
-/** The theme's variables as a style sheet, so that the page does not make it anew whenever it is opened. */
+/** The theme's variables as a style sheet, so that the page does not generate it each time it is opened. */
 const themeSheet: Plugin = {
   name: "theme-sheet",
   resolveId: { filter: { id: /^virtual:theme\.css$/ }, handler: () => "\0theme.css" },
@@ -94,7 +94,7 @@ interface Graph {
   getModuleInfo(id: string): { importedIds: readonly string[] } | null;
 }
 
-/** The modules that one has to have to run another. */
+/** A module and all modules that it imports, directly or not. */
 function needed(graph: Graph, id: string, found = new Set<string>()): Set<string> {
   if (!found.has(id)) {
     found.add(id);
@@ -105,8 +105,8 @@ function needed(graph: Graph, id: string, found = new Set<string>()): Set<string
 
 const source = (name: string) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 
-/** One file for what the first page needs, one for the rest of what the page Secrets needs, and one for Material UI:
- *  each file costs a browser some milliseconds, on the fastest of networks too. */
+/** One file for the first page, one for what the page Secrets needs besides, and one for Material UI: each file costs
+ *  a browser some milliseconds, even on a fast network. */
 let parts: { boot: Set<string>; main: Set<string>; secrets: Set<string> } | undefined;
 function fileOf(id: string, graph: Graph): string | null {
   parts ??= {
@@ -126,7 +126,7 @@ export default defineConfig({
   build: {
     target: "es2022",
     manifest: true, // for scripts/check-size.mjs
-    assetsInlineLimit: 0, // the policy takes no fonts out of style sheets
+    assetsInlineLimit: 0, // the policy allows no fonts inside style sheets
     modulePreload: { polyfill: false },
     rolldownOptions: {
       output: { codeSplitting: { groups: [{ name: fileOf, test: /./ }], includeDependenciesRecursively: false } },
@@ -137,6 +137,6 @@ export default defineConfig({
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/testing/setup.ts"],
-    testTimeout: 120_000, // as a busy machine needs it
+    testTimeout: 120_000, // for busy machines
   },
 });

@@ -7,7 +7,7 @@ const dist = new URL("../dist/", import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL(".vite/manifest.json", dist), "utf8"));
 const files = new Set(["index.html"]);
 
-// What index.html names is loaded at once.
+// The files that index.html names are loaded at once.
 for (const [, file] of readFileSync(new URL("index.html", dist), "utf8").matchAll(/(?:src|href)="\/([^"]+)"/g))
   files.add(file);
 if (![...files].some((file) => file.startsWith("assets/main-")))
@@ -20,9 +20,9 @@ function add(name) {
   for (const file of chunk.css ?? []) files.add(file);
   for (const other of chunk.imports ?? []) add(other);
 }
-// These follow on every page, once it is there.
+// Every page loads these after it is shown.
 for (const later of ["src/app/PlacePicker.tsx", "src/components/ui/Tips.tsx", "src/components/ui/Mui.tsx"]) add(later);
-// Of the fonts, a browser loads those that the page's letters need.
+// A browser loads only the fonts that the page's characters need.
 for (const chunk of Object.values(manifest)) {
   for (const file of [chunk.file, ...(chunk.assets ?? [])]) if (file.includes("inter-latin-wght")) files.add(file);
 }

@@ -10,8 +10,8 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { takeAnswers } from "./api/queries";
-import { App, begin, loadPage } from "./app/App";
-import { nowShown } from "./app/lazyWithRetry";
+import { App, startSession, loadPage } from "./app/App";
+import { markShown } from "./app/lazyWithRetry";
 import { ToastProvider } from "./app/toasts";
 import { forgetPrefetched, hasPrefetched } from "./lib/prefetch";
 import { showMode } from "./lib/mode";
@@ -21,7 +21,7 @@ const client = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      // What the server refuses, it refuses again.
+      // A 4xx response stays the same when the request is repeated.
       retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
       retryDelay: (count) => 500 * 2 ** count,
     },
@@ -30,27 +30,30 @@ const client = new QueryClient({
 
 showMode();
 
-/** How long the first drawing waits for what it shows, in milliseconds; then there are placeholders. */
-const patience = 150;
+/** How long the first render waits for its data, in milliseconds, before it shows placeholders. */
+const firstRenderTimeout = 150;
 
 const code = loadPage(location.pathname);
 const take = () => takeAnswers(client, location.pathname, placeOf(location.search));
 const answers = hasPrefetched() ? take() : undefined;
-const state = await begin();
+const state = await startSession();
 if (state.kind === "in")
-  await Promise.race([Promise.all([code, answers ?? take()]), new Promise((resume) => setTimeout(resume, patience))]);
+  await Promise.race([
+    Promise.all([code, answers ?? take()]),
+    new Promise((resume) => setTimeout(resume, firstRenderTimeout)),
+  ]);
 forgetPrefetched();
 
-// A cluster may take its time; the rest of the page need not wait for that.
-const longest = 1_000;
+// A cluster may be slow; the rest of the page does not wait for it longer than this.
+const maxDelay = 1_000;
 const settled = () => client.isFetching() === 0;
 const stop = client.getQueryCache().subscribe(() => settled() && showRest());
 const showRest = () => {
   stop();
-  requestAnimationFrame(() => setTimeout(nowShown)); // when it is painted
+  requestAnimationFrame(() => setTimeout(markShown)); // when it is painted
 };
 if (settled()) showRest();
-else setTimeout(showRest, longest);
+else setTimeout(showRest, maxDelay);
 
 createRoot(document.getElementById("root")!).render(
   <QueryClientProvider client={client}>

@@ -33,7 +33,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Called when the session is over. */
+/** Called when the session has ended. */
 let onLoggedOut: () => void = () => undefined;
 export function whenLoggedOut(call: () => void): void {
   onLoggedOut = call;
@@ -60,7 +60,7 @@ interface Answer<T> {
   response: Response;
 }
 
-/** The data of an answer, or an ApiError. */
+/** Returns the data of a response, or throws an ApiError. */
 export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
   let got: Answer<T>;
   try {
@@ -75,7 +75,7 @@ export async function unwrap<T>(answer: Promise<Answer<T>>): Promise<T> {
 
 function unreachable(): ApiError {
   return new ApiError(
-    "The Console's server is not responding. If “kubectl apolo console” is not running, start it and open its link.",
+    "The Console's server is not responding. If “kubectl apolo console” has stopped, start it and open its link.",
     0,
   );
 }
@@ -85,7 +85,7 @@ function toError(problem: unknown, status: number): ApiError {
     detail?: unknown;
     field?: unknown;
   };
-  const text = typeof detail === "string" && detail !== "" ? detail : `The server answered with status ${status}.`;
+  const text = typeof detail === "string" && detail !== "" ? detail : `The server responded with status ${status}.`;
   return new ApiError(sentence(text), status, typeof field === "string" ? field : "");
 }
 
@@ -98,13 +98,13 @@ function query(place: Place): string {
   return new URLSearchParams({ cluster: place.cluster, namespace: place.namespace }).toString();
 }
 
-/** Where a WebSocket is, and what it is opened with: no token is in its URL. */
+/** The URL and the protocols to open a WebSocket with; the key is a protocol, so that no token is in the URL. */
 export function socketAddress(path: string, place: Place): [url: string, protocols: string[]] {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   return [`${scheme}//${location.host}${base}${path}?${query(place)}`, ["apolo.console", pageKey.get()]];
 }
 
-/** Saves what there is of a job's log as a file. */
+/** Downloads the log of a job, as far as there is one. */
 export async function downloadLog(place: Place, name: string): Promise<void> {
   let response: Response;
   try {
@@ -124,13 +124,13 @@ export async function downloadLog(place: Place, name: string): Promise<void> {
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/** Whether the session still holds; false also tells the page. */
+/** Reports whether the session is still valid; if not, the login page is shown. */
 export async function stillLoggedIn(): Promise<boolean> {
   try {
     const session = await unwrap(api.GET("/session"));
     if (!session.authenticated) onLoggedOut();
     return session.authenticated;
   } catch {
-    return true; // nobody answers: that is no answer
+    return true; // no response: it may still hold
   }
 }

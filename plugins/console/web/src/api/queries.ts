@@ -6,7 +6,7 @@ import { needs } from "../lib/prefetch";
 import { api, unwrap, type Job, type JobsFrame, type Place, socketAddress, stillLoggedIn } from "./client";
 import { ReconnectingSocket } from "./socket";
 
-/** The name under which an answer is kept. */
+/** The cache key of a query. */
 export const key = (what: string, place: Place, ...more: string[]) => [what, place.cluster, place.namespace, ...more];
 
 const contexts = (place: Place) =>
@@ -36,7 +36,7 @@ const actions = (place: Place) =>
     staleTime: 60_000,
   });
 
-/** Has the answers that were asked for early at hand when the page is drawn for the first time. */
+/** Puts the prefetched responses into the cache before the first render. */
 export function takeAnswers(queries: QueryClient, path: string, place: Place): Promise<unknown> {
   const fetching: Record<string, () => Promise<void>> = {
     "/contexts": () => queries.prefetchQuery(contexts(place)),
@@ -62,7 +62,7 @@ export function useGrants(secret: string) {
   });
 }
 
-/** What is left of jobs that are gone; asked again when a job comes or goes. */
+/** The leftovers of deleted jobs; fetched again when the number of jobs changes. */
 export function useLeftovers(jobs: number | undefined) {
   const place = usePlace();
   return useQuery({
@@ -93,7 +93,7 @@ export function useUsableSecrets(enabled: boolean) {
 export function useJob(name: string, version: string) {
   const place = usePlace();
   const queries = useQueryClient();
-  // A change in the list of jobs is news for the job's page.
+  // A change in the list of jobs also concerns the page of the job.
   useEffect(() => {
     if (version) void queries.invalidateQueries({ queryKey: key("job", place, name) });
   }, [version, queries, place, name]);
@@ -106,11 +106,11 @@ export function useJob(name: string, version: string) {
 export interface LiveJobs {
   /** Undefined until the first list is there. */
   jobs: Job[] | undefined;
-  /** Why nothing new comes at the moment; the jobs are then those that were known last. */
+  /** Why there are no updates at the moment; the jobs are then the last known ones. */
   trouble: string;
 }
 
-/** The jobs of one place as they change: one WebSocket, however many parts of the page look at it. */
+/** The live list of jobs of one place: one WebSocket, however many components subscribe. */
 class JobFeed {
   private now: LiveJobs = { jobs: undefined, trouble: "" };
   private readonly listeners = new Set<() => void>();
@@ -125,7 +125,7 @@ class JobFeed {
     this.socket ??= this.open();
     return () => {
       this.listeners.delete(listener);
-      // Another part of the page may look in a moment.
+      // Another part of the page may subscribe in a moment.
       if (this.listeners.size === 0) {
         this.ending = setTimeout(() => {
           this.socket?.close();
@@ -143,12 +143,12 @@ class JobFeed {
       message: (message) => {
         const frame = message as JobsFrame;
         if (frame.type === "trouble")
-          this.set({ jobs: this.now.jobs, trouble: frame.error ?? "The cluster does not answer." });
+          this.set({ jobs: this.now.jobs, trouble: frame.error ?? "The cluster is not responding." });
         else this.set({ jobs: applyFrame(this.now.jobs, frame), trouble: "" });
       },
       lost: () => {
         if (this.now.trouble === "")
-          this.set({ jobs: this.now.jobs, trouble: "The connection to the Console's server is lost; trying again." });
+          this.set({ jobs: this.now.jobs, trouble: "Connection to the Console's server lost. Reconnecting…" });
       },
       mayRetry: stillLoggedIn,
     });

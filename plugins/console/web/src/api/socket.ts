@@ -1,4 +1,4 @@
-/** What a page's WebSocket needs from outside; tests bring their own. */
+/** The dependencies of a ReconnectingSocket; tests replace them. */
 export interface SocketWorld {
   open(url: string, protocols: string[]): WebSocket;
   /** Random numbers from 0 to 1. */
@@ -10,18 +10,18 @@ const browser: SocketWorld = { open: (url, protocols) => new WebSocket(url, prot
 export interface SocketHandlers {
   /** A text message, read as JSON. Return "done" to end for good. */
   message(frame: unknown): "done" | void;
-  /** A new connection: what was sent before begins anew. */
+  /** A new connection was opened; the server starts again from the beginning. */
   opened?(): void;
-  /** The connection is gone or could not be made; another is tried in so many milliseconds. */
+  /** The connection was lost or failed; the next attempt is in retryIn milliseconds. */
   lost?(retryIn: number): void;
-  /** Asked before a new try after a connection that never opened: false ends for good. */
+  /** Called before retrying a connection that never opened; false stops for good. */
   mayRetry?(): Promise<boolean>;
 }
 
 const firstWait = 500;
-const longestWait = 15_000;
+const maxWait = 15_000;
 
-/** A WebSocket that comes back by itself, slower and slower, until it is closed. */
+/** A WebSocket that reconnects with increasing delays until it is closed. */
 export class ReconnectingSocket {
   private socket: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -62,7 +62,7 @@ export class ReconnectingSocket {
   }
 
   private async retry(opened: boolean): Promise<void> {
-    const wait = Math.min(longestWait, firstWait * 2 ** this.failures++) * (0.75 + this.world.random() / 2);
+    const wait = Math.min(maxWait, firstWait * 2 ** this.failures++) * (0.75 + this.world.random() / 2);
     this.handlers.lost?.(wait);
     if (!opened && this.handlers.mayRetry && !(await this.handlers.mayRetry())) {
       this.close();

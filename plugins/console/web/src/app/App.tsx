@@ -39,7 +39,7 @@ const Tips = lazyWithRetry(
 /** Loads the code of the page at a path. */
 export async function loadPage(path: string): Promise<void> {
   const page = { access: AccessPage, job: JobPage, jobs: JobsPage, secrets: SecretsPage }[pageAt(path)];
-  await page?.load().catch(() => undefined); // it is tried again, and the failure shown, when it is drawn
+  await page?.load().catch(() => undefined); // it is retried when it is rendered, and the failure is shown then
 }
 
 export type State = { kind: "in"; session: Session } | { kind: "out"; mode: Session["mode"]; problem: string };
@@ -50,8 +50,8 @@ async function logIn(token: string): Promise<State> {
   return { kind: "in", session };
 }
 
-/** Logs in with the link's token, if there is one, or finds out who is logged in. */
-export async function begin(): Promise<State> {
+/** Logs in with the token of the link, if there is one, or returns the existing session. */
+export async function startSession(): Promise<State> {
   const token = takeLinkToken();
   let problem = "";
   try {
@@ -67,7 +67,7 @@ export async function begin(): Promise<State> {
   }
 }
 
-/** Who is logged in, and then the pages. */
+/** The login page or, once logged in, the pages. */
 export function App({ initial }: { initial: State }) {
   const [state, setState] = useState(initial);
   const queries = useQueryClient();
@@ -96,7 +96,7 @@ export function App({ initial }: { initial: State }) {
   const logOut = () =>
     void unwrap(api.POST("/logout"))
       .catch(() => undefined)
-      .then(() => leave("You are logged out."));
+      .then(() => leave("You have logged out."));
   return (
     <PlaceProvider>
       <Layout session={state.session} onLogOut={logOut}>

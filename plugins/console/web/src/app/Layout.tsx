@@ -15,7 +15,7 @@ import { chooseMode, useMode } from "../lib/mode";
 import { lazyWithRetry, withMui } from "./lazyWithRetry";
 import { useScope } from "./place";
 
-// Its two fields cost as much as the rest of the first page together.
+// Its two fields take as long to load as the rest of the first page.
 const PlacePicker = lazyWithRetry(
   withMui(() => import("./PlacePicker")),
   <>
@@ -34,7 +34,7 @@ const pages = [
   { path: "/access", title: "Access", icon: <AccessIcon /> },
 ];
 
-/** Light or dark, and the button that changes it. */
+/** The button that switches between light and dark. */
 export function ThemeButton() {
   const dark = useMode() === "dark";
   const label = dark ? "Use the light theme" : "Use the dark theme";
@@ -89,7 +89,7 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
           main.current?.focus();
         }}
       >
-        Skip to the content
+        Skip to main content
       </a>
       {wide ? (
         <div className="side">{navigation}</div>
@@ -99,7 +99,7 @@ export function Layout({ session, onLogOut, children }: { session: Session; onLo
             <button
               type="button"
               className="icon-button"
-              aria-label="Open the navigation"
+              aria-label="Open navigation"
               aria-expanded={open}
               onClick={() => setOpen(true)}
             >
@@ -129,7 +129,7 @@ function Navigation({ path, session, onLogOut }: { path: string; session: Sessio
   return (
     <div className="navigation">
       <Logo />
-      <nav aria-label="Pages">
+      <nav aria-label="Main">
         <ul>
           {pages.map((page) => {
             const current = path === page.path || path.startsWith(`${page.path}/`);

@@ -7,7 +7,7 @@ import { useContexts } from "../api/queries";
 import { checkNamespace } from "../lib/validate";
 import { useScope } from "./place";
 
-/** The cluster and the namespace that the pages are about. */
+/** Selects the cluster and the namespace of all pages. */
 export default function PlacePicker() {
   const { place, move } = useScope();
   const contexts = useContexts();

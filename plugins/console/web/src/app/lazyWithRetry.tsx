@@ -4,9 +4,9 @@ export type LazyPart<P> = ComponentType<P> & { load(): Promise<void> };
 
 type Get<P> = () => Promise<{ default: ComponentType<P> }>;
 
-/** A part of the page whose code is loaded when it is needed, or when the browser has nothing else to do. A request
- *  that breaks off is made again. React's lazy does nearly the same, but holds back for 300 ms what
- *  follows a placeholder. What can come later waits until the page shows what it is for. */
+/** A component whose code is loaded when it is rendered, or when the browser is idle. A failed request is retried.
+ *  React's lazy is similar, but delays whatever follows a placeholder by 300 ms. With `later`, loading waits until the
+ *  page shows its main content. */
 export function lazyWithRetry<P extends object>(
   get: Get<P>,
   placeholder: ReactNode = null,
@@ -34,7 +34,7 @@ export function lazyWithRetry<P extends object>(
           () => gone || setState({ part: ready }),
           (error: unknown) => gone || setState({ error: error instanceof Error ? error : new Error(String(error)) }),
         );
-      if (later) whenShown(() => idle(() => void begin()));
+      if (later) afterShown(() => idle(() => void begin()));
       else void begin();
       return () => {
         gone = true;
@@ -46,7 +46,7 @@ export function lazyWithRetry<P extends object>(
   return Object.assign(Part, { load });
 }
 
-/** A part that is made of Material UI, whose code comes with it: the first page is there before. */
+/** A component that uses Material UI, which is loaded with it and so does not delay the first page. */
 export function withMui<P extends object>(get: Get<P>): Get<P> {
   return async () => {
     const [{ default: Part }, { Mui }] = await Promise.all([get(), import("../components/ui/Mui")]);
@@ -65,18 +65,18 @@ const waiting: (() => void)[] = [];
 let shown = false;
 const afterwards: (() => void)[] = [];
 
-/** Says that the page shows what it is for. */
-export function nowShown(): void {
+/** Marks that the page shows its main content. */
+export function markShown(): void {
   shown = true;
   for (const run of afterwards.splice(0)) run();
 }
 
-function whenShown(run: () => void): void {
+function afterShown(run: () => void): void {
   if (shown) run();
   else afterwards.push(run);
 }
 
-/** Loads in idle moments what the next click may need. */
+/** Loads the code that the next click may need while the browser is idle. */
 export function loadInIdleTime(): void {
   const next = () => {
     waiting.shift()?.();

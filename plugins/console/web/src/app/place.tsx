@@ -5,10 +5,10 @@ import type { Place } from "../api/client";
 import { placeOf, rememberPlace } from "../lib/places";
 
 interface Scope {
-  /** Empty names stand for the kubeconfig's current ones. */
+  /** Empty names mean the current ones of the kubeconfig. */
   place: Place;
   move(to: Place): void;
-  /** An address of the page at the same place. */
+  /** Returns the address of a page at the same place. */
   at(path: string): string;
 }
 

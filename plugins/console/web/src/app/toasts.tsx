@@ -11,7 +11,7 @@ export interface ToastText {
 const Context = createContext<(text: string, severity?: Severity) => void>(() => undefined);
 const Toast = lazyWithRetry(withMui(() => import("../components/feedback/Toast")));
 
-/** Tells the user, on the screen and by voice, what came of something. */
+/** Shows the outcome of an action, also to screen readers. */
 export const useToast = () => useContext(Context);
 
 export function ToastProvider({ children }: { children: ReactNode }) {

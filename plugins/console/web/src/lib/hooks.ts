@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** The time, every so many milliseconds. */
+/** The current time, updated at an interval in milliseconds. */
 export function useNow(every = 1_000): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
@@ -10,7 +10,7 @@ export function useNow(every = 1_000): number {
   return now;
 }
 
-/** A value once it has been the same for a while. */
+/** The value, once it has not changed for `wait` milliseconds. */
 export function useDebounced<T>(value: T, wait: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

@@ -2,7 +2,7 @@ import type { Job, JobsFrame } from "../api/client";
 
 export const active = (job: Job) => job.status === "running" || job.status === "pending" || job.status === "suspended";
 
-/** The jobs after a message of jobs/events, the newest first. */
+/** Applies a message of jobs/events to the list of jobs, newest first. */
 export function applyFrame(jobs: Job[] | undefined, frame: JobsFrame): Job[] | undefined {
   switch (frame.type) {
     case "list":
@@ -24,7 +24,7 @@ function sorted(jobs: Job[]): Job[] {
 
 export type StatusFilter = "active" | "all" | Job["status"];
 
-/** The jobs that have a status and all words of a search in them. */
+/** The jobs with a status that contain all words of a search. */
 export function filterJobs(jobs: Job[], status: StatusFilter, search: string): Job[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return jobs.filter((job) => {

@@ -6,7 +6,7 @@ import { applyFrame, filterJobs } from "./jobList";
 import { LogBuffer, readable, search } from "./logBuffer";
 import { checkForm, formField, type RunForm, toNewJob } from "./runForm";
 import { shownSecrets } from "./secretList";
-import { ago, lasted } from "./time";
+import { ago, formatDuration } from "./time";
 import {
   checkFileMode,
   checkGrantee,
@@ -260,7 +260,7 @@ describe("times", () => {
     [61, "1 min 1 s"],
     [7_500, "2 h 5 min"],
     [90_000, "1 d 1 h"],
-  ])("%d s: %s", (seconds, text) => expect(lasted(at, plus(seconds))).toBe(text));
+  ])("%d s: %s", (seconds, text) => expect(formatDuration(at, plus(seconds))).toBe(text));
 });
 
 it.each([

@@ -18,18 +18,18 @@ export function readable(line: string): string {
   return last.replace(escapes, "").replaceAll("\t", "    ");
 }
 
-/** The last lines of a log that comes in parts. */
+/** The last lines of a log that arrives in chunks. */
 export class LogBuffer {
-  /** Finished lines, and as its last one the unfinished one unless that is empty. */
+  /** All complete lines, then the incomplete last line unless it is empty. */
   lines: string[] = [];
-  /** How many lines were left out at the beginning. */
+  /** How many lines were dropped at the beginning. */
   dropped = 0;
   private rest = "";
   private hasRest = false;
 
   constructor(
-    readonly most = 50_000,
-    readonly longest = 10_000,
+    readonly maxLines = 50_000,
+    readonly maxLineLength = 10_000,
   ) {}
 
   append(data: string): void {
@@ -37,10 +37,10 @@ export class LogBuffer {
     const rest = parts.pop() ?? "";
     if (this.hasRest) this.lines.pop();
     for (const part of parts) this.lines.push(this.shown(part));
-    this.rest = rest.length > 4 * this.longest ? rest.slice(0, this.longest) : rest;
+    this.rest = rest.length > 4 * this.maxLineLength ? rest.slice(0, this.maxLineLength) : rest;
     this.hasRest = rest !== "";
     if (this.hasRest) this.lines.push(this.shown(rest));
-    const over = this.lines.length - this.most;
+    const over = this.lines.length - this.maxLines;
     if (over > 0) {
       this.lines.splice(0, over);
       this.dropped += over;
@@ -56,13 +56,13 @@ export class LogBuffer {
 
   private shown(line: string): string {
     const text = readable(line);
-    return text.length > this.longest
-      ? `${text.slice(0, this.longest)} … (${text.length - this.longest} more characters; download the log for all)`
-      : text;
+    const over = text.length - this.maxLineLength;
+    if (over <= 0) return text;
+    return `${text.slice(0, this.maxLineLength)} … (${over} more characters; download the log to see them)`;
   }
 }
 
-/** The numbers of the lines that have a text in them, whatever its case. */
+/** The indices of the lines that contain a text, ignoring case. */
 export function search(lines: string[], text: string): number[] {
   if (text === "") return [];
   const wanted = text.toLowerCase();

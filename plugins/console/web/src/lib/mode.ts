@@ -6,14 +6,14 @@ const stored = "apolo.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set<() => void>();
 
-/** What the user chose, or else what the system has. */
+/** The mode that the user chose, or that of the system. */
 export function currentMode(): Mode {
   const chosen = localStorage.getItem(stored);
   if (chosen === "light" || chosen === "dark") return chosen;
   return system.matches ? "dark" : "light";
 }
 
-/** Has the style sheets show the current mode. */
+/** Applies the current mode to the style sheets. */
 export function showMode(): void {
   document.documentElement.dataset["theme"] = currentMode();
   for (const listener of listeners) listener();

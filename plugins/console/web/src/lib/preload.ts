@@ -3,7 +3,7 @@ export function pageAt(path: string): string {
   return path.startsWith("/jobs/") ? "job" : (path.split("/")[1] ?? "");
 }
 
-/** Has the browser load the code of the page at a path while it reads that which all pages need. index.html says, in a
+/** Preloads the code of the page at a path, in parallel with the code that all pages need. index.html lists, in a
  *  <meta> per page, which files that is. */
 export function preload(path: string): void {
   const files =

@@ -7,10 +7,10 @@ export interface SecretBlock {
   id: number;
   kind: "environment" | "file";
   secret: string;
-  /** Kept apart, so that changing the kind there and back loses nothing. */
+  /** Separate from the path, so that switching the kind back and forth loses nothing. */
   variable: string;
   path: string;
-  /** Octal digits; empty: everybody in the container can read the file. */
+  /** Octal digits; empty if everyone in the container can read the file. */
   mode: string;
 }
 
@@ -61,24 +61,24 @@ export function checkForm(form: RunForm): Complaints {
     if (block.kind === "environment") {
       note(
         `secret.${block.id}.variable`,
-        checkVariable(block.variable) ?? once(variables, block.variable, "Another secret has this variable"),
+        checkVariable(block.variable) ?? once(variables, block.variable, "Another secret already uses this variable"),
       );
     } else {
-      note(`secret.${block.id}.path`, checkPath(block.path) ?? once(paths, block.path, "Something else has this path"));
+      note(`secret.${block.id}.path`, checkPath(block.path) ?? once(paths, block.path, "This path is already in use"));
       note(`secret.${block.id}.mode`, checkFileMode(block.mode));
     }
   }
   for (const block of form.volumes) {
-    if (block.kind === "disk") note(`volume.${block.id}.source`, block.source ? undefined : "Enter the name of a disk");
+    if (block.kind === "disk") note(`volume.${block.id}.source`, block.source ? undefined : "Enter a disk name");
     note(
       `volume.${block.id}.path`,
-      checkMountPath(block.path) ?? once(paths, block.path.replace(/\/$/, ""), "Something else has this path"),
+      checkMountPath(block.path) ?? once(paths, block.path.replace(/\/$/, ""), "This path is already in use"),
     );
   }
   return complaints;
 }
 
-/** The request that a form without complaints makes. */
+/** Converts a form without complaints to a request. */
 export function toNewJob(form: RunForm): NewJob {
   return {
     name: form.name.trim() || undefined,
@@ -96,7 +96,7 @@ export function toNewJob(form: RunForm): NewJob {
   };
 }
 
-/** The form's field for one that the server names, such as environment[0].name. */
+/** Maps a field of the API, such as environment[0].name, to a field of the form. */
 export function formField(form: RunForm, field: string): string {
   const found = /^(environment|files|volumes)\[(\d+)\]\.(\w+)$/.exec(field);
   if (!found) return field;

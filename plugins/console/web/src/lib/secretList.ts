@@ -5,7 +5,7 @@ export interface SecretOrder {
   down: boolean;
 }
 
-/** The secrets whose keys have all words of a search in them, in order; the one just saved comes first. */
+/** The secrets whose keys contain all words of a search, sorted; the one just saved comes first. */
 export function shownSecrets(secrets: Secret[], search: string, order: SecretOrder, first: string): Secret[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const found = words.length

@@ -4,7 +4,7 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
 ];
 
-/** A time as seen from now: "3 minutes ago". */
+/** A time relative to now: "3 minutes ago". */
 export function ago(time: string, now: number): string {
   const seconds = Math.round((now - Date.parse(time)) / 1000);
   if (seconds < 10) return "just now";
@@ -13,8 +13,8 @@ export function ago(time: string, now: number): string {
   return words.format(-seconds, "second");
 }
 
-/** How long something took or takes, in its two largest units: "2 h 5 min". */
-export function lasted(from: string, to: number): string {
+/** A duration in its two largest units: "2 h 5 min". */
+export function formatDuration(from: string, to: number): string {
   let seconds = Math.max(0, Math.floor((to - Date.parse(from)) / 1000));
   const parts: string[] = [];
   for (const [unit, size] of [
@@ -31,6 +31,6 @@ export function lasted(from: string, to: number): string {
   return parts.join(" ") || "0 s";
 }
 
-export function moment(time: string): string {
+export function formatTime(time: string): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

@@ -1,4 +1,4 @@
-/** What is wrong with an input, as a sentence for its field; undefined where nothing is. The server
+/** What is wrong with an input, as a sentence for its field, or undefined. The server
  *  checks all of it again: this only says it while one types. */
 export type Complaint = string | undefined;
 
@@ -6,9 +6,9 @@ export const maxValueBytes = 1_048_576;
 
 export function checkKey(key: string): Complaint {
   if (key === "") return "Enter a key";
-  if (key.length > 253) return `A key has at most 253 characters, this one has ${key.length}`;
+  if (key.length > 253) return `A key can have at most 253 characters; this one has ${key.length}`;
   if (!/^[A-Za-z0-9_.-]+$/.test(key)) return "Use letters, digits, “_”, “-” and “.”";
-  if (key === "." || key.startsWith("..")) return "A key can't be “.” nor begin with “..”";
+  if (key === "." || key.startsWith("..")) return "A key must not be “.” or start with “..”";
   return undefined;
 }
 
@@ -20,17 +20,17 @@ export function checkValueSize(bytes: number): Complaint {
 }
 
 export function checkVariable(name: string): Complaint {
-  if (name === "") return "Enter the name of the variable";
+  if (name === "") return "Enter a variable name";
   if (!/^[ -<>-~]+$/.test(name)) return "Use printable ASCII characters other than “=”";
   return undefined;
 }
 
 export function checkPath(path: string): Complaint {
-  if (path === "") return "Enter the path";
-  if (!path.startsWith("/")) return "The path must begin with “/”";
-  if (path.includes(":")) return "The path can't have a “:”";
-  if (/\/{2,}|(^|\/)\.\.?(\/|$)/.test(path)) return "The path can't have “//”, “/.” or “/..” in it";
-  if (path.endsWith("/")) return "The path must end with the name of a file";
+  if (path === "") return "Enter a path";
+  if (!path.startsWith("/")) return "The path must start with “/”";
+  if (path.includes(":")) return "The path must not contain “:”";
+  if (/\/{2,}|(^|\/)\.\.?(\/|$)/.test(path)) return "The path must not contain “//”, “/.” or “/..”";
+  if (path.endsWith("/")) return "The path must end with a file name";
   return undefined;
 }
 
@@ -46,9 +46,9 @@ export function checkMountPath(path: string): Complaint {
 
 export function checkJobName(name: string): Complaint {
   if (name === "") return undefined;
-  if (name.length > 63) return `A name has at most 63 characters, this one has ${name.length}`;
+  if (name.length > 63) return `A name can have at most 63 characters; this one has ${name.length}`;
   if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name))
-    return "Use lower-case letters, digits and “-”, no “-” at either end";
+    return "Use lowercase letters, digits and “-”; start and end with a letter or digit";
   return undefined;
 }
 
@@ -58,7 +58,7 @@ export function checkNamespace(name: string): Complaint {
 
 export function checkGrantee(name: string): Complaint {
   if (name === "") return "Enter a user, group:NAME or sa:NAMESPACE:NAME";
-  if (name.startsWith("group:") && name.length === 6) return "Enter the name of the group after “group:”";
-  if (name.startsWith("sa:") && !/^sa:[^:]+:[^:]+$/.test(name)) return "Write a service account as sa:NAMESPACE:NAME";
+  if (name.startsWith("group:") && name.length === 6) return "Enter a group name after “group:”";
+  if (name.startsWith("sa:") && !/^sa:[^:]+:[^:]+$/.test(name)) return "Enter a service account as sa:NAMESPACE:NAME";
   return undefined;
 }

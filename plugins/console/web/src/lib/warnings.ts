@@ -1,10 +1,10 @@
 import { useSyncExternalStore } from "react";
 
-/** What the cluster, or the Console, warned of and the user has not closed yet. */
+/** The warnings of the cluster or the Console that the user has not dismissed. */
 let open: readonly string[] = [];
-const told = new Set<string>();
+const seenBefore = new Set<string>();
 const listeners = new Set<() => void>();
-const longest = 10;
+const maxWarnings = 10;
 
 function set(next: readonly string[]): void {
   open = next;
@@ -12,17 +12,17 @@ function set(next: readonly string[]): void {
 }
 
 export function warn(text: string): void {
-  told.add(text);
-  if (!open.includes(text)) set([...open, text].slice(-longest));
+  seenBefore.add(text);
+  if (!open.includes(text)) set([...open, text].slice(-maxWarnings));
 }
 
 export const closeWarnings = (): void => set([]);
 
-/** Takes the warnings of an answer. What is only asked for comes again and again, so its warnings are told once. */
+/** Shows the warnings of a response. A read is repeated again and again, so its warnings are shown once. */
 export function takeWarnings(header: string | null, asksOnly: boolean): void {
   for (const part of header?.split(",") ?? []) {
     const text = decodeURIComponent(part.trim());
-    if (text !== "" && !(asksOnly && told.has(text))) warn(text);
+    if (text !== "" && !(asksOnly && seenBefore.has(text))) warn(text);
   }
 }
 

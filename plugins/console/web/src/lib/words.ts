@@ -28,12 +28,12 @@ export function splitWords(line: string): string[] {
       word = undefined;
     } else word = (word ?? "") + c;
   }
-  if (quote) throw new UnfinishedCommand(`A ${quote} is not closed`);
+  if (quote) throw new UnfinishedCommand(`Missing closing ${quote}`);
   if (word !== undefined) words.push(word);
   return words;
 }
 
-/** Writes words so that a shell, and splitWords, reads them again. */
+/** Joins words, quoted for a shell and for splitWords. */
 export function joinWords(words: string[]): string {
   return words
     .map((word) => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))

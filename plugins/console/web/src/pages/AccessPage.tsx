@@ -19,7 +19,7 @@ import ShareDialog, { granteeLabel } from "../components/secrets/ShareDialog";
 import { Card } from "../components/ui/Card";
 import { PageHeading } from "../components/ui/PageHeading";
 
-const most = 500;
+const maxRows = 500;
 
 export default function AccessPage() {
   const access = useAccess();
@@ -35,7 +35,7 @@ export default function AccessPage() {
         <Tabs
           value={tab}
           onChange={(_, value: typeof tab) => setTab(value)}
-          aria-label="Whose secrets"
+          aria-label="Shared secrets"
           sx={{ px: { xs: 1, sm: 2 }, borderBottom: 1, borderColor: "divider" }}
         >
           <Tab
@@ -66,8 +66,8 @@ export default function AccessPage() {
             <RowSkeletons />
           ) : tab === "withMe" ? (
             withMe.length === 0 ? (
-              <Empty icon={<ShareIcon />} title="Nothing is shared with you">
-                Who owns a secret can share it on their page Secrets, or with <code>kubectl apolo share</code>.
+              <Empty icon={<ShareIcon />} title="No secrets shared with you">
+                The owner of a secret can share it on the Secrets page or with <code>kubectl apolo share</code>.
               </Empty>
             ) : (
               <Table>
@@ -78,13 +78,13 @@ export default function AccessPage() {
                   </TableRow>
                 </TableHead>
                 <TableBody>
-                  {withMe.slice(0, most).map((one) => (
+                  {withMe.slice(0, maxRows).map((one) => (
                     <TableRow key={one.uri + one.level}>
                       <TableCell>
                         <code>{one.uri}</code>
                         {!one.key && (
                           <Box sx={{ color: "text.secondary", fontSize: "0.8125rem" }}>
-                            All secrets of the namespace
+                            All secrets in the namespace
                           </Box>
                         )}
                       </TableCell>
@@ -93,10 +93,10 @@ export default function AccessPage() {
                       </TableCell>
                     </TableRow>
                   ))}
-                  {withMe.length > most && (
+                  {withMe.length > maxRows && (
                     <TableRow>
                       <TableCell colSpan={2}>
-                        and {withMe.length - most} more: <code>kubectl apolo acl ls</code>
+                        and {withMe.length - maxRows} more: <code>kubectl apolo acl ls</code>
                       </TableCell>
                     </TableRow>
                   )}
@@ -104,21 +104,21 @@ export default function AccessPage() {
               </Table>
             )
           ) : byMe.length === 0 ? (
-            <Empty icon={<ShareIcon />} title="You share nothing">
-              Share a secret with the icon in its row on the page Secrets.
+            <Empty icon={<ShareIcon />} title="No secrets shared by you">
+              To share a secret, use the icon in its row on the Secrets page.
             </Empty>
           ) : (
             <Table>
               <TableHead>
                 <TableRow>
                   <TableCell>Secret</TableCell>
-                  <TableCell>Who</TableCell>
+                  <TableCell>Shared with</TableCell>
                   <TableCell>Level</TableCell>
                   <TableCell align="right">Actions</TableCell>
                 </TableRow>
               </TableHead>
               <TableBody>
-                {byMe.slice(0, most).map((one) => (
+                {byMe.slice(0, maxRows).map((one) => (
                   <TableRow key={one.uri + one.grantee.id + one.level + String(one.stale)}>
                     <TableCell>
                       <code>{one.key}</code>
@@ -126,7 +126,7 @@ export default function AccessPage() {
                     <TableCell>{granteeLabel(one.grantee)}</TableCell>
                     <TableCell>
                       {one.stale ? (
-                        <Chip size="small" label="left over" variant="outlined" />
+                        <Chip size="small" label="stale" variant="outlined" />
                       ) : (
                         <LevelChip level={one.level} />
                       )}
@@ -144,10 +144,10 @@ export default function AccessPage() {
                     </TableCell>
                   </TableRow>
                 ))}
-                {byMe.length > most && (
+                {byMe.length > maxRows && (
                   <TableRow>
                     <TableCell colSpan={4}>
-                      and {byMe.length - most} more: <code>kubectl apolo acl ls --shared</code>
+                      and {byMe.length - maxRows} more: <code>kubectl apolo acl ls --shared</code>
                     </TableCell>
                   </TableRow>
                 )}

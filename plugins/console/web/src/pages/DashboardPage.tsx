@@ -21,7 +21,7 @@ const RunDialog = lazyWithRetry(withMui(() => import("../components/run/RunDialo
 
 export function DashboardPage() {
   const actions = useActions();
-  usePresets(); // so that the dialog opens with them
+  usePresets(); // prefetched for the dialog
   const [chosen, setChosen] = useState<Action>();
   return (
     <>
@@ -80,8 +80,8 @@ function RunningJobs() {
       {!running ? (
         !trouble && <RowSkeletons rows={3} />
       ) : running.length === 0 ? (
-        <Empty icon={<BoxIcon />} title="You have no running jobs">
-          Start one with an action.
+        <Empty icon={<BoxIcon />} title="No running jobs">
+          Run an action to start one.
         </Empty>
       ) : (
         <ul style={{ paddingBottom: 8 }}>
@@ -92,7 +92,7 @@ function RunningJobs() {
           ))}
           {running.length > 10 && (
             <li style={{ padding: "10px var(--edge)" }}>
-              <Link href={at("/jobs")}>All {running.length} running jobs</Link>
+              <Link href={at("/jobs")}>View all {running.length} running jobs</Link>
             </li>
           )}
         </ul>

@@ -55,8 +55,8 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
       </PageHeading>
       {gone ? (
         <Card>
-          <Empty icon={<BoxIcon />} title="There is no such job any more">
-            It was killed, or its time after the end is over. <Link href={at("/jobs")}>All jobs</Link>
+          <Empty icon={<BoxIcon />} title="Job not found">
+            It was killed, or it was deleted some time after it ended. <Link href={at("/jobs")}>All jobs</Link>
           </Empty>
         </Card>
       ) : (
@@ -97,7 +97,7 @@ export default function JobPage({ name, tab }: { name: string; tab: string }) {
                   <RowSkeletons />
                 ) : now && !active(now) ? (
                   <Empty icon={<BoxIcon />} title="This job has ended">
-                    A terminal needs a running job; its log is still there.
+                    A terminal needs a running job. The log is still available.
                   </Empty>
                 ) : (
                   <JobTerminal name={name} />

@@ -21,7 +21,7 @@ import { RowSkeletons } from "../components/feedback/Loading";
 import { KillDialog } from "../components/jobs/KillDialog";
 import { Leftovers } from "../components/jobs/Leftovers";
 import { StatusChip, statusLabel } from "../components/jobs/StatusChip";
-import { Ago, Lasted } from "../components/ui/Ago";
+import { Ago, Duration } from "../components/ui/Ago";
 import { Card } from "../components/ui/Card";
 import { PageHeading } from "../components/ui/PageHeading";
 import { filterJobs, type StatusFilter } from "../lib/jobList";
@@ -38,7 +38,7 @@ const filters: StatusFilter[] = [
   "cancelled",
 ];
 const filterLabel = (filter: StatusFilter) =>
-  filter === "all" ? "All jobs" : filter === "active" ? "Not ended" : statusLabel(filter);
+  filter === "all" ? "All jobs" : filter === "active" ? "Active" : statusLabel(filter);
 const columns = { xs: "minmax(0,1fr) auto", md: "minmax(0,4fr) minmax(0,3fr) minmax(0,4fr) 130px 92px" };
 const page = 100;
 
@@ -95,7 +95,7 @@ export default function JobsPage() {
           !trouble && <RowSkeletons />
         ) : found.length === 0 ? (
           jobs.length ? (
-            <Empty icon={<SearchIcon />} title="No job is like that">
+            <Empty icon={<SearchIcon />} title="No matching jobs">
               <Button
                 onClick={() => {
                   setSearch("");
@@ -106,8 +106,8 @@ export default function JobsPage() {
               </Button>
             </Empty>
           ) : (
-            <Empty icon={<BoxIcon />} title="There are no jobs here">
-              Start one with an action of the <Link href={at("/dashboard")}>Dashboard</Link>.
+            <Empty icon={<BoxIcon />} title="No jobs">
+              Run an action on the <Link href={at("/dashboard")}>Dashboard</Link>.
             </Empty>
           )
         ) : (
@@ -200,7 +200,7 @@ function JobRow({ job, onKill }: { job: Job; onKill(): void }) {
       <Box role="cell" sx={{ minWidth: 0, gridRow: { xs: 2, md: "auto" } }}>
         <StatusChip job={job} />
         <Typography variant="caption" color="textSecondary" component="div" noWrap title={job.message}>
-          {job.reason || (job.started ? <Lasted from={job.started} to={job.finished} /> : "")}
+          {job.reason || (job.started ? <Duration from={job.started} to={job.finished} /> : "")}
           {job.exitCode !== undefined && job.status === "failed" ? ` · exit code ${job.exitCode}` : ""}
         </Typography>
       </Box>

@@ -15,8 +15,8 @@ const texts = {
     label: "Link or token",
     intro: (
       <>
-        Run <code>kubectl apolo console</code> in a terminal and open the link that it prints. It logs in once; press
-        Enter there for a new one. You can also paste it here.
+        Run <code>kubectl apolo console</code> in a terminal and open the link it prints. The link works once; press
+        Enter in the terminal to get a new one. You can also paste the link here.
       </>
     ),
     empty: "Paste the link or its token",
@@ -25,8 +25,8 @@ const texts = {
     label: "Kubernetes token",
     intro: (
       <>
-        Paste a bearer token of yours, for example from <code>kubectl create token NAME</code>. It stays on the server
-        while you are logged in, and is used for nothing but your own requests.
+        Paste your bearer token, for example from <code>kubectl create token NAME</code>. The server keeps it while you
+        are logged in, and uses it only for your requests.
       </>
     ),
     empty: "Paste your token",

@@ -8,7 +8,7 @@ export function NotFoundPage() {
     <>
       <PageHeading title="Not found" />
       <p>
-        There is no such page. Go to the <Link href={at("/dashboard")}>Dashboard</Link>.
+        This page does not exist. Go to the <Link href={at("/dashboard")}>Dashboard</Link>.
       </p>
     </>
   );

@@ -53,7 +53,7 @@ test("the check mark removes the secret from the cluster and from the list", asy
   await waitFor(() => expect(table.queryByText("aws-key")).toBeNull());
   expect(table.getByText("gcp-key")).toBeTruthy();
   expect(sent).toEqual([["DELETE /secrets/aws-key"]]);
-  expect(await screen.findByText("Secret aws-key is removed")).toBeTruthy();
+  expect(await screen.findByText("Secret aws-key removed")).toBeTruthy();
 });
 
 test("a refusal is shown, and the secret stays in the list", async () => {

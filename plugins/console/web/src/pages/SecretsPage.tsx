@@ -54,7 +54,7 @@ export default function SecretsPage() {
       await refresh();
       stopAdding();
       const size = `${bytes.toLocaleString("en")} ${bytes === 1 ? "byte" : "bytes"}`;
-      toast(`Secret ${name} is ${created ? "saved" : "replaced"} (${size})`);
+      toast(`Secret ${name} ${created ? "saved" : "replaced"} (${size})`);
     },
     [refresh, stopAdding, toast],
   );
@@ -65,11 +65,11 @@ export default function SecretsPage() {
         await refresh();
         setRemoving("");
         addButton.current?.focus();
-        toast(`Secret ${name} is removed`);
+        toast(`Secret ${name} removed`);
       } catch (error) {
         toast(error instanceof Error ? error.message : String(error), "error");
         setRemoving("");
-        void refresh(); // what a finalizer holds is being deleted now
+        void refresh(); // a secret with a finalizer is now being deleted
       }
     },
     [place, refresh, toast],
@@ -161,15 +161,14 @@ export default function SecretsPage() {
           shown.length === 0 &&
           !adding &&
           (search ? (
-            <Empty icon={<SearchIcon />} title="No key has this in it">
+            <Empty icon={<SearchIcon />} title="No matching secrets">
               <button type="button" className="button" onClick={() => setSearch("")}>
                 SHOW ALL
               </button>
             </Empty>
           ) : (
-            <Empty icon={<LockIcon />} title="You have no secrets yet">
-              Keep passwords, tokens and key files here, and give them to your jobs without writing them down anywhere
-              else.
+            <Empty icon={<LockIcon />} title="No secrets yet">
+              Store passwords, tokens and key files here, and use them in your jobs.
               <div>
                 <button type="button" className="button contained" onClick={() => setAdding(true)}>
                   <AddIcon />

@@ -2,7 +2,7 @@ type Answer = object | ((body: unknown) => object);
 
 const answers = new Map<string, Answer>();
 
-/** The requests that changed something, such as "POST /secrets", with their bodies. */
+/** The requests other than GET, such as "POST /secrets", with their bodies. */
 export const sent: [route: string, body?: unknown][] = [];
 
 /** Answers a request such as "GET /secrets" from now on, with data or with a Response. */
@@ -10,7 +10,7 @@ export function answer(route: string, with_: Answer): void {
   answers.set(route, with_);
 }
 
-/** How the server refuses a request, because of one of its fields or as a whole. */
+/** An error response of the server, optionally about one field. */
 export function refusal(status: number, detail: string, field?: string): Response {
   return Response.json({ detail, field }, { status });
 }

@@ -2,9 +2,9 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 import { answerRequest, forgetServer } from "./server";
 
-configure({ asyncUtilTimeout: 30_000 }); // as a busy machine needs it
+configure({ asyncUtilTimeout: 30_000 }); // for busy machines
 
-// A browser resolves the address of a request; Node.js wants it whole.
+// A browser resolves relative addresses; Node.js needs absolute ones.
 const NodeRequest = globalThis.Request;
 globalThis.Request = class extends NodeRequest {
   constructor(input: RequestInfo | URL, init?: RequestInit) {

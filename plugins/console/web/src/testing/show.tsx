@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { ToastProvider } from "../app/toasts";
 import { Mui } from "../components/ui/Mui";
 
-/** Shows a part of the page with what it needs around it, and returns the user who works with it. */
+/** Renders a component within its providers, and returns the simulated user. */
 export function show(part: ReactNode): UserEvent {
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   render(

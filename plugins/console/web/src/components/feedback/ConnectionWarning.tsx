@@ -1,7 +1,7 @@
 import { sentence } from "../../api/client";
 import { Message } from "./Message";
 
-/** Why nothing new comes at the moment; it goes away by itself. */
+/** Says why there are no updates at the moment, and disappears by itself. */
 export function ConnectionWarning({ text }: { text: string }) {
   return (
     <div role="status" className="within">

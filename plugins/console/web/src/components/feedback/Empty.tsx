@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** What a list shows that has nothing in it. */
+/** The empty state of a list. */
 export function Empty({ icon, title, children }: { icon: ReactNode; title: string; children?: ReactNode }) {
   return (
     <div className="empty">

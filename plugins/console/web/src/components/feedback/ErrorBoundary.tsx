@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from "react";
 import { Message } from "./Message";
 
-/** Stands in for a page that could not be shown. */
+/** Shows an error instead of a page that failed. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { error: string }> {
   override state = { error: "" };
 
@@ -20,8 +20,8 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: s
           </button>
         }
       >
-        This page could not be shown. Reload it; if that does not help, start “kubectl apolo console” again. (
-        {this.state.error})
+        This page failed to load ({this.state.error}). Reload it. If that does not help, restart “kubectl apolo
+        console”.
       </Message>
     );
   }

@@ -1,7 +1,7 @@
 import { ApiError } from "../../api/client";
 import { Message } from "./Message";
 
-/** What went wrong, what to do, and a way to try again. */
+/** An error, what to do about it, and a button to retry. */
 export function Failed({ error, retry }: { error: unknown; retry?(): void }) {
   const message = error instanceof Error ? error.message : String(error);
   const forbidden = error instanceof ApiError && error.status === 403;
@@ -18,7 +18,7 @@ export function Failed({ error, retry }: { error: unknown; retry?(): void }) {
         }
       >
         {message}
-        {forbidden && <div>Ask who manages this namespace for that right, or choose another namespace.</div>}
+        {forbidden && <div>Ask an administrator of this namespace for permission, or choose another namespace.</div>}
       </Message>
     </div>
   );

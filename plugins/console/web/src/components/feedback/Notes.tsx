@@ -1,6 +1,6 @@
 import { Message } from "./Message";
 
-/** What the server says beside its answer. */
+/** Notes of the server about its response. */
 export function Notes({ notes }: { notes: string[] | undefined }) {
   if (!notes?.length) return null;
   return (

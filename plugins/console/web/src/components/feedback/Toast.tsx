@@ -3,7 +3,7 @@ import Snackbar from "@mui/material/Snackbar";
 import { useState } from "react";
 import type { ToastText } from "../../app/toasts";
 
-/** A message that goes away by itself. */
+/** A message that disappears by itself. */
 export default function Toast({ toast: { text, severity } }: { toast: ToastText }) {
   const [open, setOpen] = useState(true);
   return (

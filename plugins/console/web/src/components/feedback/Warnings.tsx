@@ -2,7 +2,7 @@ import CloseIcon from "@mui/icons-material/Close";
 import { closeWarnings, useWarnings } from "../../lib/warnings";
 import { Message } from "./Message";
 
-/** What the cluster warned of, until the user closes it. */
+/** The warnings of the cluster, until the user dismisses them. */
 export function Warnings() {
   const warnings = useWarnings();
   if (warnings.length === 0) return null;
@@ -11,7 +11,7 @@ export function Warnings() {
       <Message
         severity="warning"
         action={
-          <button type="button" className="icon-button" aria-label="Close the warnings" onClick={closeWarnings}>
+          <button type="button" className="icon-button" aria-label="Dismiss warnings" onClick={closeWarnings}>
             <CloseIcon />
           </button>
         }

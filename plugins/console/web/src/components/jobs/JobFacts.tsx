@@ -3,12 +3,12 @@ import Chip from "@mui/material/Chip";
 import Typography from "@mui/material/Typography";
 import type { ReactNode } from "react";
 import type { JobDetails } from "../../api/client";
-import { moment } from "../../lib/time";
+import { formatTime } from "../../lib/time";
 import { joinWords } from "../../lib/words";
-import { Ago, Lasted } from "../ui/Ago";
+import { Ago, Duration } from "../ui/Ago";
 import { CommandLine } from "../ui/CommandLine";
 
-/** What there is to know of a job: what it runs, with what, and what happened to it. */
+/** The details of a job: its configuration, its state and its events. */
 export function JobFacts({ job }: { job: JobDetails }) {
   return (
     <Box sx={{ display: "grid", gridTemplateColumns: { xs: "minmax(0,1fr)", lg: "minmax(0,1fr) minmax(0,1fr)" } }}>
@@ -33,11 +33,11 @@ export function JobFacts({ job }: { job: JobDetails }) {
           {job.description && <Fact name="Description">{job.description}</Fact>}
           {job.preset && <Fact name="Preset">{job.preset}</Fact>}
           <Fact name="Created">
-            <Ago time={job.created} /> · {moment(job.created)}
+            <Ago time={job.created} /> · {formatTime(job.created)}
           </Fact>
           {job.started && (
-            <Fact name={job.finished ? "Ran for" : "Runs for"}>
-              <Lasted from={job.started} to={job.finished} />
+            <Fact name={job.finished ? "Ran for" : "Running for"}>
+              <Duration from={job.started} to={job.finished} />
             </Fact>
           )}
           {job.exitCode !== undefined && <Fact name="Exit code">{job.exitCode}</Fact>}
@@ -73,8 +73,8 @@ export function JobFacts({ job }: { job: JobDetails }) {
           )}
         </Box>
         {job.runCommand && (
-          <Section title="The same on the command line">
-            <CommandLine text={job.runCommand} label="The command that runs the same job" />
+          <Section title="Equivalent command">
+            <CommandLine text={job.runCommand} label="Equivalent command" />
           </Section>
         )}
       </Box>
@@ -89,7 +89,7 @@ export function JobFacts({ job }: { job: JobDetails }) {
       >
         <Section title="Secrets" first>
           {job.secrets.length === 0 ? (
-            <Quiet>It uses none.</Quiet>
+            <Quiet>No secrets</Quiet>
           ) : (
             <Lines
               items={[
@@ -120,14 +120,14 @@ export function JobFacts({ job }: { job: JobDetails }) {
               items={job.volumes.map((one) => ({
                 key: one.path,
                 left: one.path,
-                right: `${one.kind}:${one.source}${one.readOnly ? " (read only)" : ""}`,
+                right: `${one.kind}:${one.source}${one.readOnly ? " (read-only)" : ""}`,
               }))}
             />
           </Section>
         )}
         <Section title="Events">
           {job.events.length === 0 ? (
-            <Quiet>There are none, or the cluster has forgotten them.</Quiet>
+            <Quiet>No events (Kubernetes keeps them for about an hour)</Quiet>
           ) : (
             <Box
               component="ul"

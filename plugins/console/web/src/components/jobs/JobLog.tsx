@@ -18,7 +18,7 @@ import { useToast } from "../../app/toasts";
 import { LogBuffer, search } from "../../lib/logBuffer";
 import { monospace } from "../../theme";
 
-/** The log of a job as it grows. */
+/** The live log of a job. */
 export function JobLog({ name }: { name: string }) {
   const place = usePlace();
   const toast = useToast();
@@ -29,8 +29,8 @@ export function JobLog({ name }: { name: string }) {
   const [failure, setFailure] = useState("");
   const [ended, setEnded] = useState(false);
   const [follow, setFollow] = useState(true);
-  const [wanted, setWanted] = useState("");
-  const [hit, setHit] = useState(0);
+  const [query, setQuery] = useState("");
+  const [matchIndex, setMatchIndex] = useState(0);
   const [saving, setSaving] = useState(false);
   const box = useRef<HTMLDivElement>(null);
 
@@ -44,7 +44,7 @@ export function JobLog({ name }: { name: string }) {
     };
     const socket = new ReconnectingSocket(...socketAddress(`/jobs/${encodeURIComponent(name)}/log`, place), {
       opened: () => {
-        buffer.clear(); // the server begins anew
+        buffer.clear(); // the server starts again from the beginning
         setNotice("");
         setFailure("");
         redraw();
@@ -59,7 +59,7 @@ export function JobLog({ name }: { name: string }) {
         if (log.end) setEnded(true);
         return log.error || log.end ? "done" : undefined;
       },
-      lost: () => setNotice("The connection is lost; trying again."),
+      lost: () => setNotice("Connection lost. Reconnecting…"),
       mayRetry: stillLoggedIn,
     });
     return () => {
@@ -69,8 +69,8 @@ export function JobLog({ name }: { name: string }) {
   }, [name, place, buffer]);
 
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the buffer changes in place; version says when
-  const hits = useMemo(() => search(buffer.lines, wanted), [buffer, wanted, version]);
-  const current = hits.length ? hits[Math.min(hit, hits.length - 1)]! : -1;
+  const matches = useMemo(() => search(buffer.lines, query), [buffer, query, version]);
+  const current = matches.length ? matches[Math.min(matchIndex, matches.length - 1)]! : -1;
   const lines = useVirtualizer({
     count: buffer.lines.length,
     getScrollElement: () => box.current,
@@ -79,13 +79,14 @@ export function JobLog({ name }: { name: string }) {
   });
 
   useEffect(() => {
-    if (follow && !wanted && buffer.lines.length > 0) lines.scrollToIndex(buffer.lines.length - 1, { align: "end" });
-  }, [version, follow, wanted, buffer, lines]);
+    if (follow && !query && buffer.lines.length > 0) lines.scrollToIndex(buffer.lines.length - 1, { align: "end" });
+  }, [version, follow, query, buffer, lines]);
   useEffect(() => {
     if (current >= 0) lines.scrollToIndex(current, { align: "center" });
   }, [current, lines]);
 
-  const step = (by: number) => hits.length && setHit((Math.min(hit, hits.length - 1) + by + hits.length) % hits.length);
+  const step = (by: number) =>
+    matches.length && setMatchIndex((Math.min(matchIndex, matches.length - 1) + by + matches.length) % matches.length);
   const save = async () => {
     setSaving(true);
     try {
@@ -109,7 +110,7 @@ export function JobLog({ name }: { name: string }) {
     (waiting
       ? [state.reason, state.message].filter(Boolean).join(": ") || "Waiting for the job to start"
       : ended
-        ? `The log is complete: the job ${state?.phase ?? "has ended"}${exitCode}.`
+        ? `End of log: the job ${state?.phase ?? "has ended"}${exitCode}.`
         : "");
   return (
     <>
@@ -118,10 +119,10 @@ export function JobLog({ name }: { name: string }) {
           size="small"
           type="search"
           placeholder="Search"
-          value={wanted}
+          value={query}
           onChange={(event) => {
-            setWanted(event.target.value);
-            setHit(0);
+            setQuery(event.target.value);
+            setMatchIndex(0);
           }}
           inputProps={{ "aria-label": "Search the log", autoComplete: "off" }}
           onKeyDown={(event) => event.key === "Enter" && step(event.shiftKey ? -1 : 1)}
@@ -132,15 +133,15 @@ export function JobLog({ name }: { name: string }) {
           }
           sx={{ flex: "1 1 170px", maxWidth: 300 }}
         />
-        {wanted && (
+        {query && (
           <>
             <Typography variant="body2" color="textSecondary" role="status">
-              {hits.length ? `${Math.min(hit, hits.length - 1) + 1} of ${hits.length}` : "Not found"}
+              {matches.length ? `${Math.min(matchIndex, matches.length - 1) + 1} of ${matches.length}` : "No matches"}
             </Typography>
-            <IconButton size="small" aria-label="Previous" disabled={!hits.length} onClick={() => step(-1)}>
+            <IconButton size="small" aria-label="Previous match" disabled={!matches.length} onClick={() => step(-1)}>
               <UpIcon />
             </IconButton>
-            <IconButton size="small" aria-label="Next" disabled={!hits.length} onClick={() => step(1)}>
+            <IconButton size="small" aria-label="Next match" disabled={!matches.length} onClick={() => step(1)}>
               <DownIcon />
             </IconButton>
           </>
@@ -185,13 +186,11 @@ export function JobLog({ name }: { name: string }) {
         }}
       >
         {buffer.lines.length === 0 && (
-          <Box sx={{ px: 2, color: "text.secondary" }}>
-            {ended ? "The job wrote nothing." : failure ? "" : "Nothing yet."}
-          </Box>
+          <Box sx={{ px: 2, color: "text.secondary" }}>{ended ? "No output" : failure ? "" : "No output yet"}</Box>
         )}
         {buffer.dropped > 0 && (
           <Box sx={{ px: 2, color: "text.secondary" }}>
-            {buffer.dropped.toLocaleString("en")} earlier lines are left out here; download the log for all.
+            {buffer.dropped.toLocaleString("en")} earlier lines are not shown. Download the log to see them.
           </Box>
         )}
         <Box sx={{ position: "relative" }} style={{ height: lines.getTotalSize() }}>
@@ -213,7 +212,7 @@ export function JobLog({ name }: { name: string }) {
               }}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <Marked text={buffer.lines[item.index] ?? ""} wanted={wanted} />
+              <Highlighted text={buffer.lines[item.index] ?? ""} query={query} />
             </Box>
           ))}
         </Box>
@@ -230,12 +229,12 @@ export function JobLog({ name }: { name: string }) {
   );
 }
 
-/** A line with what is searched for marked; the text stays text. */
-function Marked({ text, wanted }: { text: string; wanted: string }) {
-  if (!wanted) return <>{text}</>;
+/** A line with the matches highlighted, as plain text. */
+function Highlighted({ text, query }: { text: string; query: string }) {
+  if (!query) return <>{text}</>;
   const parts: React.ReactNode[] = [];
   const lower = text.toLowerCase();
-  const word = wanted.toLowerCase();
+  const word = query.toLowerCase();
   let from = 0;
   for (let found = lower.indexOf(word); found >= 0; found = lower.indexOf(word, from)) {
     parts.push(text.slice(from, found), <mark key={found}>{text.slice(found, found + word.length)}</mark>);

@@ -58,9 +58,9 @@ const colours = {
   },
 };
 
-const mostTries = 6;
+const maxTries = 6;
 
-/** A terminal in a running job. Closing the page leaves the job as it is. */
+/** A terminal in a running job. Closing the page does not affect the job. */
 export default function JobTerminal({ name }: { name: string }) {
   const place = usePlace();
   const theme = useMode();
@@ -68,9 +68,9 @@ export default function JobTerminal({ name }: { name: string }) {
   const terminal = useRef<Terminal>(undefined);
   const firstTheme = useRef<keyof typeof colours>(theme);
   const tries = useRef(0);
-  const [round, setRound] = useState(0);
-  const [status, setStatus] = useState("Connecting …");
-  const [over, setOver] = useState(false);
+  const [attempt, setAttempt] = useState(0);
+  const [status, setStatus] = useState("Connecting…");
+  const [ended, setEnded] = useState(false);
   const [typing, setTyping] = useState(false);
 
   useEffect(() => {
@@ -84,15 +84,15 @@ export default function JobTerminal({ name }: { name: string }) {
       allowProposedApi: false,
       screenReaderMode: true,
       theme: colours[firstTheme.current],
-      linkHandler: { activate: () => undefined }, // what a job prints opens nothing
+      linkHandler: { activate: () => undefined }, // links in the output are not followed
     });
-    // What a job prints may not reach the clipboard (OSC 52), nor rename the page.
+    // The output of a job must not reach the clipboard (OSC 52) or change the title of the page.
     for (const sequence of [0, 1, 2, 8, 52]) screen.parser.registerOscHandler(sequence, () => true);
     const fit = new FitAddon();
     screen.loadAddon(fit);
     withStyleNonce(() => screen.open(holder));
     terminal.current = screen;
-    // Every other key goes to the job, Tab too.
+    // Every other key goes to the job, including Tab.
     screen.attachCustomKeyEventHandler((event) => {
       if (event.type === "keydown" && event.ctrlKey && event.altKey && event.code === "KeyQ") {
         document.getElementById("leave-terminal")?.focus();
@@ -109,7 +109,7 @@ export default function JobTerminal({ name }: { name: string }) {
         if (socket.readyState === WebSocket.OPEN) socket.send(data.slice(i, i + 32_768));
     };
     let closing = false;
-    let said = false;
+    let explained = false;
     let opened = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const resize = () => {
@@ -118,15 +118,15 @@ export default function JobTerminal({ name }: { name: string }) {
     };
     screen.onData((text) => send(encoder.encode(text)));
     screen.onBinary((text) => send(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-    const sayHowLarge = () =>
+    const sendSize = () =>
       socket.readyState === WebSocket.OPEN &&
       socket.send(JSON.stringify({ resize: { cols: screen.cols, rows: screen.rows } }));
-    screen.onResize(sayHowLarge);
+    screen.onResize(sendSize);
     socket.onopen = () => {
       opened = true;
-      setStatus("Waiting for the job …");
+      setStatus("Waiting for the job…");
       resize();
-      sayHowLarge();
+      sendSize();
       screen.focus();
     };
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
@@ -145,24 +145,24 @@ export default function JobTerminal({ name }: { name: string }) {
       }
       if (output.notice) setStatus(output.notice);
       if (output.error) setStatus(output.error);
-      if (output.exit) setStatus(`The terminal has ended with exit code ${output.exit.code}`);
+      if (output.exit) setStatus(`The terminal session ended with exit code ${output.exit.code}`);
       if (output.error || output.exit) {
-        said = true;
-        setOver(true);
+        explained = true;
+        setEnded(true);
       }
     };
     socket.onclose = () => {
       screen.options.disableStdin = true;
       screen.options.cursorBlink = false;
       if (closing) return;
-      if (said || tries.current >= mostTries) {
-        setOver(true);
-        if (!said) setStatus("The connection is lost. The job keeps running.");
+      if (explained || tries.current >= maxTries) {
+        setEnded(true);
+        if (!explained) setStatus("Connection lost. The job is still running.");
         return;
       }
-      setStatus("The connection is lost; trying again.");
+      setStatus("Connection lost. Reconnecting…");
       void (opened ? Promise.resolve(true) : stillLoggedIn()).then((may) => {
-        if (may && !closing) timer = setTimeout(() => setRound((old) => old + 1), 500 * 2 ** tries.current++);
+        if (may && !closing) timer = setTimeout(() => setAttempt((old) => old + 1), 500 * 2 ** tries.current++);
       });
     };
     const observer = new ResizeObserver(resize);
@@ -175,7 +175,7 @@ export default function JobTerminal({ name }: { name: string }) {
       screen.dispose();
       terminal.current = undefined;
     };
-  }, [name, place, round]);
+  }, [name, place, attempt]);
 
   useEffect(() => {
     firstTheme.current = theme;
@@ -188,14 +188,14 @@ export default function JobTerminal({ name }: { name: string }) {
         <Typography
           variant="body2"
           role="status"
-          color={over ? "error" : "textSecondary"}
+          color={ended ? "error" : "textSecondary"}
           sx={{ flex: 1, minWidth: 0 }}
         >
           {sentence(status)}
-          {typing && !over && (
+          {typing && !ended && (
             <Box component="span" sx={{ display: { xs: "none", md: "inline" } }}>
               {" "}
-              · Ctrl+Alt+Q leaves the terminal
+              · Press Ctrl+Alt+Q to leave the terminal
             </Box>
           )}
         </Typography>
@@ -203,14 +203,14 @@ export default function JobTerminal({ name }: { name: string }) {
           id="leave-terminal"
           size="small"
           onClick={() => {
-            setOver(false);
-            setStatus("Connecting …");
+            setEnded(false);
+            setStatus("Connecting…");
             tries.current = 0;
-            setRound(round + 1);
+            setAttempt(attempt + 1);
           }}
-          sx={{ visibility: over ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}
+          sx={{ visibility: ended ? "visible" : "hidden", "&:focus": { visibility: "visible" } }}
         >
-          CONNECT AGAIN
+          RECONNECT
         </Button>
       </Box>
       <Box

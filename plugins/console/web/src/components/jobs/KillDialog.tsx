@@ -20,7 +20,7 @@ export function KillDialog({ name, onClose, onKilled }: { name: string; onClose(
     setBusy(true);
     try {
       await unwrap(api.DELETE("/jobs/{name}", { params: { path: { name }, query: place } }));
-      toast(`Job ${name} is killed`);
+      toast(`Job ${name} killed`);
       onClose();
       onKilled?.();
     } catch (error) {
@@ -34,7 +34,7 @@ export function KillDialog({ name, onClose, onKilled }: { name: string; onClose(
         Kill {name}?
       </DialogTitle>
       <DialogContent>
-        <DialogContentText>What it runs is ended, and the job is deleted with its log.</DialogContentText>
+        <DialogContentText>This stops the job and deletes it with its log.</DialogContentText>
         {failure && (
           <Alert severity="error" role="alert" sx={{ mt: 2 }}>
             {failure}

@@ -6,7 +6,7 @@ import { usePlace } from "../../app/place";
 import { useToast } from "../../app/toasts";
 import { Message } from "../feedback/Message";
 
-/** What is left of jobs that somebody deleted without it. */
+/** Objects left behind by jobs that were deleted without them. */
 export function Leftovers({ jobs }: { jobs: number | undefined }) {
   const place = usePlace();
   const queries = useQueryClient();
@@ -17,7 +17,7 @@ export function Leftovers({ jobs }: { jobs: number | undefined }) {
     setBusy(of.job);
     try {
       await unwrap(api.DELETE("/leftovers/{name}", { params: { path: { name: of.job }, query: place } }));
-      toast(`What was left of job ${of.job} is removed`);
+      toast(`Leftovers of job ${of.job} removed`);
     } catch (error) {
       toast(error instanceof Error ? error.message : String(error), "error");
     }
@@ -32,7 +32,7 @@ export function Leftovers({ jobs }: { jobs: number | undefined }) {
           <button
             type="button"
             className="button inherit"
-            aria-label={`Remove what is left of ${one.job}`}
+            aria-label={`Remove leftovers of ${one.job}`}
             disabled={busy !== ""}
             onClick={() => void remove(one)}
           >
@@ -41,7 +41,7 @@ export function Leftovers({ jobs }: { jobs: number | undefined }) {
         }
       >
         <div className="wrap">
-          Job {one.job} was deleted, and what it had was left: {one.objects.join(", ")}.
+          Job {one.job} was deleted, but these objects were left behind: {one.objects.join(", ")}.
         </div>
       </Message>
     </div>

@@ -17,7 +17,7 @@ interface Props {
   complete: boolean;
 }
 
-/** The same job as a line for the shell, for those who want to see it. */
+/** The equivalent command, hidden at first. */
 export function CommandPreview(props: Props) {
   const [shown, setShown] = useState(false);
   return (
@@ -41,7 +41,7 @@ export function CommandPreview(props: Props) {
   );
 }
 
-/** The line, as the server writes it. */
+/** The command, as the server formats it. */
 function Command({ form, complete }: Props) {
   const place = usePlace();
   const settled = useDebounced(form, 250);
@@ -56,7 +56,7 @@ function Command({ form, complete }: Props) {
   if (!complete) {
     return (
       <Typography variant="body2" color="textSecondary">
-        Fill in what is required to see the command.
+        Fill in the required fields to see the command.
       </Typography>
     );
   }
@@ -68,5 +68,5 @@ function Command({ form, complete }: Props) {
     );
   }
   if (!line.data?.runCommand) return null;
-  return <CommandLine text={line.data.runCommand} label="The command that runs the same job" />;
+  return <CommandLine text={line.data.runCommand} label="Equivalent command" />;
 }

@@ -16,7 +16,7 @@ interface Props<Kind extends string> {
   children: ReactNode;
 }
 
-/** A secret or a volume of the job: what they have in common, around the fields of its kind. */
+/** The common frame of a secret or a volume of the job, around the fields of its kind. */
 export function FieldGroup<Kind extends string>({
   what,
   number,

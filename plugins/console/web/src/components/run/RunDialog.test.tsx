@@ -66,7 +66,7 @@ test("a row without a secret or a variable is not sent: each field says what it 
   await add();
   await run();
   expect(secret(1).getByText("Choose a secret")).toBeTruthy();
-  expect(secret(1).getByText("Enter the name of the variable")).toBeTruthy();
+  expect(secret(1).getByText("Enter a variable name")).toBeTruthy();
   expect(document.activeElement).toBe(secret(1).getByRole("combobox", { name: "Secret" }));
   expect(sent).toEqual([]);
 });

@@ -23,7 +23,7 @@ import { SecretFields } from "./SecretFields";
 import { useRunForm } from "./useRunForm";
 import { VolumeFields } from "./VolumeFields";
 
-/** Asks for what an action needs, and runs it as a job. */
+/** Asks for the parameters of an action, and runs it as a job. */
 export default function RunDialog({ action, onClose }: { action: Action; onClose(): void }) {
   const { place, at } = useScope();
   const [, navigate] = useLocation();
@@ -41,7 +41,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
     const inputs = [...(element.current?.querySelectorAll<HTMLElement>("[data-field]") ?? [])];
     inputs.find((input) => found[input.dataset.field!])?.focus();
   };
-  // What was just added is where one continues.
+  // A block that was just added gets the focus.
   const added = useRef("");
   useEffect(() => {
     if (added.current) element.current?.querySelector<HTMLElement>(`[data-field="${added.current}"]`)?.focus();
@@ -58,11 +58,11 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
     }
     setBusy(true);
     try {
-      const made = await unwrap(api.POST("/jobs", { params: { query: place }, body: toNewJob(form) }));
-      toast(`Job ${made.name} is made`);
-      made.notes.forEach(warn);
+      const created = await unwrap(api.POST("/jobs", { params: { query: place }, body: toNewJob(form) }));
+      toast(`Job ${created.name} created`);
+      created.notes.forEach(warn);
       onClose();
-      navigate(at(`/jobs/${made.name}${form.terminal ? "/terminal" : "/log"}`));
+      navigate(at(`/jobs/${created.name}${form.terminal ? "/terminal" : "/log"}`));
     } catch (error) {
       setBusy(false);
       const message = error instanceof Error ? error.message : String(error);
@@ -127,7 +127,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
               placeholder="python train.py --epochs 3"
               value={form.command}
               {...field("command")}
-              helperText={complaint("command") ?? "Empty: the image's own"}
+              helperText={complaint("command") ?? "Leave empty to use the image's default command"}
               onChange={(event) => change({ command: event.target.value })}
             />
           </>
@@ -136,7 +136,7 @@ export default function RunDialog({ action, onClose }: { action: Action; onClose
           label="Name"
           value={form.name}
           {...field("name")}
-          helperText={complaint("name") ?? "Empty: one is made"}
+          helperText={complaint("name") ?? "Leave empty to generate one"}
           onChange={(event) => change({ name: event.target.value })}
         />
         {form.secrets.map((block, i) => (

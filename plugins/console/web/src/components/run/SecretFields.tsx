@@ -8,7 +8,7 @@ import { FieldGroup } from "./FieldGroup";
 import type { Field, FieldProps } from "./useRunForm";
 
 const kinds = { environment: "Environment variable", file: "File" };
-const mostShown = 200; // more than anybody scrolls through
+const maxShown = 200; // more than anyone scrolls through
 
 interface Props {
   block: SecretBlock;
@@ -18,7 +18,7 @@ interface Props {
   onRemove(): void;
 }
 
-/** A secret that the job gets, as an environment variable or as a file. */
+/** A secret for the job, as an environment variable or a file. */
 export function SecretFields({ block, number, field, onChange, onRemove }: Props) {
   const name = (part: string) => `secret.${block.id}.${part}`;
   return (
@@ -82,12 +82,10 @@ function SecretField({ name, value, field, onChange }: SecretFieldProps) {
   const filter = (all: UsableSecret[], { inputValue }: { inputValue: string }) => {
     const wanted = chosen && inputValue === optionLabel(chosen) ? "" : inputValue.toLowerCase();
     const found: UsableSecret[] = [];
-    for (const one of all) if (one.uri.toLowerCase().includes(wanted) && found.push(one) === mostShown) break;
+    for (const one of all) if (one.uri.toLowerCase().includes(wanted) && found.push(one) === maxShown) break;
     return found;
   };
-  const none = options.length
-    ? "No secret has this in its name"
-    : "There are no secrets yet: add one on the page Secrets";
+  const none = options.length ? "No matching secrets" : "No secrets yet. Add one on the Secrets page.";
   return (
     <Autocomplete
       options={options}
@@ -125,5 +123,5 @@ function SecretField({ name, value, field, onChange }: SecretFieldProps) {
   );
 }
 
-/** A secret of mine by its key, another's by its URI. */
+/** The key of my own secret, or the URI of another user's. */
 const optionLabel = (option: UsableSecret) => (option.mine ? option.key : option.uri);

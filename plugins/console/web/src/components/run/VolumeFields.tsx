@@ -32,7 +32,7 @@ export function VolumeFields({ block, number, field, onChange, onRemove }: Props
         <TextField
           required={disk}
           label={disk ? "Disk" : "Volume Path"}
-          placeholder={disk ? "Name of a PersistentVolumeClaim" : "Empty: all of it"}
+          placeholder={disk ? "Name of a PersistentVolumeClaim" : "Leave empty for the whole volume"}
           value={block.source}
           {...field(`volume.${block.id}.source`)}
           onChange={(event) => onChange({ source: event.target.value })}
@@ -53,7 +53,7 @@ export function VolumeFields({ block, number, field, onChange, onRemove }: Props
             onChange={(event) => onChange({ readOnly: event.target.checked })}
           />
         }
-        label="Read only"
+        label="Read-only"
         sx={{ ml: -0.5, gap: 0.75 }}
       />
     </FieldGroup>

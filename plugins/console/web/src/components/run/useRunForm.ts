@@ -3,7 +3,7 @@ import type { Action, Preset } from "../../api/client";
 import { checkForm, type Complaints, type RunForm, type SecretBlock, type VolumeBlock } from "../../lib/runForm";
 import { joinWords } from "../../lib/words";
 
-/** What a text field gets to show its complaint, and to be found when it has one. */
+/** The props of a text field that show its complaint and let it be found and focused. */
 export interface FieldProps {
   error: boolean;
   helperText: string | undefined;
@@ -13,7 +13,7 @@ export interface FieldProps {
 
 export type Field = (name: string) => FieldProps;
 
-/** The form of the dialog, its complaints, and when each is shown: once its field was left, or RUN was tried. */
+/** The state of the form and its complaints. Each is shown once its field lost the focus or RUN was pressed. */
 export function useRunForm(action: Action, presets: Preset[] | undefined) {
   const [typed, setTyped] = useState<RunForm>(() => ({
     preset: action.preset,
@@ -29,7 +29,7 @@ export function useRunForm(action: Action, presets: Preset[] | undefined) {
   const [refused, setRefused] = useState<Complaints>({});
   const nextID = useRef(1);
 
-  // The first preset, until the user chooses.
+  // The first preset, until the user chooses one.
   const names = presets?.map((one) => one.name);
   const preset = typed.preset && (!names || names.includes(typed.preset)) ? typed.preset : (names?.[0] ?? "");
   const form = useMemo(() => ({ ...typed, preset }), [typed, preset]);
@@ -59,7 +59,7 @@ export function useRunForm(action: Action, presets: Preset[] | undefined) {
       change({ volumes: replaced(form.volumes, id, changed) }),
     removeSecret: (id: number) => change({ secrets: form.secrets.filter((block) => block.id !== id) }),
     removeVolume: (id: number) => change({ volumes: form.volumes.filter((block) => block.id !== id) }),
-    /** Adds a block, and returns the field in which one continues. */
+    /** Adds a block, and returns the name of the field to focus. */
     addSecret: (): string => {
       const id = nextID.current++;
       const block: SecretBlock = { id, kind: "environment", secret: "", variable: "", path: "", mode: "" };
@@ -73,7 +73,7 @@ export function useRunForm(action: Action, presets: Preset[] | undefined) {
       return `volume.${id}.source`;
     },
     showAllComplaints: () => setTried(true),
-    /** Shows what the server has against a field, until the form changes. */
+    /** Shows the server's complaint about a field, until the form changes. */
     refuse: setRefused,
   };
 }

@@ -48,10 +48,10 @@ test("a key that is taken is replaced only when that is asked for", async () => 
   const { user, key, value } = open();
   await user.type(key, "token");
   await user.type(value, "value{Enter}");
-  expect((await screen.findByRole("alert")).textContent).toContain("There is a secret with this key");
+  expect((await screen.findByRole("alert")).textContent).toContain("A secret with this key already exists");
   expect(saved).not.toHaveBeenCalled();
   expect(value.value, "what was typed is not lost").toBe("value");
-  await user.click(screen.getByRole("button", { name: "REPLACE ITS VALUE" }));
+  await user.click(screen.getByRole("button", { name: "REPLACE VALUE" }));
   await waitFor(() => expect(saved).toHaveBeenCalledWith("token", false, 5));
   expect(sent.map(([, body]) => (body as { overwrite: boolean }).overwrite)).toEqual([false, true]);
 });

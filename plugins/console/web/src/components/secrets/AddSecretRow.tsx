@@ -21,8 +21,8 @@ interface Props {
   onCancel(): void;
 }
 
-/** The row in which a secret is added. The value is in its input alone, never in React's state or a
- *  cache of answers, and the input is emptied when it has been saved. */
+/** The row for adding a secret. The value is only in its input, never in React's state or a
+ *  cache, and the input is cleared once the secret is saved. */
 export default function AddSecretRow({ onSaved, onCancel }: Props) {
   const place = usePlace();
   const keyInput = useRef<HTMLInputElement>(null);
@@ -47,25 +47,25 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
   const save = async (overwrite: boolean) => {
     if (busy) return;
     const key = keyInput.current?.value.trim() ?? "";
-    const wrongKey = checkKey(key) ?? "";
-    setKeyComplaint(wrongKey);
+    const keyError = checkKey(key) ?? "";
+    setKeyComplaint(keyError);
     setFailure("");
     setExists(false);
     let bytes: Uint8Array;
-    let wrongValue: string;
+    let valueError: string;
     try {
       bytes = file
         ? new Uint8Array(await file.arrayBuffer())
         : new TextEncoder().encode(valueInput.current?.value ?? "");
-      wrongValue =
+      valueError =
         (!file && bytes.length === 0 ? "Enter a value, or choose a file" : checkValueSize(bytes.length)) ?? "";
     } catch {
       bytes = new Uint8Array();
-      wrongValue = `${file?.name ?? "The file"} can't be read any more; choose it again`;
+      valueError = `Cannot read ${file?.name ?? "the file"}; choose it again`;
     }
-    setValueComplaint(wrongValue);
-    if (wrongKey || wrongValue) {
-      (wrongKey ? keyInput : valueInput).current?.focus();
+    setValueComplaint(valueError);
+    if (keyError || valueError) {
+      (keyError ? keyInput : valueInput).current?.focus();
       return;
     }
     setBusy(true);
@@ -83,7 +83,7 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
       const conflict = error instanceof ApiError && error.status === 409;
       if (conflict && !overwrite) {
         setExists(true);
-        setKeyComplaint("There is a secret with this key");
+        setKeyComplaint("A secret with this key already exists");
         keyInput.current?.focus();
       } else if (field === "key" || conflict) setKeyComplaint(message);
       else if (field === "value") setValueComplaint(message);
@@ -152,7 +152,7 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
                         onClick={() => void save(true)}
                         sx={{ minWidth: 0, p: 0, fontSize: "inherit", verticalAlign: "baseline" }}
                       >
-                        REPLACE ITS VALUE
+                        REPLACE VALUE
                       </Button>
                     </>
                   )}
@@ -201,7 +201,7 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
               disabled={busy}
               onChange={() => setValueComplaint("")}
               slotProps={{
-                // A password input would drop the line ends of a pasted key.
+                // A password input would drop the line breaks of a pasted key.
                 htmlInput: {
                   rows: 1,
                   autoComplete: "off",
@@ -225,9 +225,9 @@ export default function AddSecretRow({ onSaved, onCancel }: Props) {
                   endAdornment: (
                     <InputAdornment position="end">
                       <IconButton
-                        data-tip={visible ? "Hide the value" : "Show the value"}
+                        data-tip={visible ? "Hide value" : "Show value"}
                         size="small"
-                        aria-label="Show the value"
+                        aria-label="Show value"
                         aria-pressed={visible}
                         onClick={() => setVisible(!visible)}
                       >

@@ -5,7 +5,7 @@ import ShareIcon from "@mui/icons-material/PersonAddAltOutlined";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, memo, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Secret } from "../../api/client";
-import { ago, moment } from "../../lib/time";
+import { ago, formatTime } from "../../lib/time";
 
 const rowHeight = 60;
 
@@ -18,7 +18,7 @@ interface RowsProps {
   onShare(key: string): void;
 }
 
-/** Only the rows that can be seen, so that thousands cost nothing. */
+/** Renders only the visible rows, so that thousands cost nothing. */
 export function SecretRows({ secrets, now, removing, onAskRemove, onRemove, onShare }: RowsProps) {
   const list = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
@@ -69,12 +69,12 @@ interface RowProps extends Omit<RowsProps, "secrets" | "removing"> {
 const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, onShare }: RowProps) {
   const trash = useRef<HTMLButtonElement>(null);
   const cancel = useRef<HTMLButtonElement>(null);
-  const was = useRef(false);
+  const wasRemoving = useRef(false);
   const [busy, setBusy] = useState(false);
   useEffect(() => {
     if (removing) cancel.current?.focus();
-    else if (was.current) trash.current?.focus();
-    was.current = removing;
+    else if (wasRemoving.current) trash.current?.focus();
+    wasRemoving.current = removing;
   }, [removing]);
   if (removing) {
     const go = async () => {
@@ -141,7 +141,7 @@ const Row = memo(function Row({ secret, now, removing, onAskRemove, onRemove, on
         *********
       </div>
       <div role="cell" className="small quiet from-900">
-        <time dateTime={secret.created} title={moment(secret.created)}>
+        <time dateTime={secret.created} title={formatTime(secret.created)}>
           {ago(secret.created, now)}
         </time>
       </div>

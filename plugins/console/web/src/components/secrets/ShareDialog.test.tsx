@@ -18,7 +18,7 @@ async function open() {
   const user = show(<ShareDialog secret="token" onClose={vi.fn()} />);
   const dialog = within(screen.getByRole("dialog", { name: "Share token" }));
   await dialog.findByRole("list");
-  const who = dialog.getByRole<HTMLInputElement>("textbox", { name: "Who" });
+  const who = dialog.getByRole<HTMLInputElement>("textbox", { name: "Share with" });
   return { user, dialog, who };
 }
 
@@ -32,7 +32,7 @@ test("sharing sends who and the level, and lists the new grant", async () => {
   await user.click(dialog.getByRole("combobox", { name: "Level" }));
   await user.click(screen.getByRole("option", { name: "write" }));
   await user.click(dialog.getByRole("button", { name: "SHARE" }));
-  expect(await dialog.findByRole("button", { name: "Take access back from devs" })).toBeTruthy();
+  expect(await dialog.findByRole("button", { name: "Revoke access from devs" })).toBeTruthy();
   expect(sent).toEqual([["POST /secrets/token/access", { grantee: "group:devs", level: "write" }]]);
   expect(who.value).toBe("");
   expect(await screen.findByText("devs (group) has write access to token")).toBeTruthy();
@@ -41,7 +41,7 @@ test("sharing sends who and the level, and lists the new grant", async () => {
 test("a name that can't be right is not sent, and keeps the focus", async () => {
   const { user, dialog, who } = await open();
   await user.type(who, "sa:namespace-only{Enter}");
-  expect(dialog.getByText("Write a service account as sa:NAMESPACE:NAME")).toBeTruthy();
+  expect(dialog.getByText("Enter a service account as sa:NAMESPACE:NAME")).toBeTruthy();
   expect(who.getAttribute("aria-invalid")).toBe("true");
   expect(document.activeElement).toBe(who);
   expect(sent).toEqual([]);
@@ -66,7 +66,7 @@ test("taking access back removes that grant alone", async () => {
     return {};
   });
   const { user, dialog } = await open();
-  await user.click(dialog.getByRole("button", { name: "Take access back from bob" }));
+  await user.click(dialog.getByRole("button", { name: "Revoke access from bob" }));
   await waitFor(() => expect(dialog.queryByText("bob")).toBeNull());
   expect(dialog.getByText("devs")).toBeTruthy();
   expect(sent).toEqual([["DELETE /secrets/token/access/bob"]]);

@@ -29,7 +29,7 @@ export function granteeLabel(grantee: Grant["grantee"]): string {
     : `${grantee.name} (${(kinds[grantee.kind] ?? grantee.kind).toLowerCase()})`;
 }
 
-/** Who has access to a secret, with add and remove. */
+/** Lists, grants and revokes access to a secret. */
 export default function ShareDialog({ secret, onClose }: { secret: string; onClose(): void }) {
   const place = usePlace();
   const queries = useQueryClient();
@@ -90,7 +90,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
           params: { path: { key: secret, grantee: grant.grantee.id }, query: place },
         }),
       );
-      toast(`${granteeLabel(grant.grantee)} has no access to ${secret} any more`);
+      toast(`${granteeLabel(grant.grantee)} no longer has access to ${secret}`);
       await changed();
     } catch (error) {
       setFailure(error instanceof Error ? error.message : String(error));
@@ -142,7 +142,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
             inputRef={input}
             autoFocus
             required
-            label="Who"
+            label="Share with"
             value={who}
             error={!!complaint}
             helperText={complaint || "A user, group:NAME or sa:NAMESPACE:NAME"}
@@ -173,7 +173,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
             <RowSkeletons rows={2} />
           ) : grants.data.items.length === 0 ? (
             <Typography variant="body2" color="textSecondary" sx={{ py: 1.5 }}>
-              Nobody but those who have rights in the whole namespace.
+              Only users with access to the whole namespace
             </Typography>
           ) : (
             <Box component="ul" sx={{ listStyle: "none", m: 0, p: 0 }}>
@@ -204,8 +204,8 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
                   </Box>
                   <Typography variant="body2">{grant.level}</Typography>
                   <IconButton
-                    data-tip="Take access back"
-                    aria-label={`Take access back from ${grant.grantee.name}`}
+                    data-tip="Revoke access"
+                    aria-label={`Revoke access from ${grant.grantee.name}`}
                     disabled={busy !== ""}
                     onClick={() => void remove(grant)}
                   >

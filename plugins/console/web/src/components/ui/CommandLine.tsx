@@ -3,7 +3,7 @@ import Box from "@mui/material/Box";
 import IconButton from "@mui/material/IconButton";
 import { useToast } from "../../app/toasts";
 
-/** A line for the shell, to be copied. */
+/** A shell command with a button to copy it. */
 export function CommandLine({ text, label }: { text: string; label: string }) {
   const toast = useToast();
   const copy = async () => {
@@ -11,7 +11,7 @@ export function CommandLine({ text, label }: { text: string; label: string }) {
       await navigator.clipboard.writeText(text);
       toast("Copied");
     } catch {
-      toast("The browser does not let this page copy; select the line and copy it.", "error");
+      toast("The browser blocked copying. Select the command and copy it.", "error");
     }
   };
   return (

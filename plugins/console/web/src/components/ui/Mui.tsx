@@ -11,7 +11,7 @@ const styles = createCache({ key: "apolo", nonce: nonce(), prepend: true });
 // the first of these properties.
 const elsewhere = { disableStyleSheetGeneration: true, colorSchemeNode: null, storageManager: null } as object;
 
-/** What components of Material UI need around them. */
+/** The providers that components of Material UI need. */
 export function Mui({ children }: { children: ReactNode }) {
   return (
     <CacheProvider value={styles}>

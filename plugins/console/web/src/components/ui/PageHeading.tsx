@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect } from "react";
 
-/** The heading of a page, with what one can do at its right. */
+/** The heading of a page, with its actions on the right. */
 export function PageHeading({ title, children, above }: { title: string; children?: ReactNode; above?: ReactNode }) {
   useEffect(() => {
     document.title = `${title} · Apolo Console`;

@@ -55,7 +55,7 @@ export default function Tips() {
       document.documentElement.removeEventListener("pointerleave", hide);
     };
   }, []);
-  // A row may go away under its tip.
+  // The element may have been removed while its tooltip was open.
   if (!shown?.anchor.isConnected) return null;
   return (
     <Tooltip

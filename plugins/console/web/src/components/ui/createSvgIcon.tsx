@@ -1,7 +1,7 @@
 import type { ReactNode, SVGProps } from "react";
 
-/** Makes an icon of @mui/icons-material: plain SVG, where Material UI would make rules for each while the page runs.
- *  vite.config.ts puts this in the place of theirs. */
+/** Makes an icon of @mui/icons-material a plain SVG; Material UI would generate style rules for each at run time.
+ *  vite.config.ts substitutes it for theirs. */
 export default function createSvgIcon(content: ReactNode) {
   return function Icon({
     fontSize,
