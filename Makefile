@@ -34,10 +34,10 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 	@eval "$$($(cluster) env)"; PATH="$(CURDIR)/bin:$$PATH" test/demo/demo.sh
 
 .PHONY: test
-test: lint build test-unit web-test test-e2e test-console audit ## install what is missing and run every test, but for those of test-all
+test: lint build test-unit web-test test-e2e test-console ## install what is missing and run every test, but for the long ones of test-all
 
 .PHONY: test-all
-test-all: test test-release ## run every test, also the long ones: releases, many processes at once
+test-all: lint build test-unit web-test test-long test-console test-release ## run every test: also restarts, hostile servers, releases, many processes at once
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 30m ./test/load
 
 .PHONY: test-unit
@@ -46,10 +46,17 @@ test-unit: ## run the tests that need no cluster
 	go test -race ./cmd/... ./krew/... ./pkg/... ./plugins/...
 	go -C test/cluster test ./...
 
+e2e := go test -count=1 -p 1 -timeout 90m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
+
 .PHONY: test-e2e
-test-e2e: build cluster-up ## run the tests that need a cluster, on the local one
+test-e2e: build cluster-up ## run the tests that need a cluster, on the local one, but for the long ones
 	@echo "== end-to-end tests on the local cluster"
-	@eval "$$($(cluster) env)"; go test -count=1 -p 1 -timeout 60m -parallel 8 $$(go list ./test/... | grep -v /test/load$$)
+	@eval "$$($(cluster) env)"; $(e2e) -short
+
+.PHONY: test-long
+test-long: build cluster-up ## run all tests that need a cluster, on the local one
+	@echo "== all end-to-end tests on the local cluster"
+	@eval "$$($(cluster) env)"; $(e2e)
 
 .PHONY: reliability
 reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md
@@ -158,7 +165,7 @@ release: ## make all files of a release of the tag that is checked out; the work
 		goreleaser release --clean --skip=publish,sign; go run ./krew/generate; test/release/collect.sh
 
 .PHONY: test-release
-test-release: tools cluster-up ## make a release twice, with the same bytes, and install it: krew, deb, rpm
+test-release: tools audit cluster-up ## audit, make a release twice, with the same bytes, and install it: krew, deb, rpm
 	@echo "== releases"
 	@eval "$$($(cluster) env)"; test/release/test.sh
 

@@ -264,6 +264,7 @@ func (c *cluster) clientCertificate(begin, end time.Time) (certificate, private 
 // TestCertificateIsRotated replaces the files of a client certificate while a job runs and before the old one ends.
 // What is asked after that is asked with the new one.
 func TestCertificateIsRotated(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")

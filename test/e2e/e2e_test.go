@@ -31,6 +31,15 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 // patience is how long a condition may take to come true on a busy machine.
 const patience = 3 * time.Minute
 
+// long leaves a test to make test-all, as [short] does in a script: one that takes minutes, and asks what the machine or the
+// cluster does to the commands rather than what the commands do.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("long: make test-all runs it")
+	}
+}
+
 // cluster is the local cluster, with what the tests do to it.
 type cluster struct{ *local.Cluster }
 

@@ -442,6 +442,7 @@ func TestPodsAreToldLate(t *testing.T) {
 // TestFaultsWhileAJobRuns strikes at what run asks once the job exists. A cut connection is no reason
 // to lose the job, its exit code, or a line of its log.
 func TestFaultsWhileAJobRuns(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := newRunPlace(t)
 	watched := p.watchCopies(t)

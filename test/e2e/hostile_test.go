@@ -139,6 +139,7 @@ func items(w http.ResponseWriter, protobuf bool) {
 // TestHostileServer lets a server do its worst to every command: each must end by itself, with an error of one short
 // line, and within the memory that docs/security.md states.
 func TestHostileServer(t *testing.T) {
+	long(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s %s was sent on to another server, with Authorization %q", r.Method, r.URL, r.Header.Get("Authorization"))
 	}))
@@ -346,6 +347,7 @@ func fakeJob(logs, watch http.HandlerFunc) http.Handler {
 
 // TestHostileStreams: a log, or what happens to a job, continues as long as it likes, but not in memory.
 func TestHostileStreams(t *testing.T) {
+	long(t)
 	const enough = 200 << 20 // bytes, after which the command is interrupted
 	wait := func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()

@@ -26,7 +26,11 @@ func numbers(last int) string {
 // The end of a log is there, however soon the container ends after it.
 func TestEveryLineOfAShortLog(t *testing.T) {
 	t.Parallel()
-	const runs, atOnce = 50, 10
+	const atOnce = 10
+	runs := 50
+	if testing.Short() {
+		runs = atOnce
+	}
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	want := numbers(20000)
 	places := make(chan struct{}, atOnce)
@@ -56,6 +60,7 @@ const (
 
 // A reader that takes nothing until the job has ended gets every line.
 func TestSlowReaderOfARotatedLog(t *testing.T) {
+	long(t)
 	t.Parallel()
 	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "slow-" + rand.String(5)
@@ -148,6 +153,7 @@ func waitForJob(t *testing.T, namespace, name string) {
 
 // A process that is stopped meanwhile has all lines, or says that it has not.
 func TestStoppedReaderOfARotatedLog(t *testing.T) {
+	long(t)
 	t.Parallel()
 	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "stopped-" + rand.String(5)
@@ -187,6 +193,7 @@ func TestStoppedReaderOfARotatedLog(t *testing.T) {
 
 // What is there after a rotation is not all, and it is said.
 func TestLogsAfterRotation(t *testing.T) {
+	long(t)
 	t.Parallel()
 	namespace, kubeconfig := openCluster(t).namespace(t, "alice")
 	name := "rotated-" + rand.String(5)

@@ -11,6 +11,7 @@ import (
 // TestCommandsThroughRestarts kills the API server, and etcd, in the middle of commands: each is done or fails with a
 // line, and what was acknowledged is there afterwards. Nothing else runs beside it: all tests share the cluster.
 func TestCommandsThroughRestarts(t *testing.T) {
+	long(t)
 	c := openCluster(t)
 	for _, component := range []string{"apiserver", "etcd"} {
 		t.Run(component, func(t *testing.T) {

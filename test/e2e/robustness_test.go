@@ -113,6 +113,7 @@ func TestSignalLeavesTheJobToLogs(t *testing.T) {
 
 // TestManyJobsAtOnce runs 40 jobs from one machine, each attached to its own.
 func TestManyJobsAtOnce(t *testing.T) {
+	long(t)
 	t.Parallel()
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	const many = 40
@@ -177,6 +178,7 @@ const (
 // TestLongLogInConstantMemory streams a log of 256 MiB, which stands in for the node's: a kubelet keeps
 // less. All else is the real cluster's.
 func TestLongLogInConstantMemory(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const lines = (256<<20)/len(logLine) + 1
 	_, kubeconfig := openCluster(t).namespace(t, "alice")

@@ -34,6 +34,7 @@ func restart(t *testing.T, args ...string) {
 // good order, etcd is killed, and the kubelet is restarted; and then looks at the exit code. Beside it job logs -f does
 // the same.
 func TestRunSurvivesRestarts(t *testing.T) {
+	long(t)
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
 	// The job waits for a sign that all has happened, so that no machine is too fast or too slow.
@@ -128,6 +129,7 @@ func kubectlAs(t *testing.T, c *cluster, kubeconfig string, args ...string) stri
 // looks for files to rotate every ten seconds, so the job waits for that between its parts. kubectl
 // logs -f loses a part of three here most of the time.
 func TestRunSurvivesLogRotation(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")
