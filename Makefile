@@ -59,7 +59,7 @@ test-long: build cluster-up ## run all tests that need a cluster, on the local o
 	@eval "$$($(cluster) env)"; $(e2e)
 
 .PHONY: reliability
-reliability: build cluster-up ## strike every command at every request, and write the table in docs/reliability.md
+reliability: build cluster-up ## inject every fault into every request of every command, and write the table in docs/reliability.md
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 90m -parallel 24 -run '^TestFaults$$' ./test/e2e -every-fault
 
 .PHONY: test-console

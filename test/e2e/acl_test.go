@@ -13,7 +13,7 @@ func TestAclLsTellsWhatTakesLong(t *testing.T) {
 	namespace, kubeconfig := c.namespace(t, "alice")
 	c.kubectl(t, "admin", "-n", namespace, "create", "secret", "generic", "token", "--from-literal=token=x")
 	const telling = "asking about 1 namespace …"
-	p := newProxy(t, kubeconfig, fault{moment: never})
+	p := newProxy(t, kubeconfig, fault{kind: never})
 	shown := make(chan struct{})
 	p.hold = func(request string) {
 		if strings.HasPrefix(request, "POST selfsubjectrulesreviews") {

@@ -441,7 +441,7 @@ func TestServersClock(t *testing.T) {
 		t.Fatal(got)
 	}
 	for _, apart := range []time.Duration{time.Hour, -time.Hour} {
-		p := newProxy(t, kubeconfig, fault{moment: never})
+		p := newProxy(t, kubeconfig, fault{kind: never})
 		asked := make(chan string, 10)
 		p.upstream.ModifyResponse = func(response *http.Response) error {
 			response.Header.Set("Date", time.Now().Add(apart).UTC().Format(http.TimeFormat))
@@ -469,7 +469,7 @@ func TestServersClock(t *testing.T) {
 // TestDiskIsFull has commands write to a file system that is too small.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	p.add(t, "small", []byte("old value"))
 	folder := t.TempDir()
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "size=64k"); err != nil {

@@ -186,7 +186,7 @@ func faultsOfAcl(t *testing.T, o *observed) {
 	after := func(requests ...string) []string { // what every command begins with
 		return slices.Concat([]string{"GET NS/secrets/KEY", "GET NS/roles", "GET NS/roles"}, requests)
 	}
-	testFaults(t, newPlace(t), o, slices.Concat(endings, answers), []faultCase{
+	testFaults(t, newFixture(t), o, slices.Concat(endings, answers), []faultCase{
 		{
 			name:     "acl grant read",
 			command:  "kubectl-apolo_acl grant secret:KEY bob read",
@@ -276,7 +276,7 @@ func faultsOfAcl(t *testing.T, o *observed) {
 			again:    shows("bob"),
 		},
 	})
-	admin := newPlace(t)
+	admin := newFixture(t)
 	admin.kubeconfig = admin.cluster.kubeconfig("admin")
 	testFaults(t, admin, o, slices.Concat(endings, answers), []faultCase{{
 		name:     "acl enable-discovery", // the API server only says what it would do

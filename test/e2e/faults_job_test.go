@@ -15,9 +15,9 @@ import (
 )
 
 // newJobPlace has two jobs, "ended" and "running", and no room for the pod of a third.
-func newJobPlace(t *testing.T) *place {
+func newJobPlace(t *testing.T) *fixture {
 	t.Helper()
-	p := newPlace(t)
+	p := newFixture(t)
 	for _, command := range []string{
 		"kubectl-apolo_secret add password hunter2-secret",
 		"kubectl-apolo_run --quiet --name ended --env PASSWORD=secret:password busybox:1 -- echo it has ended",
@@ -115,7 +115,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 			again: shows("you may run jobs"),
 		},
 	})
-	own := newPlace(t) // each attempt has its own job here
+	own := newFixture(t) // each attempt has its own job here
 	own.allowPods(t, 0)
 	testFaults(t, own, o, slices.Concat(endings, answers), []faultCase{
 		{
@@ -164,7 +164,7 @@ func faultsOfJob(t *testing.T, o *observed) {
 			},
 		},
 	})
-	pending := newPlace(t) // the pod of each attempt's job is there, and no node takes it
+	pending := newFixture(t) // the pod of each attempt's job is there, and no node takes it
 	testFaults(t, pending, o, slices.Concat(endings, answers), []faultCase{
 		{
 			name:    "job share",

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var everyFault = flag.Bool("every-fault", false, "strike at every request of every command, and write the table in docs/reliability.md")
+var everyFault = flag.Bool("every-fault", false, "inject at every request of every command, and write the table in docs/reliability.md")
 
 // slowness is how long a slow request takes. Commands wait for a minute where nothing else is said.
 func slowness() time.Duration {
@@ -33,21 +33,21 @@ const (
 // column is a column of the table: faults that a user can't tell apart.
 type column struct {
 	heading string
-	moments []moment
+	kinds   []faultKind
 }
 
 var columns = []column{
-	{"cut before", []moment{cutBefore}},
-	{"cut within", []moment{cutBody}},
-	{"cut after", []moment{cutAfter}},
-	{"10 s, within the limit", []moment{slow}},
-	{"beyond the limit", []moment{late}},
-	{"429", []moment{busy}},
-	{"500, 503", []moment{failing, away}},
-	{"409", []moment{conflict}},
-	{"401", []moment{stranger}},
-	{"half an answer", []moment{half}},
-	{"web page, nothing", []moment{webPage, emptyBody, badGateway}},
+	{"cut before", []faultKind{cutBefore}},
+	{"cut within", []faultKind{cutBody}},
+	{"cut after", []faultKind{cutAfter}},
+	{"10 s, within the limit", []faultKind{slow}},
+	{"beyond the limit", []faultKind{late}},
+	{"429", []faultKind{busy}},
+	{"500, 503", []faultKind{failing, unavailable}},
+	{"409", []faultKind{conflict}},
+	{"401", []faultKind{unauthorized}},
+	{"half an answer", []faultKind{half}},
+	{"web page, nothing", []faultKind{webPage, emptyBody, badGateway}},
 }
 
 // The words of the table.
@@ -59,7 +59,7 @@ const (
 	tableIntro = "| command | requests |"
 )
 
-// observed is what came of commands that were struck. It is safe for use by several goroutines.
+// observed is what came of commands with an injected fault. It is safe for use by several goroutines.
 type observed struct {
 	lock sync.Mutex
 	rows map[string]*row
@@ -70,8 +70,8 @@ type row struct {
 	outcomes map[string]string // by heading
 }
 
-// add takes down how a command ended that was struck at a moment.
-func (o *observed) add(c faultCase, m moment, ended outcome) {
+// add takes down how a command ended with a kind of fault.
+func (o *observed) add(c faultCase, m faultKind, ended outcome) {
 	o.lock.Lock()
 	defer o.lock.Unlock()
 	name := cmp.Or(c.row, c.name)
@@ -85,7 +85,7 @@ func (o *observed) add(c faultCase, m moment, ended outcome) {
 		}
 		o.rows[name] = &row{requests: count, outcomes: map[string]string{}}
 	}
-	i := slices.IndexFunc(columns, func(column column) bool { return slices.Contains(column.moments, m) })
+	i := slices.IndexFunc(columns, func(column column) bool { return slices.Contains(column.kinds, m) })
 	if i < 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (o *observed) table(older map[string]string) string {
 	return b.String()
 }
 
-// report writes the table where every request was struck, and otherwise compares what was seen with the table that
+// report writes the table where a fault was injected into every request, and otherwise compares what was seen with the table that
 // is there.
 func (o *observed) report(t *testing.T) {
 	content, err := os.ReadFile(reliabilityPage)
@@ -164,7 +164,7 @@ func (o *observed) report(t *testing.T) {
 	}
 }
 
-// TestFaults strikes every command, and compares what comes of it with docs/reliability.md.
+// TestFaults injects faults into every command, and compares what comes of it with docs/reliability.md.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	o := &observed{}

@@ -34,10 +34,10 @@ const (
 // jobScript succeeds only where both secrets are in the job.
 const jobScript = `test "$X" = ` + envSecret + ` && test "$(cat /etc/apolo-test)" = ` + fileSecret + ` && echo both are here`
 
-// newRunPlace has a second namespace of alice's, with two secrets in it.
-func newRunPlace(t *testing.T) *place {
+// newRunFixture has a second namespace of alice's, with two secrets in it.
+func newRunFixture(t *testing.T) *fixture {
 	t.Helper()
-	p := newPlace(t)
+	p := newFixture(t)
 	p.other, _ = p.cluster.namespace(t, "alice")
 	client, err := kube.NewClient(&kube.Options{Kubeconfig: p.kubeconfig})
 	if err != nil {
@@ -66,7 +66,7 @@ type copyWatch struct {
 }
 
 // watchCopies begins before the first copy is made.
-func (p *place) watchCopies(t *testing.T) *copyWatch {
+func (p *fixture) watchCopies(t *testing.T) *copyWatch {
 	t.Helper()
 	w := &copyWatch{jobs: map[types.UID]string{}, copies: map[types.UID]metav1.ObjectMeta{}}
 	follow := func(events watch.Interface, each func(*unstructured.Unstructured)) {
@@ -294,7 +294,7 @@ func (a *attempt) wantWork(copies int) {
 }
 
 func faultsOfRun(t *testing.T, o *observed) {
-	p := newRunPlace(t)
+	p := newRunFixture(t)
 	watched := p.watchCopies(t)
 	t.Run("faults", func(t *testing.T) {
 		testFaults(t, p, o, endings, detachedRuns(runAgain))
@@ -302,10 +302,10 @@ func faultsOfRun(t *testing.T, o *observed) {
 	watched.end(t, int(p.copiesMade.Load()))
 
 	// Without pods it takes less to look at what was made.
-	still := newRunPlace(t)
+	still := newRunFixture(t)
 	still.allowPods(t, 0)
 	testFaults(t, still, o, answers, detachedRuns(runAgainStill))
-	faultsOfRunAttached(t, newRunPlace(t), o)
+	faultsOfRunAttached(t, newRunFixture(t), o)
 }
 
 // detachedRuns are run --no-wait-start with secrets of the namespace, and with another's, of which it makes copies.
@@ -337,7 +337,7 @@ func detachedRuns(again func(copies int) func(*attempt)) []faultCase {
 }
 
 // allowPods lets jobs of the namespace have so many pods that have not ended.
-func (p *place) allowPods(t *testing.T, count int) {
+func (p *fixture) allowPods(t *testing.T, count int) {
 	t.Helper()
 	p.cluster.kubectl(t, "admin", "-n", p.namespace, "create", "quota", "pods", fmt.Sprintf("--hard=pods=%d", count))
 }
@@ -358,9 +358,9 @@ func runAgainStill(copies int) func(*attempt) {
 	}
 }
 
-// faultsOfRunAttached strikes run while its job runs. Once the job exists, a fault is no reason to lose it, its exit
+// faultsOfRunAttached injects faults into run while its job runs. Once the job exists, a fault is no reason to lose it, its exit
 // code, or a line of its log.
-func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
+func faultsOfRunAttached(t *testing.T, p *fixture, o *observed) {
 	const job = " --quiet --name KEY --env X=secret:" + envSecret + " --volume secret:" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT-SLOWLY"
 	begin := []string{"GET NS", "GET NS/configmaps/apolo-config", "GET NS/secrets/" + envSecret, "GET NS/roles", "POST selfsubjectreviews", "POST NS/jobs"}
 	follow := []string{"GET NS/pods", "GET NS/jobs", "GET NS/pods watch", "GET NS/jobs watch", "GET NS/pods/POD/log follow=*"}
@@ -393,20 +393,20 @@ func faultsOfRunAttached(t *testing.T, p *place, o *observed) {
 			},
 		})
 	}
-	testFaults(t, p, o, slices.Concat([]moment{cutBefore, cutAfter}, answers), cases)
+	testFaults(t, p, o, slices.Concat([]faultKind{cutBefore, cutAfter}, answers), cases)
 }
 
 // TestLostAnswerLeavesNoJob: where the name is one that only this call can have chosen, a job whose creation got no
 // answer is removed.
 func TestLostAnswerLeavesNoJob(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	p.allowPods(t, 0)
-	for _, m := range []moment{cutAfter, cutBody, half, late} {
+	for _, m := range []faultKind{cutAfter, cutBody, half, late} {
 		t.Run(string(m), func(t *testing.T) {
 			t.Parallel()
 			tag := strings.ReplaceAll(string(m), " ", "-")
-			a := p.attempt(t, tag, fault{moment: m, nth: 1, match: func(request string) bool {
+			a := p.attempt(t, tag, fault{kind: m, nth: 1, match: func(request string) bool {
 				return strings.HasPrefix(request, "POST ") && strings.HasSuffix(request, "/jobs")
 			}})
 			got := a.proxy.run("kubectl-apolo_run", "--request-timeout="+requestTimeout.String(), "--no-wait-start", "--tag", tag, "busybox:1", "--", "true")
@@ -423,8 +423,8 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 // TestPodsAreToldLate has the API server tell that the job has ended before it tells anything of its pod.
 func TestPodsAreToldLate(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
-	a := p.attempt(t, "late", fault{moment: never})
+	p := newFixture(t)
+	a := p.attempt(t, "late", fault{kind: never})
 	watches := 0
 	a.proxy.hold = func(request string) {
 		if !strings.HasSuffix(request, "/pods watch") {
@@ -439,12 +439,12 @@ func TestPodsAreToldLate(t *testing.T) {
 	}
 }
 
-// TestFaultsWhileAJobRuns strikes at what run asks once the job exists. A cut connection is no reason
+// TestFaultsWhileAJobRuns injects faults into what run asks once the job exists. A cut connection is no reason
 // to lose the job, its exit code, or a line of its log.
 func TestFaultsWhileAJobRuns(t *testing.T) {
 	long(t)
 	t.Parallel()
-	p := newRunPlace(t)
+	p := newRunFixture(t)
 	watched := p.watchCopies(t)
 	requests := map[string]string{
 		"list of pods":  `^GET [^/]+/pods$`,
@@ -455,16 +455,16 @@ func TestFaultsWhileAJobRuns(t *testing.T) {
 	}
 	t.Run("faults", func(t *testing.T) {
 		for name, pattern := range requests {
-			for _, m := range []moment{killBefore, cutBefore, cutAfter} {
+			for _, m := range []faultKind{killBefore, cutBefore, cutAfter} {
 				t.Run(string(m)+" "+name, func(t *testing.T) {
 					t.Parallel()
 					key := strings.ReplaceAll(string(m)+" "+name, " ", "-")
-					a := p.attempt(t, key, fault{moment: m, nth: 1, match: regexp.MustCompile(pattern).MatchString})
+					a := p.attempt(t, key, fault{kind: m, nth: 1, match: regexp.MustCompile(pattern).MatchString})
 					command := a.words("kubectl-apolo_run --quiet --name KEY --env X=secret:/OTHER/" + envSecret +
 						" --volume secret:/OTHER/" + fileSecret + ":/etc/apolo-test busybox:1 -- sh -c SCRIPT")
 					command[len(command)-1] += " && sleep 1" // or there may be nothing left to watch
 					a.ended = a.proxy.run(command...)
-					if !a.proxy.struck {
+					if !a.proxy.injected {
 						t.Errorf("there was no such request: %s; sent were\n%s", pattern, strings.Join(a.proxy.requests(), "\n"))
 					}
 					if m.kills() && a.ended.code != -1 {

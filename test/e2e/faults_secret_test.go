@@ -137,7 +137,7 @@ func removal(levels ...grants.Level) []string {
 var keptText = regexp.MustCompile(`your text is kept: '.* @(/\S+) `)
 
 func faultsOfSecret(t *testing.T, o *observed) {
-	testFaults(t, newPlace(t), o, slices.Concat(endings, answers), []faultCase{
+	testFaults(t, newFixture(t), o, slices.Concat(endings, answers), []faultCase{
 		{
 			name:     "secret add",
 			command:  "kubectl-apolo_secret add KEY @NEW",
@@ -447,7 +447,7 @@ func faultsOfSecret(t *testing.T, o *observed) {
 			requests: []string{"GET NS/secrets"},
 			silent:   true,
 			check: func(a *attempt) {
-				if strings.Contains(a.ended.stdout, "rror") || a.proxy.fault.moment == never && !strings.Contains(a.ended.stdout, bystander) {
+				if strings.Contains(a.ended.stdout, "rror") || a.proxy.fault.kind == never && !strings.Contains(a.ended.stdout, bystander) {
 					a.Errorf("completion: %s", a.ended)
 				}
 			},
@@ -529,7 +529,7 @@ func wantFile(t testing.TB, path string, value []byte) {
 // system reports a step of it in the folder.
 func TestKillWhileAFileIsWritten(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	p.add(t, "file", p.newValue)
 	left := 0
 	for _, step := range []struct {
@@ -589,7 +589,7 @@ func TestKillWhileAFileIsWritten(t *testing.T) {
 }
 
 // killAt runs a command and kills it at the first event of a kind in a folder.
-func killAt(t *testing.T, p *place, folder string, event uint32, command ...string) outcome {
+func killAt(t *testing.T, p *fixture, folder string, event uint32, command ...string) outcome {
 	t.Helper()
 	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
@@ -611,7 +611,7 @@ func killAt(t *testing.T, p *place, folder string, event uint32, command ...stri
 // TestRequestsOfSecret counts what is sent by the commands that change nothing.
 func TestRequestsOfSecret(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	p.add(t, "mine", p.oldValue)
 	for command, want := range map[string][]string{
 		"ls":                              {"GET NS/secrets"},
@@ -622,7 +622,7 @@ func TestRequestsOfSecret(t *testing.T) {
 	} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
-			a := p.attempt(t, "mine", fault{moment: never})
+			a := p.attempt(t, "mine", fault{kind: never})
 			if got := a.proxy.run(a.words("kubectl-apolo_secret " + command)...); got.code != 0 {
 				t.Error(got)
 			}
@@ -631,7 +631,7 @@ func TestRequestsOfSecret(t *testing.T) {
 	}
 	t.Run("ls of two pages", func(t *testing.T) {
 		t.Parallel()
-		p := newPlace(t)
+		p := newFixture(t)
 		const count = 1001 // a page has 1,000
 		var creations errgroup.Group
 		creations.SetLimit(8)
@@ -645,7 +645,7 @@ func TestRequestsOfSecret(t *testing.T) {
 		if err := creations.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		a := p.attempt(t, "none", fault{moment: never})
+		a := p.attempt(t, "none", fault{kind: never})
 		if got := a.proxy.run("kubectl-apolo_secret", "ls", "-q"); got.code != 0 || strings.Count(got.stdout, "\n") != count {
 			t.Error(got)
 		}

@@ -40,16 +40,16 @@ var (
 	reviewResource  = schema.GroupVersionResource{Group: "authorization.k8s.io", Version: "v1", Resource: "subjectaccessreviews"}
 )
 
-// faultCase is one command that is struck at each of its requests. In its texts KEY
+// faultCase is one command, with a fault injected into each of its requests. In its texts KEY
 // stands for a key of the attempt's own, NS for alice's namespace, OTHER for another one of hers,
 // UID for the first digits of the Secret's UID, SCRIPT for what a job runs, SCRIPT-SLOWLY for the same with a pause, POD for the attempt's pod,
-// and @NEW, =NEW and FILE for files; besides the place's own names.
+// and @NEW, =NEW and FILE for files; besides the fixture's own names.
 type faultCase struct {
 	name     string
 	row      string   // of the table in docs/reliability.md; empty: name
 	command  string   // words; the first is the binary
-	requests []string // all that it sends when nothing is struck, streams apart; nil where the order is open
-	streams  []string // more requests, of which the first of its kind is struck
+	requests []string // all that it sends without a fault, streams apart; nil where the order is open
+	streams  []string // more requests, of which the first of its kind gets a fault
 	prepare  func(*attempt)
 	check    func(*attempt) // what must hold right after the fault, and after none
 	again    func(*attempt) // runs it again, and checks that it ends well
@@ -64,8 +64,8 @@ type faultCase struct {
 // bystander is a key that is shared with nobody.
 const bystander = "bystander"
 
-// place is where attempts are made, at the same time.
-type place struct {
+// fixture is where attempts are made, at the same time.
+type fixture struct {
 	*cluster
 	admin              dynamic.Interface
 	namespace, other   string
@@ -78,9 +78,9 @@ type place struct {
 	names              map[string]string // more that stands for something in the texts of a faultCase
 }
 
-func newPlace(t *testing.T) *place {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	p := &place{cluster: openCluster(t)}
+	p := &fixture{cluster: openCluster(t)}
 	p.namespace, p.kubeconfig = p.cluster.namespace(t, "alice")
 	config, err := clientcmd.BuildConfigFromFlags("", p.cluster.kubeconfig("admin"))
 	if err != nil {
@@ -112,7 +112,7 @@ func newPlace(t *testing.T) *place {
 	return p
 }
 
-func (p *place) add(t testing.TB, key string, value []byte) {
+func (p *fixture) add(t testing.TB, key string, value []byte) {
 	t.Helper()
 	if _, err := p.store.Add(t.Context(), key, value, secrets.AddOptions{}); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func (p *place) add(t testing.TB, key string, value []byte) {
 // attempt is one call of a command, with one fault.
 type attempt struct {
 	*testing.T
-	*place
+	*fixture
 	command string
 	key     string
 	folder  string // for files
@@ -199,25 +199,25 @@ func isErrorLine(stderr string) bool {
 	return strings.HasPrefix(stderr, "error: ") && strings.Count(stderr, "\n") == 1
 }
 
-// The moments that commands are struck at.
+// The kinds of faults.
 var (
-	endings = []moment{killBefore, killAfter, cutBefore, cutAfter}
-	answers = []moment{late, slow, cutBody, half, busy, failing, away, conflict, stranger, webPage, emptyBody, badGateway}
+	endings = []faultKind{killBefore, killAfter, cutBefore, cutAfter}
+	answers = []faultKind{late, slow, cutBody, half, busy, failing, unavailable, conflict, unauthorized, webPage, emptyBody, badGateway}
 )
 
-// testFaults strikes commands at their requests. Whether the API server has answered a read makes
-// no difference to what it holds, so the moments after are for what writes.
+// testFaults injects faults into the requests of commands. Whether the API server has answered a read makes
+// no difference to what it holds, so the kinds after are for what writes.
 //
-// With -every-fault each strikes at every request. Without, each ending and a third of the answers strike one request of a
+// With -every-fault each kind is injected into every request. Without, each ending and a third of the answers go into one request of a
 // command, another one for the next command; with -short, a sixth of all.
-func testFaults(t *testing.T, p *place, o *observed, moments []moment, cases []faultCase) {
+func testFaults(t *testing.T, p *fixture, o *observed, kinds []faultKind, cases []faultCase) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Run(string(never), func(t *testing.T) {
 				t.Parallel()
-				c.try(t, p, o, fmt.Sprintf("key-%d", i), fault{moment: never})
+				c.try(t, p, o, fmt.Sprintf("key-%d", i), fault{kind: never})
 			})
-			for j, m := range moments {
+			for j, m := range kinds {
 				targets := c.targets(m)
 				if !*everyFault && len(targets) > 0 {
 					if testing.Short() && (i+j)%6 != 0 || !slices.Contains(endings, m) && (i+j)%3 != 0 {
@@ -230,7 +230,7 @@ func testFaults(t *testing.T, p *place, o *observed, moments []moment, cases []f
 					t.Run(fmt.Sprintf("%s request %d", m, target+1), func(t *testing.T) {
 						t.Parallel()
 						key := strings.ReplaceAll(fmt.Sprintf("key-%d-%d-%s", i, target+1, m), " ", "-")
-						c.try(t, p, o, key, fault{moment: m, nth: target + 1, slow: slowness()})
+						c.try(t, p, o, key, fault{kind: m, nth: target + 1, slow: slowness()})
 					})
 				}
 			}
@@ -238,8 +238,8 @@ func testFaults(t *testing.T, p *place, o *observed, moments []moment, cases []f
 	}
 }
 
-// targets are which requests a moment is for, from 0; streams come after the others.
-func (c *faultCase) targets(m moment) (all []int) {
+// targets are which requests a kind of fault is for, from 0; streams come after the others.
+func (c *faultCase) targets(m faultKind) (all []int) {
 	for n, request := range c.requests {
 		if m.afterwards() && m != late && m != cutBody && m != half && reads(request) && n != len(c.requests)-1 {
 			continue
@@ -262,14 +262,14 @@ func reads(request string) bool {
 }
 
 // attempt makes ready for one command.
-func (p *place) attempt(t *testing.T, key string, f fault) *attempt {
+func (p *fixture) attempt(t *testing.T, key string, f fault) *attempt {
 	t.Helper()
-	return &attempt{T: t, place: p, key: key, folder: t.TempDir(), proxy: newProxy(t, p.kubeconfig, f)}
+	return &attempt{T: t, fixture: p, key: key, folder: t.TempDir(), proxy: newProxy(t, p.kubeconfig, f)}
 }
 
-// try strikes a command. One that is given little time may spend it before the request that is to be struck, on a busy
+// try injects a fault into a command. One that is given little time may spend it before that request, on a busy
 // machine: it is tried again with twice as much.
-func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault) {
+func (c faultCase) try(t *testing.T, p *fixture, o *observed, key string, f fault) {
 	for limit := requestTimeout; ; limit *= 2 {
 		if c.tryWithin(t, p, o, key, f, limit) || t.Failed() {
 			return
@@ -281,64 +281,64 @@ func (c faultCase) try(t *testing.T, p *place, o *observed, key string, f fault)
 	}
 }
 
-// tryWithin reports whether there was time enough to strike, and checks what became of it.
-func (c faultCase) tryWithin(t *testing.T, p *place, o *observed, key string, f fault, limit time.Duration) bool {
+// tryWithin reports whether there was time enough to inject the fault, and checks what became of it.
+func (c faultCase) tryWithin(t *testing.T, p *fixture, o *observed, key string, f fault, limit time.Duration) bool {
 	a := p.attempt(t, key, f)
 	a.command = c.command
 	if c.prepare != nil {
 		c.prepare(a)
 	}
 	words := a.words(c.command)
-	struck := "GET"
+	injected := "GET"
 	switch {
-	case f.moment == never:
+	case f.kind == never:
 	case f.nth > len(c.requests):
-		struck = c.streams[f.nth-len(c.requests)-1]
+		injected = c.streams[f.nth-len(c.requests)-1]
 		a.proxy.fault.nth = 1
 		a.proxy.fault.match = func(request string) bool {
-			beginning, open := strings.CutSuffix(struck, "*")
+			beginning, open := strings.CutSuffix(injected, "*")
 			known := a.known(request)
-			return known == struck || open && strings.HasPrefix(known, beginning)
+			return known == injected || open && strings.HasPrefix(known, beginning)
 		}
 	default: // which of those that go at the same time comes first is open
-		struck = c.requests[f.nth-1]
+		injected = c.requests[f.nth-1]
 		a.proxy.fault.nth = 0
 		for _, request := range c.requests[:f.nth] {
-			if request == struck {
+			if request == injected {
 				a.proxy.fault.nth++
 			}
 		}
-		a.proxy.fault.match = func(request string) bool { return a.known(request) == struck }
+		a.proxy.fault.match = func(request string) bool { return a.known(request) == injected }
 	}
 	switch {
-	case c.silent && f.moment == late:
+	case c.silent && f.kind == late:
 		a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT="+limit.String())
 	case c.silent:
 		a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT=1m") // or it may end before its request
-	case f.moment == late:
+	case f.kind == late:
 		words = slices.Insert(words, 1, "--request-timeout="+limit.String())
 	}
 	a.ended = a.proxy.run(words...)
 	a.proxy.settle()
 	a.Logf("code %d: %s", a.ended.code, strings.TrimSpace(a.ended.stderr))
-	if f.moment == late && !a.proxy.struck && (c.silent || strings.Contains(a.ended.stderr, "timed out")) {
+	if f.kind == late && !a.proxy.injected && (c.silent || strings.Contains(a.ended.stderr, "timed out")) {
 		return false
 	}
-	o.add(c, f.moment, a.ended)
-	if f.moment == never && c.requests != nil {
+	o.add(c, f.kind, a.ended)
+	if f.kind == never && c.requests != nil {
 		a.wantRequests(c.requests)
 	}
 	a.wantClean()
 	switch {
-	case f.moment == never:
+	case f.kind == never:
 		if a.ended.code != 0 || a.ended.stderr != "" {
 			a.Errorf("%s: %s", c.command, a.ended)
 		}
-	case !a.proxy.struck:
+	case !a.proxy.injected:
 		a.Fatalf("%s ended without request %d: %s", c.command, f.nth, a.ended)
 	case a.proxy.outwaited:
 		a.Errorf("%s waited for an answer for more than %s, with --request-timeout %s", c.command, tooLong, limit)
-	case f.moment.kills():
+	case f.kind.kills():
 		if a.ended.code != -1 {
 			a.Errorf("%s was not killed: %s", c.command, a.ended)
 		}
@@ -352,7 +352,7 @@ func (c faultCase) tryWithin(t *testing.T, p *place, o *observed, key string, f 
 		}
 	case a.ended.stderr != "" && !c.mayTell:
 		a.Errorf("%s says that it worked, and more: %s", c.command, a.ended)
-	case f.moment.afterwards() && !reads(struck) && !c.mayTell:
+	case f.kind.afterwards() && !reads(injected) && !c.mayTell:
 		a.Errorf("%s says that it worked, and can't know: %s", c.command, a.ended)
 	}
 	c.check(a)
@@ -447,7 +447,7 @@ func sortRuns(requests []string, kind func(string) bool) {
 }
 
 // find reads an object as the administrator; nil where there is none.
-func (p *place) find(t testing.TB, resource schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
+func (p *fixture) find(t testing.TB, resource schema.GroupVersionResource, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
 	found, err := p.admin.Resource(resource).Namespace(namespace).Get(context.Background(), name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -460,7 +460,7 @@ func (p *place) find(t testing.TB, resource schema.GroupVersionResource, namespa
 }
 
 // list reads the objects with a label as the administrator.
-func (p *place) list(t testing.TB, resource schema.GroupVersionResource, selector string) []unstructured.Unstructured {
+func (p *fixture) list(t testing.TB, resource schema.GroupVersionResource, selector string) []unstructured.Unstructured {
 	t.Helper()
 	found, err := p.admin.Resource(resource).Namespace(p.namespace).List(context.Background(), metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -492,7 +492,7 @@ func (a *attempt) create(resource schema.GroupVersionResource, text string) {
 }
 
 // may asks the API server whether a user may do something in the namespace, as kubectl auth can-i does.
-func (p *place) may(t testing.TB, user, verb string, resource schema.GroupVersionResource, name string) bool {
+func (p *fixture) may(t testing.TB, user, verb string, resource schema.GroupVersionResource, name string) bool {
 	t.Helper()
 	answer, err := p.admin.Resource(reviewResource).Create(context.Background(), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",

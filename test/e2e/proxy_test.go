@@ -31,40 +31,40 @@ import (
 // commandTimeout is how long any command of these tests may take.
 const commandTimeout = 2 * time.Minute
 
-// moment is when a proxy strikes, relative to the request that it waits for.
-type moment string
+// faultKind is when a proxy injects a fault, relative to the request that it waits for.
+type faultKind string
 
 const (
-	never      moment = "no fault"
-	killBefore moment = "kill before" // SIGKILL to the command; the request never reaches the API server
-	killAfter  moment = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer continues
-	cutBefore  moment = "cut before"  // the same two moments, but only the connection ends
-	cutAfter   moment = "cut after"
+	never      faultKind = "no fault"
+	killBefore faultKind = "kill before" // SIGKILL to the command; the request never reaches the API server
+	killAfter  faultKind = "kill after"  // SIGKILL to the command, once the API server has answered and before the answer continues
+	cutBefore  faultKind = "cut before"  // the same two points, but only the connection ends
+	cutAfter   faultKind = "cut after"
 
 	// The API server gets the request, and of its answer comes
-	late    moment = "too late"  // nothing for as long as the command waits, up to tooLong
-	cutBody moment = "cut body"  // half, and then the connection ends
-	half    moment = "half body" // half, as if it were all
+	late    faultKind = "too late"  // nothing for as long as the command waits, up to tooLong
+	cutBody faultKind = "cut body"  // half, and then the connection ends
+	half    faultKind = "half body" // half, as if it were all
 
 	// The API server gets the request after slowness, or never, because something else answers.
-	slow       moment = "slow"
-	busy       moment = "429" // with Retry-After
-	failing    moment = "500"
-	away       moment = "503"
-	conflict   moment = "409"
-	stranger   moment = "401"
-	webPage    moment = "web page" // with 200
-	emptyBody  moment = "no body"  // with 200
-	badGateway moment = "502"      // and a web page
+	slow         faultKind = "slow"
+	busy         faultKind = "429" // with Retry-After
+	failing      faultKind = "500"
+	unavailable  faultKind = "503"
+	conflict     faultKind = "409"
+	unauthorized faultKind = "401"
+	webPage      faultKind = "web page" // with 200
+	emptyBody    faultKind = "no body"  // with 200
+	badGateway   faultKind = "502"      // and a web page
 )
 
-func (m moment) kills() bool  { return m == killBefore || m == killAfter }
-func (m moment) before() bool { return m == killBefore || m == cutBefore }
+func (m faultKind) kills() bool  { return m == killBefore || m == killAfter }
+func (m faultKind) before() bool { return m == killBefore || m == cutBefore }
 
-// afterwards reports whether the API server has carried out the request that the moment strikes at, so that the
+// afterwards reports whether the API server has carried out the request that the fault is injected into, so that the
 // command can't know what became of it.
-func (m moment) afterwards() bool {
-	return slices.Contains([]moment{killAfter, cutAfter, late, cutBody, half}, m)
+func (m faultKind) afterwards() bool {
+	return slices.Contains([]faultKind{killAfter, cutAfter, late, cutBody, half}, m)
 }
 
 // tooLong is how long an answer is held back from a command that waits for requestTimeout at most.
@@ -75,10 +75,10 @@ const (
 
 // fault is what a proxy does to one command.
 type fault struct {
-	moment moment
-	nth    int                       // of the requests that match; the first is 1
-	match  func(request string) bool // nil: all requests that are answered at once
-	slow   time.Duration             // for the moment slow
+	kind  faultKind
+	nth   int                       // of the requests that match; the first is 1
+	match func(request string) bool // nil: all requests that are answered at once
+	slow  time.Duration             // for the kind slow
 }
 
 // proxy stands between one command and the API server. The command takes it for the server; the
@@ -92,7 +92,7 @@ type proxy struct {
 	handshakes atomic.Int32         // connections that the command has made
 	hold       func(request string) // nil, or returns once the request may continue
 
-	// answer is nil, or answers in place of the server, where nothing is struck, and reports whether it did.
+	// answer is nil, or answers in place of the server, where no fault is injected, and reports whether it did.
 	answer func(http.ResponseWriter, *http.Request) bool
 
 	// turn lets one request through at a time, streams apart, so that at the n-th it is certain
@@ -103,7 +103,7 @@ type proxy struct {
 	command   *exec.Cmd
 	exited    chan struct{}
 	matched   int
-	struck    bool
+	injected  bool
 	cut       any  // the connection that was ended
 	outwaited bool // the command waited for longer than an answer was held back
 	forwarded []string
@@ -210,7 +210,7 @@ func describeRequest(r *http.Request) (text string, stream bool) {
 	return text, false
 }
 
-// ServeHTTP forwards a request, or strikes.
+// ServeHTTP forwards a request, or injects the fault.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	text, stream := describeRequest(r)
 	if !stream {
@@ -223,9 +223,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hit := p.meet(r, text, stream)
 	switch {
 	case !hit:
-	case p.fault.moment.before():
-		p.strike(r)
-	case p.fault.moment == slow:
+	case p.fault.kind.before():
+		p.inject(r)
+	case p.fault.kind == slow:
 		hit = false
 		pause(r.Context(), p.fault.slow)
 	case p.replies(w, r):
@@ -248,14 +248,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.lock.Unlock()
 	switch {
-	case hit && stream && p.fault.moment != late:
-		w = &struckWriter{w, func() { p.strike(r) }}
+	case hit && stream && p.fault.kind != late:
+		w = &injectingWriter{w, func() { p.inject(r) }}
 	case hit && r.Header.Get("Upgrade") != "":
 		p.holdBack(r) // what it leads to does not begin
 	case hit:
 		answer := httptest.NewRecorder()
 		p.serve(answer, sent) // all of it
-		switch p.fault.moment {
+		switch p.fault.kind {
 		case late:
 			p.holdBack(r)
 		case half:
@@ -264,7 +264,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case cutBody:
 			passHalf(w, answer, answer.Body.Len())
 		}
-		p.strike(r)
+		p.inject(r)
 	}
 	p.serve(w, r)
 }
@@ -331,24 +331,24 @@ func passHalf(w http.ResponseWriter, answer *httptest.ResponseRecorder, length i
 func (p *proxy) replies(w http.ResponseWriter, r *http.Request) bool {
 	const page = "<html><body><h1>Welcome to the Airport Wi-Fi</h1></body></html>"
 	code, reason := 0, ""
-	switch p.fault.moment {
+	switch p.fault.kind {
 	case busy:
 		w.Header().Set("Retry-After", "1")
 		code, reason = http.StatusTooManyRequests, "TooManyRequests"
 	case failing:
 		code, reason = http.StatusInternalServerError, "InternalError"
-	case away:
+	case unavailable:
 		code, reason = http.StatusServiceUnavailable, "ServiceUnavailable"
 	case conflict:
 		code, reason = http.StatusConflict, "Conflict"
 		if r.Method == http.MethodPost {
 			reason = "AlreadyExists"
 		}
-	case stranger:
+	case unauthorized:
 		code, reason = http.StatusUnauthorized, "Unauthorized"
 	case webPage, badGateway:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if p.fault.moment == badGateway {
+		if p.fault.kind == badGateway {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 		fmt.Fprint(w, page)
@@ -370,20 +370,20 @@ func (p *proxy) replies(w http.ResponseWriter, r *http.Request) bool {
 func (p *proxy) meet(r *http.Request, text string, stream bool) (hit bool) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	if p.struck && (p.fault.moment.kills() || r.Context().Value(connectionKey{}) == p.cut) {
+	if p.injected && (p.fault.kind.kills() || r.Context().Value(connectionKey{}) == p.cut) {
 		panic(http.ErrAbortHandler)
 	}
-	if p.struck || p.fault.moment == never || (p.fault.match == nil && stream) || (p.fault.match != nil && !p.fault.match(text)) {
+	if p.injected || p.fault.kind == never || (p.fault.match == nil && stream) || (p.fault.match != nil && !p.fault.match(text)) {
 		return false
 	}
 	p.matched++
-	p.struck = p.matched == p.fault.nth
-	return p.struck
+	p.injected = p.matched == p.fault.nth
+	return p.injected
 }
 
-// strike doesn't return to its caller. Where it kills, the command is dead before its connection ends.
-func (p *proxy) strike(r *http.Request) {
-	if p.fault.moment.kills() {
+// inject doesn't return to its caller. Where it kills, the command is dead before its connection ends.
+func (p *proxy) inject(r *http.Request) {
+	if p.fault.kind.kills() {
 		p.lock.Lock()
 		command, exited := p.command, p.exited
 		p.lock.Unlock()
@@ -401,18 +401,18 @@ func (p *proxy) strike(r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// struckWriter strikes at the first part of an answer.
-type struckWriter struct {
+// injectingWriter injects the fault at the first part of an answer.
+type injectingWriter struct {
 	http.ResponseWriter
-	strike func()
+	inject func()
 }
 
-func (w *struckWriter) Write([]byte) (int, error) {
-	w.strike()
+func (w *injectingWriter) Write([]byte) (int, error) {
+	w.inject()
 	return 0, nil
 }
 
-func (w *struckWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *injectingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // settle waits until the API server has carried out the request that it got last, whether the command waited or not.
 func (p *proxy) settle() {

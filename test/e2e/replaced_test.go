@@ -18,7 +18,7 @@ import (
 // with another writer says nothing of the kind.
 func TestReplaced(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	for name, c := range map[string]struct {
 		change func() error
 		want   bool
@@ -54,7 +54,7 @@ func TestReplaced(t *testing.T) {
 // as one that still gives access.
 func TestNewerRoleRemains(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newFixture(t)
 	if _, err := p.granter.Grant(t.Context(), bystander, grantee.Grantee{Kind: grantee.User, Name: "bob"}, grants.Read); err != nil {
 		t.Fatal(err)
 	}

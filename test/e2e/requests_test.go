@@ -21,7 +21,7 @@ type requestCase struct {
 	perhaps  []string // more of both, depending on the machine's pace
 	besides  string   // for docs/requests.md
 	fails    bool     // on the local cluster
-	before   func(t *testing.T, p *place)
+	before   func(t *testing.T, p *fixture)
 }
 
 func requestCases() []requestCase {
@@ -32,7 +32,7 @@ func requestCases() []requestCase {
 		putWrite     = "PUT NS/rolebindings/apolo:secret:KEY:write:UID"
 	)
 	follow, events := []string{"GET NS/jobs watch", "GET NS/pods watch"}, []string{"GET NS/events", "GET NS/events watch"}
-	ended := func(t *testing.T, p *place) {
+	ended := func(t *testing.T, p *fixture) {
 		p.kubectl(t, "alice", "-n", p.namespace, "wait", "--for=condition=complete", "--timeout=2m", "job/detached", "job/theirs", "job/attached")
 	}
 	return []requestCase{
@@ -46,7 +46,7 @@ func requestCases() []requestCase {
 		{command: "secret mv copy moved", requests: withUsers("GET NS/secrets/copy", "GET NS/roles", "GET NS/roles", "POST NS/secrets",
 			"GET NS/roles", "GET NS/roles", "USERS", "DELETE NS/secrets/copy"), besides: "two more for each level that it was shared with"},
 		{command: "secret adopt foreign", requests: []string{"GET NS/secrets/foreign", "GET NS/roles", "GET NS/roles", "PATCH NS/secrets/foreign"},
-			before: func(t *testing.T, p *place) {
+			before: func(t *testing.T, p *fixture) {
 				p.kubectl(t, "alice", "-n", p.namespace, "create", "secret", "generic", "foreign", "--from-literal=key=value")
 			}},
 		{command: "secret import --from-secret foreign --prefix of-", requests: []string{"GET NS/secrets/foreign", "GET NS/secrets/of-key", "GET NS/roles", "GET NS/roles", "POST NS/secrets"},
@@ -101,14 +101,14 @@ func requestCases() []requestCase {
 // compares docs/requests.md with that.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	p := newRunPlace(t)
+	p := newRunFixture(t)
 	var table strings.Builder
 	for _, c := range requestCases() {
 		ok := t.Run(c.command, func(t *testing.T) {
 			if c.before != nil {
 				c.before(t, p)
 			}
-			a := p.attempt(t, "wanted", fault{moment: never})
+			a := p.attempt(t, "wanted", fault{kind: never})
 			a.proxy.env = append(a.proxy.env, "APOLO_COMPLETION_TIMEOUT=1m") // other tests keep the machine busy
 			if got := a.proxy.run(append([]string{"kubectl-apolo"}, a.words(c.command)...)...); (got.code != 0) != c.fails {
 				t.Errorf("%s: %s", c.command, got)
@@ -180,8 +180,8 @@ func compareWithFile(t *testing.T, path, want string) {
 // are shared, and to remove one, once its session is open.
 func TestRequestsOfTheConsole(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
-	a := p.attempt(t, bystander, fault{moment: never})
+	p := newFixture(t)
+	a := p.attempt(t, bystander, fault{kind: never})
 	page := openConsole(t, a.proxy.kubeconfig)
 	get[console.Session](page, "/session")
 	before := len(a.proxy.requests())
@@ -203,7 +203,7 @@ func TestRequestsOfTheConsole(t *testing.T) {
 // granted then has it, and bob has it no more.
 func TestAccessThatEndedStaysEnded(t *testing.T) {
 	t.Parallel()
-	a := newPlace(t).attempt(t, "wanted", fault{moment: killAfter, nth: 12})
+	a := newFixture(t).attempt(t, "wanted", fault{kind: killAfter, nth: 12})
 	shareKey("read")(a)
 	a.proxy.run(a.words("kubectl-apolo_secret rm KEY")...)
 	a.wantRequests(withUsers("USERS", "GET NS/roles", "GET NS/roles", "DELETE NS/roles/apolo:secret:KEY:read:UID"))

@@ -94,7 +94,7 @@ func TestSlowAddSparesANewerGrant(t *testing.T) {
 	must("secret", "add", "token", "old", "-q")
 	must("acl", "grant", "secret:token", "bob", "read", "-q")
 	c.kubectl(t, "alice", "-n", namespace, "delete", "secret", "token", "--cascade=orphan")
-	p := newProxy(t, kubeconfig, fault{moment: never})
+	p := newProxy(t, kubeconfig, fault{kind: never})
 	var once sync.Once
 	p.hold = func(request string) {
 		if strings.HasPrefix(request, "DELETE ") {

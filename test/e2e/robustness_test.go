@@ -38,7 +38,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 				t.Parallel()
 				for n := 1; ; n++ {
 					name := fmt.Sprintf("%s-%d-%d", what, signal, n)
-					p := newProxy(t, kubeconfig, fault{moment: never})
+					p := newProxy(t, kubeconfig, fault{kind: never})
 					var seen atomic.Int32
 					p.hold = func(string) {
 						if seen.Add(1) == int32(n) {
@@ -195,7 +195,7 @@ func TestLongLogInConstantMemory(t *testing.T) {
 		"job logs": {"kubectl-apolo_job", "logs", "ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newProxy(t, kubeconfig, fault{moment: never})
+			p := newProxy(t, kubeconfig, fault{kind: never})
 			p.answer = func(w http.ResponseWriter, r *http.Request) bool {
 				if !strings.HasSuffix(r.URL.Path, "/log") {
 					return false

@@ -23,7 +23,7 @@ func TestTop(t *testing.T) {
 	})
 	pod := c.kubectl(t, "admin", "-n", namespace, "get", "pods", "-l", "batch.kubernetes.io/job-name=busy", "-o", "jsonpath={.items[0].metadata.name}")
 
-	p := newProxy(t, kubeconfig, fault{moment: never})
+	p := newProxy(t, kubeconfig, fault{kind: never})
 	p.answer = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path != "/apis/metrics.k8s.io/v1beta1/namespaces/"+namespace+"/pods" || r.URL.Query().Get("labelSelector") != "apolo.us/job=true" {
 			return false
