@@ -32,7 +32,7 @@ the cluster sees the names, labels and annotations of all namespaces, and nothin
 
 The objects are shown, and nothing is done before you agree.`,
 		Flags:  o.flags(),
-		Action: o.action(o.enable),
+		Action: cmdline.CompleteAndRun(o.complete, o.enable),
 	}
 }
 
@@ -42,7 +42,7 @@ func newDisableDiscovery(s *cmdline.Session) *cli.Command {
 		Name:   "disable-discovery",
 		Usage:  "Undo enable-discovery",
 		Flags:  o.flags(),
-		Action: o.action(o.disable),
+		Action: cmdline.CompleteAndRun(o.complete, o.disable),
 	}
 }
 
@@ -53,23 +53,21 @@ func (o *discoveryOptions) flags() []cli.Flag {
 	}
 }
 
-func (o *discoveryOptions) action(run func(context.Context, *kube.Client) error) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		if c.NArg() > 0 {
-			return cmdline.Usagef("%s takes no arguments", c.Command.Name)
-		}
-		if !o.yes && !cmdline.IsTerminal(o.In) {
-			return cmdline.Usagef("there is no terminal to ask for your consent: use --yes")
-		}
-		client, err := kube.NewClient(&o.Kube)
-		if err != nil {
-			return err
-		}
-		return run(c.Context, client)
+func (o *discoveryOptions) complete(args []string) error {
+	if err := cmdline.CheckArgs(args); err != nil {
+		return err
 	}
+	if !o.yes && !cmdline.IsTerminal(o.In) {
+		return cmdline.Usagef("there is no terminal to ask for your consent: use --yes")
+	}
+	return nil
 }
 
-func (o *discoveryOptions) enable(ctx context.Context, client *kube.Client) error {
+func (o *discoveryOptions) enable(ctx context.Context) error {
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
+		return err
+	}
 	printer := &printers.YAMLPrinter{}
 	for _, object := range []runtime.Object{discovery.Role(), discovery.Binding()} {
 		if !o.Quiet {
@@ -93,7 +91,11 @@ func (o *discoveryOptions) enable(ctx context.Context, client *kube.Client) erro
 	return nil
 }
 
-func (o *discoveryOptions) disable(ctx context.Context, client *kube.Client) error {
+func (o *discoveryOptions) disable(ctx context.Context) error {
+	client, err := kube.NewClient(&o.Kube)
+	if err != nil {
+		return err
+	}
 	if err := o.consent(ctx, fmt.Sprintf("Remove the ClusterRole and ClusterRoleBinding of discovery from the cluster %q? [y/N] ", client.Cluster)); err != nil {
 		return err
 	}

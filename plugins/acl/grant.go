@@ -40,13 +40,11 @@ type grantOptions struct {
 func newGrant(s *cmdline.Session) *cli.Command {
 	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.Command{
-		Name:      "grant",
-		Usage:     "Give somebody access to one secret",
-		ArgsUsage: "URI USER LEVEL",
-		Description: grantees + "\n\n" + levels + "\n\n" + warning + `
-
-Examples:
-  ` + s.Typed + ` grant secret:wandb-token bob read
+		Name:        "grant",
+		Usage:       "Give somebody access to one secret",
+		ArgsUsage:   "URI USER LEVEL",
+		Description: grantees + "\n\n" + levels + "\n\n" + warning,
+		UsageText: `  ` + s.Typed + ` grant secret:wandb-token bob read
   ` + s.Typed + ` grant secret:wandb-token group:research read
   ` + s.Typed + ` grant secret://default/team/wandb-token sa:ci:runner read`,
 		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
@@ -59,12 +57,10 @@ func NewShare(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
 	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
 	return &cli.App{
-		Usage:     "Share a secret; the same as acl grant",
-		ArgsUsage: "URI USER [LEVEL]",
-		Description: grantees + "\n\n" + levels + "\nread, where it is left out.\n\n" + warning + `
-
-Examples:
-  ` + s.Typed + ` secret:wandb-token bob
+		Usage:       "Share a secret; the same as acl grant",
+		ArgsUsage:   "URI USER [LEVEL]",
+		Description: grantees + "\n\n" + levels + "\nread, where it is left out.\n\n" + warning,
+		UsageText: `  ` + s.Typed + ` secret:wandb-token bob
   ` + s.Typed + ` secret:wandb-token group:research write`,
 		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
 		Action: cmdline.CompleteAndRun(o.completeShare, o.run),

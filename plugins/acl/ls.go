@@ -43,10 +43,8 @@ func newLs(s *cmdline.Session) *cli.Command {
 are counted. A URI without a key, such as secret://CLUSTER/NAMESPACE, stands for all secrets of a namespace.
 
 Accounts that can't list namespaces get an answer for those of the kubeconfig, those used before, and those given
-with --in. An administrator can change that: ` + s.Typed + ` enable-discovery
-
-Examples:
-  ` + s.Typed + ` ls
+with --in. An administrator can change that: ` + s.Typed + ` enable-discovery`,
+		UsageText: `  ` + s.Typed + ` ls
   ` + s.Typed + ` ls --in alice                       # look in alice's namespace too
   ` + s.Typed + ` ls --shared                         # who can use mine
   ` + s.Typed + ` ls --shared secret:wandb-token      # who can use this one

@@ -32,10 +32,8 @@ func newRevoke(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "URI USER",
 		Description: grantees + `
 
-What somebody has read, they know: change the value too. Jobs that run with the secret continue with it.
-
-Examples:
-  ` + s.Typed + ` revoke secret:wandb-token bob
+What somebody has read, they know: change the value too. Jobs that run with the secret continue with it.`,
+		UsageText: `  ` + s.Typed + ` revoke secret:wandb-token bob
   ` + s.Typed + ` revoke secret:wandb-token bob --ignore-not-found -q   # for scripts that may run twice`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "count a grant or a secret that does not exist as revoked",

@@ -46,10 +46,8 @@ func New(s *cmdline.Session) *cli.App {
 and your rights, until Ctrl-C. The link that it prints logs in once, within ten minutes; Enter prints a
 new one.
 
-On another machine, forward its port before you open the link: ssh -L 8080:127.0.0.1:8080 HOST
-
-Examples:
-  ` + s.Typed + `
+On another machine, forward its port before you open the link: ssh -L 8080:127.0.0.1:8080 HOST`,
+		UsageText: `  ` + s.Typed + `
   ` + s.Typed + ` --port 8080 --no-browser
   ` + s.Typed + ` --context staging -n team
   ` + s.Typed + ` --in-cluster --host console.example.com   # in a pod, for a team: docs/console.md`,
@@ -58,23 +56,18 @@ Examples:
 			&cli.BoolFlag{Name: "no-browser", Usage: "only print the link", Destination: &o.noBrowser, DisableDefaultText: true},
 			&cli.BoolFlag{Name: "print-api", Usage: "print the OpenAPI description of the server's API and exit", Destination: &o.printAPI, DisableDefaultText: true},
 		}, o.team.flags()...),
-		Action: func(c *cli.Context) error {
-			if err := o.complete(c); err != nil {
-				return err
-			}
-			return o.run(c.Context)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
-func (o *options) complete(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return cmdline.Usagef("console takes no arguments")
+func (o *options) complete(args []string) error {
+	if err := cmdline.CheckArgs(args); err != nil {
+		return err
 	}
 	if o.port < 0 || o.port > 65535 {
 		return cmdline.Usagef("--port %d is not between 0 and 65535", o.port)
 	}
-	return o.team.complete(c.IsSet)
+	return o.team.complete(o.IsSet)
 }
 
 func (o *options) run(ctx context.Context) error {

@@ -58,7 +58,7 @@ func (o *teamOptions) flags() []cli.Flag {
 	}
 }
 
-// complete checks the flags; given tells which were typed.
+// complete checks the flags; given reports which were typed.
 func (o *teamOptions) complete(given func(string) bool) error {
 	if !o.enabled {
 		for _, flag := range o.flags() {

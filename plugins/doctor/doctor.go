@@ -28,9 +28,11 @@ func Main() int { return cmdline.Main(New) }
 type options struct {
 	*cmdline.Session
 
-	tasks  cmdline.Strings
+	names  cmdline.Strings // of tasks, as typed
 	rbac   bool
 	output *cmdline.Output
+
+	tasks []doctor.Task
 }
 
 // New builds the command.
@@ -43,29 +45,18 @@ func New(s *cmdline.Session) *cli.App {
 encryption of secrets. Nothing is changed. Where a right is missing, the Role that gives it is printed, to send to
 an administrator, and the exit code is 1.
 
-Tasks are ` + strings.Join(names(), ", ") + `.
-
-Examples:
-  ` + s.Typed + `
+Tasks are ` + strings.Join(names(), ", ") + `.`,
+		UsageText: `  ` + s.Typed + `
   ` + s.Typed + ` --for add                       # what a pipeline needs that only writes secrets
   ` + s.Typed + ` --for run --rbac | kubectl --context admin apply -f -
   ` + s.Typed + ` --as system:serviceaccount:ci:deployer -n ci   # another's rights, if you may impersonate`,
 		Flags: []cli.Flag{
-			&cli.GenericFlag{Name: "for", Usage: "look at this `TASK` only; may be given several times", Value: &o.tasks},
+			&cli.GenericFlag{Name: "for", Usage: "look at this `TASK` only; may be given several times", Value: &o.names},
 			&cli.BoolFlag{Name: "rbac", Usage: "print, as YAML, the Role with all rights that the tasks need, and its binding to you", Destination: &o.rbac, DisableDefaultText: true},
 			o.output.Flag(),
 			s.QuietFlag("print only what is not ok"),
 		},
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return cmdline.Usagef("doctor takes no arguments")
-			}
-			tasks, err := o.complete()
-			if err != nil {
-				return err
-			}
-			return o.run(c.Context, tasks)
-		},
+		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 
@@ -77,31 +68,30 @@ func names() []string {
 	return names
 }
 
-func (o *options) complete() ([]doctor.Task, error) {
+func (o *options) complete(args []string) error {
+	if err := cmdline.CheckArgs(args); err != nil {
+		return err
+	}
 	if err := o.output.Validate(); err != nil {
-		return nil, err
+		return err
 	}
 	if o.rbac && o.output.Format != "" {
-		return nil, cmdline.Usagef("--rbac prints YAML: it can't be used with -o")
+		return cmdline.Usagef("--rbac prints YAML: it can't be used with -o")
 	}
-	if len(o.tasks) == 0 {
-		return doctor.Tasks(), nil
-	}
-	var tasks []doctor.Task
-	for _, task := range doctor.Tasks() {
-		if slices.Contains(o.tasks, string(task)) {
-			tasks = append(tasks, task)
-		}
-	}
-	for _, name := range o.tasks {
+	for _, name := range o.names {
 		if err := cmdline.CheckOneOf("--for", name, names()...); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return tasks, nil
+	for _, task := range doctor.Tasks() { // in this order, however they were typed
+		if len(o.names) == 0 || slices.Contains(o.names, string(task)) {
+			o.tasks = append(o.tasks, task)
+		}
+	}
+	return nil
 }
 
-func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
+func (o *options) run(ctx context.Context) error {
 	client, err := kube.NewClient(&o.Kube)
 	if o.rbac {
 		if err != nil {
@@ -111,13 +101,13 @@ func (o *options) run(ctx context.Context, tasks []doctor.Task) error {
 		if err != nil {
 			return err
 		}
-		return printRole(o.Concealed(), tasks, client.Namespace, user)
+		return printRole(o.Concealed(), o.tasks, client.Namespace, user)
 	}
 	report := &doctor.Report{}
 	if err != nil {
 		report.Checks = []doctor.Check{{Name: "kubeconfig", Status: doctor.Missing, Details: strings.TrimPrefix(err.Error(), "kubeconfig: ")}}
 	} else {
-		report = doctor.Examine(ctx, client, tasks)
+		report = doctor.Examine(ctx, client, o.tasks)
 	}
 	report.Checks = append(report.Checks, installed(ctx, os.Getenv("PATH")))
 	if err := ctx.Err(); err != nil {

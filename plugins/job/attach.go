@@ -43,10 +43,8 @@ it running. Of another job you see the log, from its first line, and with -i it 
 input, if nobody else has handed it one: Ctrl-C ends the view, and the job keeps running. In a log the values
 of the job's secrets are hidden as in job logs; a terminal shows all.
 
-The exit code is the job's.
-
-Examples:
-  ` + s.Typed + ` attach training
+The exit code is the job's.`,
+		UsageText: `  ` + s.Typed + ` attach training
   ` + s.Typed + ` attach training -T
   ` + s.Typed + ` attach training --port-forward 8888:8888 --port-forward 6006:6006`,
 		Flags: []cli.Flag{

@@ -17,12 +17,10 @@ func newBrowse(s *cmdline.Session) *cli.Command {
 		Usage:     "Open the web page of a running job in a browser",
 		ArgsUsage: "JOB",
 		Description: naming + ` A free port of this machine is forwarded to the job's --http-port until you press Ctrl-C or the job ends.
-The browser is the system's, or what the variable BROWSER names.
-
-Examples:
-  ` + s.Typed + ` browse notebook`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it works")},
-		Action: cmdline.CompleteAndRun(o.complete, o.run),
+The browser is the system's, or what the variable BROWSER names.`,
+		UsageText: `  ` + s.Typed + ` browse notebook`,
+		Flags:     []cli.Flag{s.QuietFlag("print nothing when it works")},
+		Action:    cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

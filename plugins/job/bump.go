@@ -23,15 +23,13 @@ type bumpOptions struct {
 func newBump(s *cmdline.Session) *cli.Command {
 	o := &bumpOptions{Session: s}
 	return &cli.Command{
-		Name:      "bump-life-span",
-		Usage:     "Let a job run longer than it was given",
-		ArgsUsage: "JOB TIME",
-		Description: naming + ` TIME is added to the life span that the job has.
-
-Examples:
-  ` + s.Typed + ` bump-life-span training-1 1d2h`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.CompleteAndRun(o.complete, o.run),
+		Name:        "bump-life-span",
+		Usage:       "Let a job run longer than it was given",
+		ArgsUsage:   "JOB TIME",
+		Description: naming + ` TIME is added to the life span that the job has.`,
+		UsageText:   `  ` + s.Typed + ` bump-life-span training-1 1d2h`,
+		Flags:       []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action:      cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

@@ -38,10 +38,8 @@ func newExecCommand(s *cmdline.Session) (*cli.Command, *execOptions) {
 		ArgsUsage: "JOB -- COMMAND [ARGUMENT...]",
 		Description: naming + ` The exit code is the command's. It gets a terminal if you are at one, and your standard input in any
 case. When it ends, or you end it with Ctrl-C, the job keeps running. A command of one word with blanks in it is split
-as a shell does. A command without flags may stand without "--".
-
-Examples:
-  ` + s.Typed + ` exec training -- bash
+as a shell does. A command without flags may stand without "--".`,
+		UsageText: `  ` + s.Typed + ` exec training -- bash
   ` + s.Typed + ` exec training bash
   ` + s.Typed + ` exec training -T -- nvidia-smi
   ` + s.Typed + ` exec training -- "bash -c 'ls | wc -l'"

@@ -31,11 +31,9 @@ func newGenerate(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "JOB",
 		Description: naming + ` The command is quoted for a shell. Variables that run took from the environment stand there
 with their values; secrets by their names only. What somebody changed in the Job and no flag of run can say is named on
-standard error.
-
-Examples:
-  ` + s.Typed + ` generate-run-command training-1`,
-		Action: cmdline.CompleteAndRun(o.complete, o.run),
+standard error.`,
+		UsageText: `  ` + s.Typed + ` generate-run-command training-1`,
+		Action:    cmdline.CompleteAndRun(o.complete, o.run),
 	}
 }
 

@@ -34,10 +34,8 @@ func newKill(s *cmdline.Session) *cli.Command {
 		Description: naming + ` Processes get their grace period (30 s) to end.
 
 A job that a finalizer holds, or whose pod one holds, is still there after it was deleted: its processes are ended, and the
-error names the finalizer. With --wait, kill waits until the job and its pods are gone.
-
-Examples:
-  ` + s.Typed + ` kill training-1 training-2
+error names the finalizer. With --wait, kill waits until the job and its pods are gone.`,
+		UsageText: `  ` + s.Typed + ` kill training-1 training-2
   ` + s.Typed + ` kill nightly --ignore-not-found -q
   ` + s.Typed + ` kill training-1 --wait --timeout 1m
   ` + s.Typed + ` kill --tag sweep --tag broken   # those that have both tags and still run`,

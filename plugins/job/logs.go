@@ -42,10 +42,8 @@ func newLogs(s *cmdline.Session) *cli.Command {
 		Usage:     "Print what a job has printed, in all its attempts",
 		ArgsUsage: "JOB",
 		Description: naming + `
-The values of the secrets that the job uses are shown as ` + mask.Replacement + `, where you may read them.
-
-Examples:
-  ` + s.Typed + ` logs training-1
+The values of the secrets that the job uses are shown as ` + mask.Replacement + `, where you may read them.`,
+		UsageText: `  ` + s.Typed + ` logs training-1
   ` + s.Typed + ` logs -f training-1                 # and continues until the job ends
   ` + s.Typed + ` logs --since 10m --timestamps training-1
   ` + s.Typed + ` logs --since 2026-01-31T12:00:00Z --no-mask training-1`,

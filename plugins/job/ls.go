@@ -105,10 +105,8 @@ func newLs(s *cmdline.Session) *cli.Command {
 		Aliases: []string{"list", "ps"},
 		Usage:   "List jobs (active ones by default)",
 		Description: `Statuses are pending, suspended, running, succeeded, failed, cancelled (being deleted) and orphaned (the job
-is gone, and something of it is left). A job that has ended stays for a day, where run was not told otherwise with --ttl.
-
-Examples:
-  ` + s.Typed + ` ls
+is gone, and something of it is left). A job that has ended stays for a day, where run was not told otherwise with --ttl.`,
+		UsageText: `  ` + s.Typed + ` ls
   ` + s.Typed + ` ls --all --since 2d
   ` + s.Typed + ` ls --status failed --tag nightly
   ` + s.Typed + ` ls --format name,status,when,tags

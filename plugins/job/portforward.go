@@ -31,10 +31,8 @@ func newPortForward(s *cmdline.Session) *cli.Command {
 		ArgsUsage: "JOB [LOCAL:REMOTE...]",
 		Description: naming + ` Only programs of this machine reach the ports, until you press Ctrl-C or the job ends. LOCAL 0 is a
 free port, and PORT alone the same on both sides. Without any, it is a free port for the job's
---http-port.
-
-Examples:
-  ` + s.Typed + ` port-forward training
+--http-port.`,
+		UsageText: `  ` + s.Typed + ` port-forward training
   ` + s.Typed + ` port-forward training 8888:8888 0:6006`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it works")},
 		Action: cmdline.CompleteAndRun(o.complete, o.run),

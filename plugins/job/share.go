@@ -32,12 +32,10 @@ func newShare(s *cmdline.Session) *cli.Command {
 what the job has, its secrets included.
 
 Only the pods that the job has now are shared; share it again after a restart. They get the job's life span as
-their own deadline, so the job can't be given more time later.
-
-Examples:
-  ` + s.Typed + ` share training-1 bob group:research`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.CompleteAndRun(o.complete, o.share),
+their own deadline, so the job can't be given more time later.`,
+		UsageText: `  ` + s.Typed + ` share training-1 bob group:research`,
+		Flags:     []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action:    cmdline.CompleteAndRun(o.complete, o.share),
 	}
 }
 
@@ -48,12 +46,10 @@ func newUnshare(s *cmdline.Session) *cli.Command {
 		Usage:     "Take a job back from those with whom it is shared",
 		ArgsUsage: "JOB USER...",
 		Description: naming + ` USER is as job share takes it; job status shows with whom a job is shared. What they
-have read they know, and a command that they have started in the job continues.
-
-Examples:
-  ` + s.Typed + ` unshare training-1 bob`,
-		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
-		Action: cmdline.CompleteAndRun(o.complete, o.unshare),
+have read they know, and a command that they have started in the job continues.`,
+		UsageText: `  ` + s.Typed + ` unshare training-1 bob`,
+		Flags:     []cli.Flag{s.QuietFlag("print nothing when it worked")},
+		Action:    cmdline.CompleteAndRun(o.complete, o.unshare),
 	}
 }
 

@@ -40,13 +40,11 @@ type statusOptions struct {
 func newStatus(s *cmdline.Session) *cli.Command {
 	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("name")}
 	return &cli.Command{
-		Name:      "status",
-		Usage:     "Show a job's details, including why it has not started",
-		ArgsUsage: "JOB",
-		Description: naming + ` Secrets are shown by their names only.
-
-Examples:
-  ` + s.Typed + ` status training-1
+		Name:        "status",
+		Usage:       "Show a job's details, including why it has not started",
+		ArgsUsage:   "JOB",
+		Description: naming + ` Secrets are shown by their names only.`,
+		UsageText: `  ` + s.Typed + ` status training-1
   ` + s.Typed + ` status job:/team/training-1 -o yaml   # the Job of Kubernetes`,
 		Flags:  []cli.Flag{o.output.Flag()},
 		Action: cmdline.CompleteAndRun(o.complete, o.run),

@@ -30,10 +30,8 @@ func newTop(s *cmdline.Session) *cli.Command {
 		Usage:     "Show what running jobs use",
 		ArgsUsage: "[JOB...]",
 		Description: `JOB is a job's name; without any, all jobs are shown. CPU is in thousandths of a core (m), and beside what a job uses
-stands how much it may. The cluster must have metrics-server or something like it.
-
-Examples:
-  ` + s.Typed + ` top
+stands how much it may. The cluster must have metrics-server or something like it.`,
+		UsageText: `  ` + s.Typed + ` top
   ` + s.Typed + ` top training-1 training-2`,
 		Action: cmdline.CompleteAndRun(o.complete, o.run),
 	}

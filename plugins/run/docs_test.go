@@ -197,7 +197,7 @@ func TestEveryFlagHasAnExample(t *testing.T) {
 	for _, flag := range app.Flags {
 		usage := flag.(interface{ GetUsage() string }).GetUsage()
 		if !strings.Contains(usage, "such as") && !slices.ContainsFunc(flag.Names(), func(name string) bool {
-			return regexp.MustCompile("(?m)[ ,]--?" + name + "([ =]|$)").MatchString(app.Description)
+			return regexp.MustCompile("(?m)[ ,]--?" + name + "([ =]|$)").MatchString(app.UsageText)
 		}) {
 			t.Errorf("the help has no example of --%s", flag.Names()[0])
 		}

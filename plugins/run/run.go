@@ -71,10 +71,8 @@ secret is read-only, and what else is in its directory stays visible; a running 
 that it started with. Whoever may create pods in a namespace can use all secrets of this namespace.
 
 disk:CLAIM is a PersistentVolumeClaim of the namespace, storage:SUBPATH a directory in the claim that
-the ConfigMap apolo-config names there (storage-claim), else in the claim "storage".
-
-Examples:
-  ` + s.Typed + ` busybox:1 -- echo hello
+the ConfigMap apolo-config names there (storage-claim), else in the claim "storage".`,
+		UsageText: `  ` + s.Typed + ` busybox:1 -- echo hello
   ` + s.Typed + ` --env PASSWORD=secret:db-password --env STAGE=test ubuntu:24.04 -- bash -c 'echo $STAGE'
   ` + s.Typed + ` --volume secret:gcp-key:/etc/gcp/key.json --env GOOGLE_APPLICATION_CREDENTIALS=/etc/gcp/key.json IMAGE
   ` + s.Typed + ` --env-file settings.env --name training --detach IMAGE

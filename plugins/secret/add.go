@@ -35,10 +35,8 @@ func newAdd(s *cmdline.Session) *cli.Command {
   @-       the bytes of standard input
   -        standard input as typed: a single line loses its line end
   \@text   a text that begins with @
-Without VALUE you are asked for it, and it is not shown.
-
-Examples:
-  ` + s.Typed + ` add wandb-token                     # asks; nothing stays in the shell's history
+Without VALUE you are asked for it, and it is not shown.`,
+		UsageText: `  ` + s.Typed + ` add wandb-token                     # asks; nothing stays in the shell's history
   ` + s.Typed + ` add secret-password 'p@$$w0rd123'   # single quotes, or the shell changes it
   ` + s.Typed + ` add gcp-key @~/gcp.json
   pass show db | ` + s.Typed + ` add db-password - --overwrite`,

@@ -33,10 +33,8 @@ annotation come to it, its value is neither copied nor changed, add and edit ref
 marks away and leaves the Kubernetes Secret. As its tool renews the value, so it is renewed here.
 
 One data key of it is meant. For another one, copy it: ` + s.Typed + ` import --from-secret NAME --key DATAKEY.
-Whoever is granted the secret may read all data keys of the Kubernetes Secret: RBAC knows no smaller part.
-
-Examples:
-  ` + s.Typed + ` adopt db-credentials                      # has one data key
+Whoever is granted the secret may read all data keys of the Kubernetes Secret: RBAC knows no smaller part.`,
+		UsageText: `  ` + s.Typed + ` adopt db-credentials                      # has one data key
   ` + s.Typed + ` adopt db-credentials --data-key password  # has several
   ` + s.Typed + ` rm db-credentials                         # is no secret of Apolo any more`,
 		Flags: []cli.Flag{

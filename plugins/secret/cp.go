@@ -32,10 +32,8 @@ func newCp(s *cmdline.Session) *cli.Command {
 		Usage:     "Copy a secret to another key, namespace or cluster",
 		ArgsUsage: "KEY KEY",
 		Description: `A KEY is also secret:/NAMESPACE/KEY, or secret://CLUSTER/NAMESPACE/KEY for any cluster of the kubeconfig. The
-copy is yours: it does not follow the original, and nobody else has access to it.
-
-Examples:
-  ` + s.Typed + ` cp db-password db-password-old
+copy is yours: it does not follow the original, and nobody else has access to it.`,
+		UsageText: `  ` + s.Typed + ` cp db-password db-password-old
   ` + s.Typed + ` cp wandb-token secret:/research/wandb-token
   ` + s.Typed + ` cp secret://staging/team/api-key secret://production/team/api-key --overwrite`,
 		Flags:  o.flags(),
@@ -50,10 +48,8 @@ func newMv(s *cmdline.Session) *cli.Command {
 		Usage:     "Rename a secret, or move it to another namespace or cluster",
 		ArgsUsage: "KEY KEY",
 		Description: `The new one is stored before the old one goes, so that the value is never lost. Access that was granted to the
-old one ends: grant it again. Jobs that name the old one have to be told the new one.
-
-Examples:
-  ` + s.Typed + ` mv db-pasword db-password
+old one ends: grant it again. Jobs that name the old one have to be told the new one.`,
+		UsageText: `  ` + s.Typed + ` mv db-pasword db-password
   ` + s.Typed + ` mv wandb-token secret:/research/wandb-token`,
 		Flags:  o.flags(),
 		Action: cmdline.CompleteAndRun(o.complete, o.move),

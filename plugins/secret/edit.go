@@ -40,10 +40,8 @@ func newEdit(s *cmdline.Session) *cli.Command {
 that only you can read, in memory where the system has such (/dev/shm), and it is wiped when the editor has ended.
 A line end that the editor adds at the end is left out, if the value had none before.
 
-If somebody else changes the secret while you edit it, nothing is stored, and your text stays where the message says.
-
-Examples:
-  ` + s.Typed + ` edit app-config
+If somebody else changes the secret while you edit it, nothing is stored, and your text stays where the message says.`,
+		UsageText: `  ` + s.Typed + ` edit app-config
   KUBE_EDITOR='code --wait' ` + s.Typed + ` edit app-config   # an editor with a window must wait`,
 		Flags:  []cli.Flag{s.QuietFlag("print nothing when it worked")},
 		Action: cmdline.CompleteAndRun(o.complete, o.run),

@@ -49,10 +49,8 @@ func newExport(s *cmdline.Session) *cli.Command {
 same: whoever reads the files has them.
 
 Nothing is written unless all of it can be. import reads each of these forms, and gives the same bytes. Without
---server-side, kubectl apply would leave the values in an annotation too.
-
-Examples:
-  ` + s.Typed + ` export --to-dir ./keys                  # a file each, that you alone can read
+--server-side, kubectl apply would leave the values in an annotation too.`,
+		UsageText: `  ` + s.Typed + ` export --to-dir ./keys                  # a file each, that you alone can read
   ` + s.Typed + ` export db-user db-password --to-env-file .env
   ` + s.Typed + ` export -o yaml | kubectl apply --server-side --context production -f -
   ` + s.Typed + ` export db-user db-password --to-secret db-credentials | kubectl apply --server-side -f -`,

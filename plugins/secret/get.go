@@ -27,13 +27,11 @@ type getOptions struct {
 func newGet(s *cmdline.Session) *cli.Command {
 	o := &getOptions{Session: s}
 	return &cli.Command{
-		Name:      "get",
-		Usage:     "Print the value of a key, or write it to a file",
-		ArgsUsage: "KEY",
-		Description: `The value is written byte for byte; no line end is added.
-
-Examples:
-  ` + s.Typed + ` get wandb-token
+		Name:        "get",
+		Usage:       "Print the value of a key, or write it to a file",
+		ArgsUsage:   "KEY",
+		Description: `The value is written byte for byte; no line end is added.`,
+		UsageText: `  ` + s.Typed + ` get wandb-token
   ` + s.Typed + ` get gcp-key -f gcp.json                     # readable by you alone
   ` + s.Typed + ` get secret://default/alice/wandb-token      # shared by alice`,
 		Flags: []cli.Flag{

@@ -59,10 +59,8 @@ A file of variables is read as run --env-file reads it: a NAME=VALUE a line, all
 NAME alone takes the value that it has here. A value of several lines needs its own file.
 
 In a folder each file is a key, and its bytes are the value. Links are followed inside the folder, as in a Secret that
-Kubernetes has mounted, and not out of it.
-
-Examples:
-  ` + s.Typed + ` import --from-secret db-credentials --key password --prefix db-
+Kubernetes has mounted, and not out of it.`,
+		UsageText: `  ` + s.Typed + ` import --from-secret db-credentials --key password --prefix db-
   ` + s.Typed + ` import --from-secret secret:/staging/db-credentials --dry-run=client
   ` + s.Typed + ` import --from-env-file .env --overwrite
   ` + s.Typed + ` import --from-dir ./keys

@@ -30,13 +30,11 @@ type lsOptions struct {
 func newLs(s *cmdline.Session) *cli.Command {
 	o := &lsOptions{Session: s, output: cmdline.NewOutput("wide", "name")}
 	return &cli.Command{
-		Name:    "ls",
-		Aliases: []string{"list"},
-		Usage:   "List your secrets",
-		Description: `Values are neither shown nor fetched. What others shared with you is not here: 'apolo acl ls' lists it.
-
-Examples:
-  ` + s.Typed + ` ls
+		Name:        "ls",
+		Aliases:     []string{"list"},
+		Usage:       "List your secrets",
+		Description: `Values are neither shown nor fetched. What others shared with you is not here: 'apolo acl ls' lists it.`,
+		UsageText: `  ` + s.Typed + ` ls
   ` + s.Typed + ` ls -q                # keys only, for scripts
   ` + s.Typed + ` ls -o wide           # and what uses them
   ` + s.Typed + ` ls -o json -n team`,

@@ -38,10 +38,8 @@ Ingresses and ServiceAccounts. What runs keeps the value that it started with; w
 uses another's secret has its own copy.
 
 A Secret that a finalizer holds is still there after it was deleted, with its value: that is an error, which names the
-finalizer. With --wait it is one only if the Secret is not gone in time.
-
-Examples:
-  ` + s.Typed + ` rm secret-password
+finalizer. With --wait it is one only if the Secret is not gone in time.`,
+		UsageText: `  ` + s.Typed + ` rm secret-password
   ` + s.Typed + ` rm secret-password --if-unused
   ` + s.Typed + ` rm aws-key gcp-key --ignore-not-found
   ` + s.Typed + ` rm db-password --wait --timeout 30s`,

@@ -19,6 +19,9 @@ func CheckArgs(args []string, names ...string) error {
 	if len(args) >= least && (open || len(args) <= most) {
 		return nil
 	}
+	if most == 0 {
+		return Usagef("takes no arguments, received %d", len(args))
+	}
 	accepted := fmt.Sprint(most)
 	switch {
 	case open:

@@ -9,6 +9,8 @@ import (
 
 func TestCheckArgs(t *testing.T) {
 	for _, c := range []struct{ names, args, want string }{
+		{"", "", ""},
+		{"", "a b", "takes no arguments, received 2"},
 		{"KEY", "a", ""},
 		{"KEY", "", "accepts 1 arg (KEY), received 0"},
 		{"KEY", "a b", "accepts 1 arg (KEY), received 2"},

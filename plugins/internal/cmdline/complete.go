@@ -250,7 +250,7 @@ func (s *Session) complete(ctx context.Context, app *cli.App, words []string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if s.begin() == nil {
+		if s.applyGlobalFlags() == nil {
 			c.with(ctx, c)
 		}
 	}()

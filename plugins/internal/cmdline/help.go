@@ -1,11 +1,15 @@
 package cmdline
 
 // Help begins with what the command does and how it is called, because that is what most readers
-// came for. Examples are part of a command's Description.
+// came for. The examples of a command are its UsageText: urfave/cli v2 has no field for them, and these templates show
+// that one nowhere else.
 const (
 	appHelp = `{{.Usage}}
 {{if .Description}}
 {{.Description}}
+{{end}}{{if .UsageText}}
+Examples:
+{{.UsageText}}
 {{end}}
 Usage:
   {{.HelpName}}{{if .VisibleCommands}} COMMAND [flags]{{else}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}} [flags]{{end}}
@@ -22,6 +26,9 @@ Use "{{.HelpName}} COMMAND --help" for more information about a command.
 	commandHelp = `{{.Usage}}
 {{if .Description}}
 {{.Description}}
+{{end}}{{if .UsageText}}
+Examples:
+{{.UsageText}}
 {{end}}
 Usage:
   {{.HelpName}}{{if .ArgsUsage}} {{.ArgsUsage}}{{end}} [flags]

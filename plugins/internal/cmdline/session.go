@@ -58,6 +58,7 @@ type Session struct {
 	warned      sync.Map        // what WarnOnce has printed
 	verbosity   int
 	showVersion bool
+	isSet       func(flag string) bool // of the command that runs
 }
 
 // secondSignal is how much later than the first a signal must come to end the process at once.
@@ -151,7 +152,10 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 		}
 		return Usagef("%s", nearest.Unknown(c.Args().First(), names(app.Commands)))
 	}
-	app.Before = func(*cli.Context) error { return s.begin() }
+	app.Before = func(c *cli.Context) error {
+		s.isSet = c.IsSet
+		return s.applyGlobalFlags()
+	}
 	for _, command := range app.Commands {
 		command.Flags = s.withQuiet(append(command.Flags, s.connectionFlags()...))
 		command.OnUsageError = usageError
@@ -196,8 +200,11 @@ func ParseAll[T any](args []string, parse func(string) (T, error)) ([]T, error) 
 	return all, nil
 }
 
-// begin applies the flags that concern the whole call.
-func (s *Session) begin() error {
+// IsSet reports whether the user typed a flag, by any of its names.
+func (s *Session) IsSet(name string) bool { return s.isSet(name) }
+
+// applyGlobalFlags applies the flags that concern the whole call.
+func (s *Session) applyGlobalFlags() error {
 	s.Kube.UserAgent = "kubectl-apolo/" + version.Number()
 	s.Kube.Warn = (&serverWarnings{warn: s.Warn}).show
 	if err := HomePaths(&s.Kube.Kubeconfig); err != nil {
