@@ -14,9 +14,9 @@ import (
 
 // layers are the packages, those that import nothing of this folder first. A package may import those of earlier lines.
 var layers = [][]string{
-	{"envfile", "grantee", "joblog", "mask", "sanitize", "spool", "uri"},
+	{"envfile", "grantee", "joblog", "mask", "sanitize", "spool", "uri", "wellknown"},
 	{"kube"},
-	{"access", "discovery", "namespaces", "remote", "usedby"},
+	{"access", "discovery", "namespaces", "remote", "secretroles", "usedby"},
 	{"leftovers", "secrets"},
 	{"doctor", "grants", "jobspec"},
 	{"jobstatus"},

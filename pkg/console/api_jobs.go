@@ -17,6 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // mostEvents is how many events of a job are sent; the last ones say most.
@@ -199,8 +200,8 @@ func (s *Server) getJob(ctx context.Context, input *Named) (*body[JobDetails], e
 		return nil, err
 	}
 	details := JobDetails{
-		Description: job.Annotations[jobspec.AnnotationDescription],
-		Preset:      job.Annotations[jobspec.AnnotationPreset],
+		Description: job.Annotations[wellknown.AnnotationDescription],
+		Preset:      job.Annotations[wellknown.AnnotationPreset],
 		Secrets:     orEmpty(jobspec.SecretsOf(job)),
 		Environment: []Variable{}, Files: []File{}, Volumes: []Volume{}, Pods: []Pod{}, Events: []Event{}, Notes: []string{},
 	}

@@ -6,6 +6,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -44,14 +45,14 @@ func (l Level) secretVerbs() []string {
 	return []string{"get", "update", "patch"}
 }
 
-// objectName is the name of the Role and of the RoleBinding that give a level (secrets.GrantName).
+// objectName is the name of the Role and of the RoleBinding that give a level (secretroles.Name).
 func objectName(secret secrets.Secret, level Level) string {
-	return secrets.NewGrantName(secret, string(level)).String()
+	return secretroles.NewName(secret.Object, secret.UID, string(level)).String()
 }
 
 // parseObjectName reads which level of which Kubernetes Secret a Role gives, whatever Secret of that name it was made for.
 func parseObjectName(name string) (object string, level Level, ok bool) {
-	parsed, ok := secrets.ParseGrantName(name)
+	parsed, ok := secretroles.ParseName(name)
 	if level = Level(parsed.Level); !ok || !slices.Contains(Levels(), level) {
 		return "", "", false
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 )
 
@@ -94,7 +95,7 @@ func FuzzParseObjectName(f *testing.F) {
 	f.Add("apolo:secret::read:0f3a9c21")
 	f.Add("apolo:secret:a:b:c")
 	f.Fuzz(func(t *testing.T, name string) {
-		parsed, ok := secrets.ParseGrantName(name)
+		parsed, ok := secretroles.ParseName(name)
 		if !ok || parsed.Level == "" || parsed.UID == "" {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
@@ -44,7 +45,7 @@ func allGiven(ctx context.Context, client *kube.Client, namespace string) (found
 	}
 	var requests errgroup.Group
 	requests.Go(func() error {
-		return eachBinding(ctx, client, api, namespace, "", func(binding *rbacv1.RoleBinding) {
+		return eachBinding(ctx, client, api, namespace, func(binding *rbacv1.RoleBinding) {
 			if object, level, ok := isGrant(binding); ok {
 				found = append(found, given{object, binding.RoleRef.Name, level, binding.Subjects})
 			}
@@ -52,28 +53,15 @@ func allGiven(ctx context.Context, client *kube.Client, namespace string) (found
 	})
 	requests.Go(func() error {
 		names := map[string]bool{}
-		options := metav1.ListOptions{Limit: page}
-		var turned kube.Pages
-		for {
-			err := turned.Turn(options.Continue)
-			if err != nil {
-				return err
-			}
-			list, err := md.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(namespace).List(ctx, options)
-			if apierrors.IsForbidden(err) {
-				return nil
-			}
-			if err != nil {
-				return client.Explain(err, kube.Request{Verb: "list", Resource: "roles", Namespace: namespace})
-			}
-			for i := range list.Items {
-				names[list.Items[i].Name] = true
-			}
-			if options.Continue = list.Continue; options.Continue == "" {
-				roles = names
-				return nil
-			}
+		all := md.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(namespace)
+		err := kube.EachMetadata(ctx, all, metav1.ListOptions{Limit: page}, func(role *metav1.PartialObjectMetadata) { names[role.Name] = true })
+		switch {
+		case err == nil:
+			roles = names
+		case apierrors.IsForbidden(err):
+			return nil
 		}
+		return client.Explain(err, kube.Request{Verb: "list", Resource: "roles", Namespace: namespace})
 	})
 	return found, roles, requests.Wait()
 }
@@ -197,7 +185,7 @@ func (g *Granter) access(ctx context.Context, key string, found []*rbacv1.RoleBi
 // as a manager, the three that are made for the Secret as it is now.
 func (g *Granter) holders(ctx context.Context, key string) (found []*rbacv1.RoleBinding, err error) {
 	object := secrets.ObjectName(key)
-	err = eachBinding(ctx, g.client, g.rbac, g.store.Namespace(), "", func(binding *rbacv1.RoleBinding) {
+	err = eachBinding(ctx, g.client, g.rbac, g.store.Namespace(), func(binding *rbacv1.RoleBinding) {
 		if of, _, ok := isGrant(binding); ok && of == object {
 			found = append(found, binding)
 		}
@@ -220,6 +208,6 @@ func (g *Granter) holders(ctx context.Context, key string) (found []*rbacv1.Role
 			}
 		}
 	}
-	g.warn(secrets.UnseenGrants(g.store.Namespace()))
+	g.warn(secretroles.UnseenWarning(g.store.Namespace()))
 	return found, nil
 }

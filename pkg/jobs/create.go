@@ -16,6 +16,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // abandonedAfter is how long a job that another call is preparing may stay so before a new call of
@@ -171,7 +172,7 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, plan *Plan) error {
 				Body(&corev1.Secret{
 					ObjectMeta: metav1.ObjectMeta{
 						Name:   shared.Object,
-						Labels: map[string]string{jobspec.LabelJobCopy: jobspec.LabelTrue},
+						Labels: map[string]string{wellknown.LabelJobCopy: wellknown.LabelTrue},
 						OwnerReferences: []metav1.OwnerReference{{
 							APIVersion: batchv1.SchemeGroupVersion.String(),
 							Kind:       "Job",
@@ -202,7 +203,7 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, plan *Plan) error {
 func (c *Client) resume(ctx context.Context, job Ref, atOnce bool) error {
 	changes := map[string]any{"metadata": map[string]any{
 		"uid":         job.UID,
-		"annotations": map[string]any{jobspec.AnnotationPreparing: nil},
+		"annotations": map[string]any{wellknown.AnnotationPreparing: nil},
 	}}
 	if atOnce {
 		changes["spec"] = map[string]any{"suspend": false}
@@ -230,7 +231,7 @@ func (c *Client) clearAbandoned(ctx context.Context, name string) (cleared bool,
 		if job != nil && job.DeletionTimestamp != nil {
 			return kube.CheckDeleted(job) != nil
 		}
-		return job == nil || job.Annotations[jobspec.AnnotationPreparing] == "" || !ptr.Deref(job.Spec.Suspend, false)
+		return job == nil || job.Annotations[wellknown.AnnotationPreparing] == "" || !ptr.Deref(job.Spec.Suspend, false)
 	})
 	if found != nil && found.DeletionTimestamp != nil {
 		return false, kube.CheckNotBeingDeleted(found)

@@ -11,7 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // RefOf names a Job that was read.
@@ -28,7 +29,7 @@ func (c *Client) Get(ctx context.Context, name string) (*batchv1.Job, error) {
 		return nil, &NotFoundError{Namespace: c.kube.Namespace, Name: name}
 	case err != nil:
 		return nil, fmt.Errorf("job %s: %w", name, c.explain(err, "get", jobsResource, name))
-	case job.Labels[jobspec.LabelJob] != jobspec.LabelTrue:
+	case job.Labels[wellknown.LabelJob] != wellknown.LabelTrue:
 		return nil, fmt.Errorf("the Job %s in namespace %s is another tool's; look at it with: kubectl describe job %s -n %s",
 			name, c.kube.Namespace, name, c.kube.Namespace)
 	}
@@ -54,7 +55,7 @@ func (c *Client) Find(ctx context.Context, nameOrID string) (*batchv1.Job, error
 		return job, err
 	}
 	var found []*batchv1.Job
-	listErr := pages(metav1.ListOptions{LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
+	listErr := kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
 		list, err := ask[batchv1.JobList](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
 		for i := range list.Items {
 			if strings.HasPrefix(string(list.Items[i].UID), match[2]) {

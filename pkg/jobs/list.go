@@ -18,6 +18,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // listPage is how many objects one answer brings.
@@ -37,7 +38,7 @@ type ListOptions struct {
 
 // selectors of what List reads.
 const (
-	jobSelector = jobspec.LabelJob + "=" + jobspec.LabelTrue
+	jobSelector = wellknown.LabelJob + "=" + wellknown.LabelTrue
 	// activePodSelector leaves out the pods of jobs that have ended, which are most.
 	activePodSelector = "status.phase!=" + string(corev1.PodSucceeded) + ",status.phase!=" + string(corev1.PodFailed)
 )
@@ -54,7 +55,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]jobstatus.Job
 		jobsErr, podsErr error
 	)
 	group.Go(func() {
-		jobsErr = pages(metav1.ListOptions{LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
+		jobsErr = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
 			list, err := ask[batchv1.JobList](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				jobs = append(jobs, &list.Items[i])
@@ -63,7 +64,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]jobstatus.Job
 		})
 	})
 	group.Go(func() {
-		podsErr = pages(metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: activePodSelector}, func(page *metav1.ListOptions) (string, error) {
+		podsErr = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector, FieldSelector: activePodSelector}, func(page *metav1.ListOptions) (string, error) {
 			list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				pods = append(pods, &list.Items[i])
@@ -149,22 +150,6 @@ func listed(options ListOptions, jobs iter.Seq[*batchv1.Job], pods iter.Seq[*cor
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	return found
-}
-
-// pages calls read for a page after the other.
-func pages(page metav1.ListOptions, read func(*metav1.ListOptions) (next string, err error)) error {
-	page.Limit = listPage
-	var turned kube.Pages
-	for {
-		if err := turned.Turn(page.Continue); err != nil {
-			return err
-		}
-		next, err := read(&page)
-		if err != nil || next == "" {
-			return err
-		}
-		page.Continue = next
-	}
 }
 
 func hasTags(job *batchv1.Job, tags []string) bool {

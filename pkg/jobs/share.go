@@ -20,13 +20,9 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/pkg/leftovers"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
-
-// LabelShare marks the Role and the RoleBinding of a job that is shared.
-const LabelShare = leftovers.LabelShare
 
 const (
 	rolesResource    = "roles"
@@ -80,7 +76,7 @@ type binding struct {
 func (c *Client) share(ctx context.Context, job Ref, with []grantee.Grantee) error {
 	metadata := map[string]any{
 		"name":   shareName(job),
-		"labels": map[string]string{LabelShare: jobspec.LabelTrue},
+		"labels": map[string]string{wellknown.LabelShare: wellknown.LabelTrue},
 		"ownerReferences": []map[string]any{{
 			"apiVersion": "batch/v1", "kind": "Job", "name": job.Name, "uid": job.UID,
 		}},
@@ -177,7 +173,7 @@ func (c *Client) SharePods(ctx context.Context, job Ref, pods []string) error {
 		return err
 	}
 	annotation, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": job.UID, "annotations": map[string]string{jobspec.AnnotationPods: string(names)},
+		"uid": job.UID, "annotations": map[string]string{wellknown.AnnotationPods: string(names)},
 	}})
 	if err != nil {
 		return err
@@ -284,7 +280,7 @@ func (c *Client) limitPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 
 // podsAreLimited reports whether the pods of a job may have a deadline, which Kubernetes never raises.
 func podsAreLimited(job *batchv1.Job) bool {
-	return job.Spec.Template.Spec.ActiveDeadlineSeconds != nil || job.Annotations[jobspec.AnnotationPods] != ""
+	return job.Spec.Template.Spec.ActiveDeadlineSeconds != nil || job.Annotations[wellknown.AnnotationPods] != ""
 }
 
 // NotSharedError says that a job is not shared with somebody.
@@ -349,7 +345,7 @@ func (c *Client) removeOldShares(ctx context.Context, namespace, name string) er
 	}
 	old := map[string]types.UID{}
 	roles := metadata.Resource(rbacVersion.WithResource(rolesResource)).Namespace(namespace)
-	err = pages(metav1.ListOptions{LabelSelector: LabelShare + "=" + jobspec.LabelTrue}, func(page *metav1.ListOptions) (string, error) {
+	err = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: wellknown.LabelShare + "=" + wellknown.LabelTrue}, func(page *metav1.ListOptions) (string, error) {
 		list, err := roles.List(ctx, *page)
 		if err != nil {
 			return "", err

@@ -14,10 +14,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/joblog"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // EndSidecars ends the pod of a job in whose state, Finishing, other containers outlive the command. Its
@@ -43,7 +43,7 @@ func (c *Client) EndSidecars(ctx context.Context, job Ref, state jobstatus.State
 	}
 	// A deadline in the past is the only end of a pod that keeps its log.
 	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"uid": pod.UID, "annotations": map[string]string{jobspec.AnnotationEndedSidecars: strings.Join(end.Running, ",")}},
+		"metadata": map[string]any{"uid": pod.UID, "annotations": map[string]string{wellknown.AnnotationEndedSidecars: strings.Join(end.Running, ",")}},
 		"spec":     map[string]any{"activeDeadlineSeconds": 1},
 	})
 	if err != nil {
@@ -67,10 +67,10 @@ func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
 	case code == 0 && ptr.Deref(job.Spec.Completions, 1) > 1, code != 0 && job.Status.Failed < ptr.Deref(job.Spec.BackoffLimit, 0):
 		return nil // another attempt follows
 	}
-	annotations := map[string]string{jobspec.AnnotationExitCode: strconv.Itoa(code)}
+	annotations := map[string]string{wellknown.AnnotationExitCode: strconv.Itoa(code)}
 	changes := map[string]any{"metadata": map[string]any{"uid": ref.UID, "annotations": annotations}}
 	if limit := ptr.Deref(job.Spec.BackoffLimit, 0); limit > job.Status.Failed {
-		annotations[jobspec.AnnotationBackoffLimit] = strconv.Itoa(int(limit))
+		annotations[wellknown.AnnotationBackoffLimit] = strconv.Itoa(int(limit))
 		// Less than the failures that there were would end the job now, and delete its pod.
 		changes["spec"] = map[string]any{"backoffLimit": job.Status.Failed}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // ForeignError names what of a Job no Spec can say: something else than this package put it there.
@@ -37,7 +38,7 @@ func (e *ForeignError) Error() string {
 // errors are of Jobs that this package did not make.
 func FromJob(job *batchv1.Job) (Spec, error) {
 	container := containerOf(job)
-	if job.Labels[LabelJob] != LabelTrue || container == nil {
+	if job.Labels[wellknown.LabelJob] != wellknown.LabelTrue || container == nil {
 		return Spec{}, fmt.Errorf("job %q was not made by Apolo", job.Name)
 	}
 	job = asOrdered(job)
@@ -97,7 +98,7 @@ type specReader struct {
 // readSecretNames learns from the Job's annotation which secret is behind which Secret.
 func (r *specReader) readSecretNames() {
 	var used []string
-	_ = json.Unmarshal([]byte(r.job.Annotations[AnnotationSecrets]), &used) // what is wrong with it is a difference
+	_ = json.Unmarshal([]byte(r.job.Annotations[wellknown.AnnotationSecrets]), &used) // what is wrong with it is a difference
 	r.own = map[string]uri.Secret{}
 	for _, text := range used {
 		secret, err := uri.Parse(text)
@@ -199,7 +200,7 @@ func (r *specReader) readVolumes() {
 }
 
 func (r *specReader) readPlacement() {
-	r.spec.Preset = r.job.Annotations[AnnotationPreset]
+	r.spec.Preset = r.job.Annotations[wellknown.AnnotationPreset]
 	r.spec.Priority, r.spec.ServiceAccount = r.pod.PriorityClassName, r.pod.ServiceAccountName
 	for _, secret := range r.pod.ImagePullSecrets {
 		r.spec.ImagePullSecrets = append(r.spec.ImagePullSecrets, secret.Name)
@@ -216,9 +217,9 @@ func (r *specReader) readPlacement() {
 }
 
 func (r *specReader) readLife() {
-	_ = json.Unmarshal([]byte(r.job.Annotations[AnnotationTags]), &r.spec.Tags) // what is wrong with it is a difference
-	r.spec.Description = r.job.Annotations[AnnotationDescription]
-	if timeout, err := ParseDuration(r.job.Annotations[AnnotationScheduleTimeout]); err == nil {
+	_ = json.Unmarshal([]byte(r.job.Annotations[wellknown.AnnotationTags]), &r.spec.Tags) // what is wrong with it is a difference
+	r.spec.Description = r.job.Annotations[wellknown.AnnotationDescription]
+	if timeout, err := ParseDuration(r.job.Annotations[wellknown.AnnotationScheduleTimeout]); err == nil {
 		r.spec.ScheduleTimeout = timeout
 	}
 	r.spec.LifeSpan = min(OfSeconds(ptr.Deref(r.job.Spec.ActiveDeadlineSeconds, 0)), MaxDuration) // more is a difference
@@ -266,9 +267,9 @@ var ignoredFields = []string{
 	"spec.template.metadata.labels[batch.kubernetes.io/job-name]",
 	"spec.template.metadata.labels.controller-uid",
 	"spec.template.metadata.labels.job-name",
-	"metadata.annotations[" + AnnotationPreparing + "]",
-	"metadata.annotations[" + AnnotationPods + "]",
-	"metadata.annotations[" + AnnotationOwner + "]",
+	"metadata.annotations[" + wellknown.AnnotationPreparing + "]",
+	"metadata.annotations[" + wellknown.AnnotationPods + "]",
+	"metadata.annotations[" + wellknown.AnnotationOwner + "]",
 	"metadata.annotations[" + corev1.LastAppliedConfigAnnotation + "]",
 }
 
@@ -278,7 +279,7 @@ func differences(job, laidOut *batchv1.Job) ([]string, error) {
 	var sides [2]map[string]any
 	for i, side := range []*batchv1.Job{job, laidOut} {
 		side = side.DeepCopy()
-		if side.Annotations[AnnotationPreparing] != "" {
+		if side.Annotations[wellknown.AnnotationPreparing] != "" {
 			side.Spec.Suspend = nil
 		}
 		pod := &side.Spec.Template.Spec

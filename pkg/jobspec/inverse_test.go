@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 func fullSpec() Spec {
@@ -49,7 +50,7 @@ func asStored(t *testing.T, spec Spec) *batchv1.Job {
 		t.Fatal(err)
 	}
 	job := made.Job.DeepCopy()
-	delete(job.Annotations, AnnotationPreparing)
+	delete(job.Annotations, wellknown.AnnotationPreparing)
 	job.Spec.Suspend = ptr.To(false)
 	setDefault(&job.Spec.Completions, 1)
 	setDefault(&job.Spec.Parallelism, 1)
@@ -122,7 +123,7 @@ func TestFromJobNamesWhatIsForeign(t *testing.T) {
 		"label":             {func(j *batchv1.Job) { j.Labels["team"] = "a" }, "metadata.labels.team"},
 		"annotation":        {func(j *batchv1.Job) { j.Annotations["a.io/b"] = "c" }, "metadata.annotations[a.io/b]"},
 		"label of a tag":    {func(j *batchv1.Job) { delete(j.Labels, "tag.apolo.us/nightly") }, "metadata.labels[tag.apolo.us/nightly]"},
-		"secrets":           {func(j *batchv1.Job) { j.Annotations[AnnotationSecrets] = "x" }, "metadata.annotations[apolo.us/secrets]"},
+		"secrets":           {func(j *batchv1.Job) { j.Annotations[wellknown.AnnotationSecrets] = "x" }, "metadata.annotations[apolo.us/secrets]"},
 		"suspended":         {func(j *batchv1.Job) { j.Spec.Suspend = ptr.To(true) }, "spec.suspend"},
 		"retries":           {func(j *batchv1.Job) { j.Spec.BackoffLimit = ptr.To[int32](3) }, "spec.backoffLimit"},
 		"parallel":          {func(j *batchv1.Job) { j.Spec.Parallelism = ptr.To[int32](3) }, "spec.parallelism"},
@@ -141,7 +142,7 @@ func TestFromJobNamesWhatIsForeign(t *testing.T) {
 		"empty directory":    {func(j *batchv1.Job) { addTo(&j.Spec.Template.Spec.Volumes, corev1.Volume{Name: "x"}) }, "spec.template.spec.volumes"},
 		"part of a disk":     {func(j *batchv1.Job) { container(j).VolumeMounts[2].SubPath = "x" }, "volumeMounts[2].subPath"},
 		"another port":       {func(j *batchv1.Job) { addTo(&container(j).Ports, corev1.ContainerPort{ContainerPort: 1}) }, "containers[0].ports"},
-		"schedule timeout":   {func(j *batchv1.Job) { j.Annotations[AnnotationScheduleTimeout] = "soon" }, "apolo.us/schedule-timeout"},
+		"schedule timeout":   {func(j *batchv1.Job) { j.Annotations[wellknown.AnnotationScheduleTimeout] = "soon" }, "apolo.us/schedule-timeout"},
 		"kubelet's restarts": {func(j *batchv1.Job) { j.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyOnFailure }, "restartPolicy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +166,7 @@ func addTo[T any](list *[]T, element T) { *list = append(*list, element) }
 
 func TestFromJobAForeignJob(t *testing.T) {
 	job := asStored(t, *specOf("busybox:1"))
-	delete(job.Labels, LabelJob)
+	delete(job.Labels, wellknown.LabelJob)
 	if _, err := FromJob(job); !matches(err, "was not made by Apolo") {
 		t.Error(err)
 	}
@@ -184,7 +185,7 @@ func TestFromJobAForeignJob(t *testing.T) {
 // What changes in the life of a job is no edit of somebody else.
 func TestFromJobALivingJob(t *testing.T) {
 	job := asStored(t, fullSpec())
-	job.Annotations[AnnotationPods] = "[]"
+	job.Annotations[wellknown.AnnotationPods] = "[]"
 	job.Spec.ActiveDeadlineSeconds = ptr.To[int64](math.MaxInt64)
 	if spec, err := FromJob(job); !matches(err, "spec.activeDeadlineSeconds") || spec.LifeSpan != MaxDuration {
 		t.Errorf("%v, %v", spec.LifeSpan, err)

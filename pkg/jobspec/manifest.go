@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // Manifest is the Job object that a Spec describes, and what has to be there before it can run.
@@ -188,7 +189,7 @@ func buildJob(spec *Spec, cluster, namespace, name, copyPrefix string) (*Manifes
 			ActiveDeadlineSeconds:   Seconds(spec.LifeSpan),
 			TTLSecondsAfterFinished: seconds32(spec.TTL),
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{LabelJob: LabelTrue}},
+				ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{wellknown.LabelJob: wellknown.LabelTrue}},
 				Spec: corev1.PodSpec{
 					RestartPolicy:      corev1.RestartPolicyNever, // see docs/decisions/0006
 					Containers:         []corev1.Container{container},
@@ -218,7 +219,7 @@ func buildJob(spec *Spec, cluster, namespace, name, copyPrefix string) (*Manifes
 		if err != nil {
 			return nil, err
 		}
-		m.Job.Annotations[AnnotationSecrets] = string(list)
+		m.Job.Annotations[wellknown.AnnotationSecrets] = string(list)
 	}
 	if len(m.Copies) > 0 {
 		m.Prepare()
@@ -239,7 +240,7 @@ func (m *Manifest) Rename() { m.Job.Name = NewName(m.Job.Spec.Template.Spec.Cont
 
 // Prepare has the job wait, suspended, until what it needs is there.
 func (m *Manifest) Prepare() {
-	m.Job.Annotations[AnnotationPreparing] = LabelTrue
+	m.Job.Annotations[wellknown.AnnotationPreparing] = wellknown.LabelTrue
 	m.Job.Spec.Suspend = ptr.To(true)
 }
 

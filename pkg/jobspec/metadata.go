@@ -10,28 +10,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // describe makes the labels and annotations of the Job.
 func (s *Spec) describe() (labels, annotations map[string]string, err error) {
-	labels, annotations = map[string]string{LabelJob: LabelTrue}, map[string]string{}
-	for key, value := range map[string]string{AnnotationDescription: s.Description, AnnotationPreset: s.Preset, AnnotationOwner: s.Owner} {
+	labels, annotations = map[string]string{wellknown.LabelJob: wellknown.LabelTrue}, map[string]string{}
+	for key, value := range map[string]string{wellknown.AnnotationDescription: s.Description, wellknown.AnnotationPreset: s.Preset, wellknown.AnnotationOwner: s.Owner} {
 		if value != "" {
 			annotations[key] = value
 		}
 	}
 	if timeout := Seconds(s.ScheduleTimeout); timeout != nil {
-		annotations[AnnotationScheduleTimeout] = FormatDuration(time.Duration(*timeout) * time.Second)
+		annotations[wellknown.AnnotationScheduleTimeout] = FormatDuration(time.Duration(*timeout) * time.Second)
 	}
 	if tags := withoutRepeats(s.Tags); len(tags) > 0 {
 		list, err := json.Marshal(tags)
 		if err != nil {
 			return nil, nil, err
 		}
-		annotations[AnnotationTags] = string(list)
+		annotations[wellknown.AnnotationTags] = string(list)
 		for _, tag := range tags {
-			if key := LabelTag + tag; len(validation.IsQualifiedName(key)) == 0 {
-				labels[key] = LabelTrue
+			if key := wellknown.LabelTag + tag; len(validation.IsQualifiedName(key)) == 0 {
+				labels[key] = wellknown.LabelTrue
 			}
 		}
 	}
@@ -50,13 +52,15 @@ func withoutRepeats(texts []string) []string {
 }
 
 // TagsOf are the tags of a job.
-func TagsOf(job *batchv1.Job) []string { return stringList(job.Annotations[AnnotationTags]) }
+func TagsOf(job *batchv1.Job) []string { return stringList(job.Annotations[wellknown.AnnotationTags]) }
 
 // SecretsOf are the URIs of the secrets that a job uses, in the form secret:/NAMESPACE/KEY.
-func SecretsOf(job *batchv1.Job) []string { return stringList(job.Annotations[AnnotationSecrets]) }
+func SecretsOf(job *batchv1.Job) []string {
+	return stringList(job.Annotations[wellknown.AnnotationSecrets])
+}
 
 // PodsOf are the names of the pods of a job that is shared.
-func PodsOf(job *batchv1.Job) []string { return stringList(job.Annotations[AnnotationPods]) }
+func PodsOf(job *batchv1.Job) []string { return stringList(job.Annotations[wellknown.AnnotationPods]) }
 
 // stringList reads an annotation that holds a JSON list. One that somebody broke counts as empty.
 func stringList(text string) []string {
@@ -102,21 +106,21 @@ func ResourcesOf(job *batchv1.Job) corev1.ResourceRequirements {
 }
 
 // OwnerOf is who made a job, as run noted it; "" where that is not known.
-func OwnerOf(job *batchv1.Job) string { return job.Annotations[AnnotationOwner] }
+func OwnerOf(job *batchv1.Job) string { return job.Annotations[wellknown.AnnotationOwner] }
 
 // RecordedExitCode reads AnnotationExitCode.
 func RecordedExitCode(job *batchv1.Job) (code int, ok bool) {
-	code, err := strconv.Atoi(job.Annotations[AnnotationExitCode])
+	code, err := strconv.Atoi(job.Annotations[wellknown.AnnotationExitCode])
 	return code, err == nil && code >= 0
 }
 
 // asOrdered is a Job without what recordExitCode has done to it.
 func asOrdered(job *batchv1.Job) *batchv1.Job {
 	job = job.DeepCopy()
-	if limit, err := strconv.ParseInt(job.Annotations[AnnotationBackoffLimit], 10, 32); err == nil {
+	if limit, err := strconv.ParseInt(job.Annotations[wellknown.AnnotationBackoffLimit], 10, 32); err == nil {
 		job.Spec.BackoffLimit = ptr.To(int32(limit))
 	}
-	delete(job.Annotations, AnnotationBackoffLimit)
-	delete(job.Annotations, AnnotationExitCode)
+	delete(job.Annotations, wellknown.AnnotationBackoffLimit)
+	delete(job.Annotations, wellknown.AnnotationExitCode)
 	return job
 }

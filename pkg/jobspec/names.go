@@ -9,6 +9,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
+const (
+	// LabelQueue names the queue of Kueue that a Job waits in. Such a Job is for the queue to resume.
+	LabelQueue = "kueue.x-k8s.io/queue-name"
+
+	// ContainerName is the name of a job's own container. An admission webhook may add others to its pod.
+	ContainerName = "job"
+
+	// HTTPPortName is what the port of Spec.HTTPPort is called.
+	HTTPPortName = "http"
+
+	// secretFileName is how a volume calls the only file that is in it.
+	secretFileName = "value"
+)
+
 // maxNameLength is the limit for the name of a Job: it becomes a label's value on its pods.
 const maxNameLength = validation.DNS1123LabelMaxLength
 

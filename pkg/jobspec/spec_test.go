@@ -17,6 +17,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 func specOf(image string) *Spec {
@@ -48,14 +49,14 @@ func TestManifestIsTheContract(t *testing.T) {
 	pod := job.Spec.Template.Spec
 	container := pod.Containers[0]
 
-	if job.Name != "train" || job.Namespace != "alice" || job.Labels[LabelJob] != "true" || job.Spec.Template.Labels[LabelJob] != "true" {
+	if job.Name != "train" || job.Namespace != "alice" || job.Labels[wellknown.LabelJob] != "true" || job.Spec.Template.Labels[wellknown.LabelJob] != "true" {
 		t.Errorf("metadata %+v", job.ObjectMeta)
 	}
 	if *job.Spec.BackoffLimit != 0 || pod.RestartPolicy != corev1.RestartPolicyNever ||
 		*job.Spec.ActiveDeadlineSeconds != 86400 || *job.Spec.TTLSecondsAfterFinished != 86400 {
 		t.Errorf("spec %+v", job.Spec)
 	}
-	if got := job.Annotations[AnnotationSecrets]; got != `["secret:/alice/My_Key","secret:/bob/token"]` {
+	if got := job.Annotations[wellknown.AnnotationSecrets]; got != `["secret:/alice/My_Key","secret:/bob/token"]` {
 		t.Errorf("annotation %s", got)
 	}
 	if container.Name != "job" || container.WorkingDir != "/tmp" || !reflect.DeepEqual(container.Command, []string{"sh", "-c"}) ||

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // A pod may hold containers that this package did not put there: an admission webhook adds them, as service
@@ -121,7 +122,7 @@ func isPullProblem(reason string) bool {
 
 // culprit returns the container other than the job's own for whose sake a pod fails, and how it failed.
 func culprit(pod *corev1.Pod) (c otherContainer, end *corev1.ContainerStateTerminated) {
-	endedByRun := strings.Split(pod.Annotations[jobspec.AnnotationEndedSidecars], ",")
+	endedByRun := strings.Split(pod.Annotations[wellknown.AnnotationEndedSidecars], ",")
 	for _, c := range otherContainers(pod) {
 		if end := c.failed(); end != nil && !c.native && !slices.Contains(endedByRun, c.Name) {
 			return c, end

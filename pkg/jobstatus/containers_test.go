@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // States of containers.
@@ -90,19 +91,19 @@ func TestDescribeWholePod(t *testing.T) {
 			s.own(hasEndedWith(0)).sidecar("mesh", hasEndedWith(143))
 			s.phase(corev1.PodFailed)
 			s.pod.Status.Reason = "DeadlineExceeded"
-			s.pod.Annotations = map[string]string{jobspec.AnnotationEndedSidecars: "mesh"}
+			s.pod.Annotations = map[string]string{wellknown.AnnotationEndedSidecars: "mesh"}
 		}, Succeeded, "", "", "", 0, true},
 		"ended by run after a failure": {func(s *scene) {
 			s.own(hasEndedWith(4)).sidecar("mesh", hasEndedWith(143))
 			s.phase(corev1.PodFailed)
 			s.pod.Status.Reason = "DeadlineExceeded"
-			s.pod.Annotations = map[string]string{jobspec.AnnotationEndedSidecars: "mesh"}
+			s.pod.Annotations = map[string]string{wellknown.AnnotationEndedSidecars: "mesh"}
 		}, Failed, "", "Error", "", 4, true},
 		"ended by run, another failed before": {func(s *scene) {
 			s.own(hasEndedWith(0)).sidecar("mesh", hasEndedWith(143)).sidecar("vault", hasEndedWith(1))
 			s.phase(corev1.PodFailed)
 			s.pod.Status.Reason = "DeadlineExceeded"
-			s.pod.Annotations = map[string]string{jobspec.AnnotationEndedSidecars: "mesh"}
+			s.pod.Annotations = map[string]string{wellknown.AnnotationEndedSidecars: "mesh"}
 		}, Failed, "vault", "Error", "the sidecar vault failed: exit code 1", 0, true},
 		"ended by a deadline": {func(s *scene) {
 			s.own(hasEndedWith(0)).sidecar("mesh", hasEndedWith(143))
@@ -111,21 +112,21 @@ func TestDescribeWholePod(t *testing.T) {
 		}, Failed, "", "DeadlineExceeded", "too long", 0, true},
 		"recorded": {func(s *scene) {
 			clear(s.pods)
-			s.job.Annotations = map[string]string{jobspec.AnnotationExitCode: "0"}
+			s.job.Annotations = map[string]string{wellknown.AnnotationExitCode: "0"}
 			s.condition(batchv1.JobFailed, "BackoffLimitExceeded")
 		}, Succeeded, "", "", "", 0, false},
 		"recorded failure": {func(s *scene) {
 			clear(s.pods)
-			s.job.Annotations = map[string]string{jobspec.AnnotationExitCode: "7"}
+			s.job.Annotations = map[string]string{wellknown.AnnotationExitCode: "7"}
 			s.condition(batchv1.JobFailed, "BackoffLimitExceeded")
 		}, Failed, "", "Error", "", 7, false},
 		"recorded, and not ended": {func(s *scene) {
 			s.own(hasEndedWith(0)).sidecar("mesh", isRunning())
-			s.job.Annotations = map[string]string{jobspec.AnnotationExitCode: "0"}
+			s.job.Annotations = map[string]string{wellknown.AnnotationExitCode: "0"}
 		}, Finishing, "mesh", ReasonSidecarRunning, "still runs", 0, true},
 		"recorded nonsense": {func(s *scene) {
 			clear(s.pods)
-			s.job.Annotations = map[string]string{jobspec.AnnotationExitCode: "yes"}
+			s.job.Annotations = map[string]string{wellknown.AnnotationExitCode: "yes"}
 			s.condition(batchv1.JobFailed, "BackoffLimitExceeded")
 		}, Failed, "", "BackoffLimitExceeded", "the condition's words", none, false},
 		"init fails": {func(s *scene) {
@@ -168,7 +169,7 @@ func TestDescribeWholePod(t *testing.T) {
 		}, Suspended, "", ReasonSuspended, "suspended by the queue night", none, false},
 		"prepared by us": {func(s *scene) {
 			clear(s.pods)
-			s.job.Spec.Suspend, s.job.Annotations = ptr.To(true), map[string]string{jobspec.AnnotationPreparing: jobspec.LabelTrue}
+			s.job.Spec.Suspend, s.job.Annotations = ptr.To(true), map[string]string{wellknown.AnnotationPreparing: wellknown.LabelTrue}
 		}, Pending, "", "", "", none, false},
 		"suspended, runs on": {func(s *scene) { s.own(isRunning()); s.deleting(); s.job.Spec.Suspend = ptr.To(true) },
 			Running, "", ReasonSuspended, "its container is ended", none, true},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // Phase is how far a job has come.
@@ -250,7 +251,7 @@ func describeEnd(pod *corev1.Pod, end *corev1.ContainerStateTerminated, state St
 		return state
 	}
 	state.Phase = Failed
-	_, endedByRun := pod.Annotations[jobspec.AnnotationEndedSidecars]
+	_, endedByRun := pod.Annotations[wellknown.AnnotationEndedSidecars]
 	if end.ExitCode == 0 && endedByRun && otherEnd == nil {
 		state.Phase = Succeeded
 		return state

@@ -9,11 +9,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // isSuspended reports whether a job waits because somebody else than this package told it to.
 func isSuspended(job *batchv1.Job) bool {
-	return deref(job.Spec.Suspend) && job.Annotations[jobspec.AnnotationPreparing] == ""
+	return deref(job.Spec.Suspend) && job.Annotations[wellknown.AnnotationPreparing] == ""
 }
 
 // suspendedBy says who has suspended a job, as far as the Job tells.

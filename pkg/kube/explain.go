@@ -166,8 +166,8 @@ func (c *Client) unreachable(err error) string {
 		large       *tooLarge
 	)
 	switch {
-	case errors.Is(err, ErrEndless):
-		return fmt.Sprintf("%s (%s); is a proxy intercepting requests?", ErrEndless, c.Host())
+	case errors.Is(err, ErrTooManyPages):
+		return fmt.Sprintf("%s (%s); is a proxy intercepting requests?", ErrTooManyPages, c.Host())
 	case runtime.IsNotRegisteredError(err):
 		return fmt.Sprintf("the API server %s sent an unexpected response; is a proxy intercepting requests?", c.Host())
 	case errors.As(err, &large):

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +22,6 @@ const (
 	maxRefusal = 1 << 20
 	// maxRetryAfter is how long a server may have the client wait before it asks again.
 	maxRetryAfter = 30 * time.Second
-	// maxPages bounds a listing: five million objects.
-	maxPages = 10_000
 	// maxRedirects is how often one request is sent on within a server.
 	maxRedirects = 5
 )
@@ -36,30 +33,11 @@ func (e *tooLarge) Error() string {
 	return fmt.Sprintf("the answer has more than %d MiB, which no API server sends", e.limit>>20)
 }
 
-// sentElsewhere says that a server sent a request on to another one.
-type sentElsewhere struct{ to string }
+// crossHostRedirectError says that a server sent a request on to another one.
+type crossHostRedirectError struct{ to string }
 
-func (e *sentElsewhere) Error() string {
+func (e *crossHostRedirectError) Error() string {
 	return fmt.Sprintf("it sends the request on to %s, which is not followed, because your credentials are not for that", e.to)
-}
-
-// ErrEndless says that a listing does not end.
-var ErrEndless = errors.New("the list of the API server does not end")
-
-// Pages watches over a listing that comes in pages. The zero value is ready for use.
-type Pages struct {
-	turned int
-	last   string
-}
-
-// Turn is called with the token of the page that is to be asked for next; it is empty for the first. It returns
-// ErrEndless where the server gives the same page again and again, or more pages than any cluster has.
-func (p *Pages) Turn(token string) error {
-	if p.turned++; p.turned > maxPages || token != "" && token == p.last {
-		return ErrEndless
-	}
-	p.last = token
-	return nil
 }
 
 // httpClient returns a client that is bounded in what it takes from the server. streams says that an answer continues as
@@ -82,7 +60,7 @@ func withinServer(request *http.Request, via []*http.Request) error {
 	from := via[0].URL
 	upgraded := from.Scheme == "http" && request.URL.Scheme == "https" && request.URL.Hostname() == from.Hostname()
 	if !upgraded && !sameServer(request.URL, from) {
-		return &sentElsewhere{to: request.URL.Scheme + "://" + request.URL.Host}
+		return &crossHostRedirectError{to: request.URL.Scheme + "://" + request.URL.Host}
 	}
 	if len(via) > maxRedirects {
 		return fmt.Errorf("it sends the request on for the %dth time", len(via))

@@ -3,7 +3,6 @@ package kube
 import (
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -265,29 +264,6 @@ func TestRetriesEndWithTheTimeLimit(t *testing.T) {
 	}
 	if asked.Load() != 1 {
 		t.Errorf("the server was asked %d times, though it wanted to be left alone", asked.Load())
-	}
-}
-
-func TestPages(t *testing.T) {
-	var pages Pages
-	for i := range maxPages {
-		token := ""
-		if i > 0 {
-			token = fmt.Sprint(i)
-		}
-		if err := pages.Turn(token); err != nil {
-			t.Fatalf("page %d: %v", i, err)
-		}
-	}
-	if err := pages.Turn("more"); !errors.Is(err, ErrEndless) {
-		t.Errorf("one page too many: %v", err)
-	}
-	pages = Pages{}
-	if err := errors.Join(pages.Turn(""), pages.Turn("a"), pages.Turn("b")); err != nil {
-		t.Error(err)
-	}
-	if err := pages.Turn("b"); !errors.Is(err, ErrEndless) {
-		t.Errorf("the same page again: %v", err)
 	}
 }
 

@@ -19,13 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 const (
-	// LabelShare is "true" on the Role and the RoleBinding of a job that is shared.
-	LabelShare = "apolo.us/job-share"
-
 	// labelJobName is on every pod of a Job: its name (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 	labelJobName = "batch.kubernetes.io/job-name"
 
@@ -62,10 +59,10 @@ type kind struct {
 func kinds() []kind {
 	core, rbac := schema.GroupVersion{Version: "v1"}, schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
 	return []kind{
-		{rbac.WithResource("roles"), LabelShare + isTrue, jobOfShare},
-		{rbac.WithResource("rolebindings"), LabelShare + isTrue, jobOfShare},
-		{core.WithResource("pods"), usedby.LabelJob + isTrue, JobOfPod},
-		{core.WithResource("secrets"), usedby.LabelJobCopy + isTrue, jobOfCopy},
+		{rbac.WithResource("roles"), wellknown.LabelShare + isTrue, jobOfShare},
+		{rbac.WithResource("rolebindings"), wellknown.LabelShare + isTrue, jobOfShare},
+		{core.WithResource("pods"), wellknown.LabelJob + isTrue, JobOfPod},
+		{core.WithResource("secrets"), wellknown.LabelJobCopy + isTrue, jobOfCopy},
 	}
 }
 
@@ -103,28 +100,14 @@ func Find(ctx context.Context, client *kube.Client, namespace string) (found []O
 	for i, k := range all {
 		group.Go(func() {
 			options := metav1.ListOptions{LabelSelector: k.selector, Limit: page}
-			var turned kube.Pages
-			for {
-				if problems[i] = turned.Turn(options.Continue); problems[i] != nil {
-					return
+			problems[i] = kube.EachMetadata(ctx, metadata.Resource(k.resource).Namespace(namespace), options, func(o *metav1.PartialObjectMetadata) {
+				if len(o.OwnerReferences) == 0 {
+					lists[i] = append(lists[i], Object{
+						Resource: k.resource.Resource, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Job: k.job(o), Created: o.CreationTimestamp,
+						Deleted: o.DeletionTimestamp != nil, Finalizers: o.Finalizers,
+					})
 				}
-				list, err := metadata.Resource(k.resource).Namespace(namespace).List(ctx, options)
-				if err != nil {
-					problems[i] = err
-					return
-				}
-				for j := range list.Items {
-					if o := &list.Items[j]; len(o.OwnerReferences) == 0 {
-						lists[i] = append(lists[i], Object{
-							Resource: k.resource.Resource, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Job: k.job(o), Created: o.CreationTimestamp,
-							Deleted: o.DeletionTimestamp != nil, Finalizers: o.Finalizers,
-						})
-					}
-				}
-				if options.Continue = list.Continue; options.Continue == "" {
-					return
-				}
-			}
+			})
 		})
 	}
 	group.Wait()

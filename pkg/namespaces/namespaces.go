@@ -13,9 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/tools/pager"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
@@ -70,19 +68,8 @@ func All(ctx context.Context, client *kube.Client) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	var turned kube.Pages
-	pages := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-		if err := turned.Turn(o.Continue); err != nil {
-			return nil, err
-		}
-		return md.Resource(resource).List(ctx, o)
-	})
-	pages.PageSize = page
-	err = pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		if object, ok := item.(metav1.Object); ok {
-			names = append(names, object.GetName())
-		}
-		return nil
+	err = kube.EachMetadata(ctx, md.Resource(resource), metav1.ListOptions{Limit: page}, func(found *metav1.PartialObjectMetadata) {
+		names = append(names, found.Name)
 	})
 	if err != nil {
 		return nil, client.Explain(err, kube.Request{Verb: "list", Resource: resource.Resource})

@@ -13,7 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // fieldManager owns the marks on adopted Secrets, and nothing else.
@@ -63,12 +65,12 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 	if dataKey == "" && len(keys) == 1 {
 		dataKey = keys[0]
 	}
-	mark := found.Metadata.Labels[LabelSecret]
+	mark := found.Metadata.Labels[wellknown.LabelSecret]
 	switch {
-	case mark == LabelTrue:
+	case mark == wellknown.LabelTrue:
 		return Secret{}, false, s.wrap(name, fmt.Errorf("%w, and is Apolo's own", ErrExists))
-	case dataKey == "" && mark == LabelAdopted:
-		dataKey = found.Metadata.Annotations[AnnotationDataKey]
+	case dataKey == "" && mark == wellknown.LabelAdopted:
+		dataKey = found.Metadata.Annotations[wellknown.AnnotationDataKey]
 	}
 	if !slices.Contains(keys, dataKey) {
 		return Secret{}, false, &DataKeyError{Object: name, Wanted: dataKey, Keys: keys}
@@ -79,13 +81,13 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 			return Secret{}, false, s.wrap(name, err)
 		}
 	}
-	if mark == LabelAdopted && meta.Annotations[AnnotationDataKey] == dataKey {
+	if mark == wellknown.LabelAdopted && meta.Annotations[wellknown.AnnotationDataKey] == dataKey {
 		return describe(meta), false, nil
 	}
 	adopted = Secret{Namespace: s.Namespace(), Key: name, Object: name, UID: meta.UID, Created: meta.CreationTimestamp.Time, DataKey: dataKey, Owner: ownerOf(meta)}
 	err = s.apply(ctx, adopted, map[string]any{
-		"labels":      map[string]any{LabelSecret: LabelAdopted},
-		"annotations": map[string]any{AnnotationDataKey: dataKey},
+		"labels":      map[string]any{wellknown.LabelSecret: wellknown.LabelAdopted},
+		"annotations": map[string]any{wellknown.AnnotationDataKey: dataKey},
 	}, dryRun)
 	return adopted, err == nil, s.wrap(name, err)
 }
@@ -93,15 +95,15 @@ func (s *Store) Adopt(ctx context.Context, name, dataKey string, dryRun bool) (a
 // endUnfitGrants removes the grants that an adopted Secret must not have. One that is adopted now begins without any. One
 // that was adopted before keeps those of read that were made for it.
 func (s *Store) endUnfitGrants(ctx context.Context, meta *metav1.ObjectMeta) error {
-	found, err := s.grants(ctx, meta.Name)
+	found, err := s.roles.Find(ctx, meta.Name)
 	if err != nil {
 		return err
 	}
-	if meta.Labels[LabelSecret] == LabelAdopted {
-		fit := NewGrantName(Secret{Object: meta.Name, UID: meta.UID}, "read").String()
-		found.Roles = slices.DeleteFunc(found.Roles, func(role Role) bool { return role.Name == fit })
+	if meta.Labels[wellknown.LabelSecret] == wellknown.LabelAdopted {
+		fit := secretroles.NewName(meta.Name, meta.UID, "read").String()
+		found.Roles = slices.DeleteFunc(found.Roles, func(role secretroles.Role) bool { return role.Name == fit })
 	}
-	if found.Roles, err = s.RemoveRoles(ctx, found.Roles); err != nil {
+	if found.Roles, err = s.roles.Remove(ctx, found.Roles); err != nil {
 		return err
 	}
 	s.warnOfGrants(meta.Name, found)
@@ -114,8 +116,8 @@ func (s *Store) endUnfitGrants(ctx context.Context, meta *metav1.ObjectMeta) err
 func (s *Store) release(ctx context.Context, adopted Secret) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid":         adopted.UID, // a precondition
-		"labels":      map[string]any{LabelSecret: nil},
-		"annotations": map[string]any{AnnotationDataKey: nil, AnnotationKey: nil},
+		"labels":      map[string]any{wellknown.LabelSecret: nil},
+		"annotations": map[string]any{wellknown.AnnotationDataKey: nil, wellknown.AnnotationKey: nil},
 	}})
 	if err != nil {
 		return err
@@ -128,7 +130,7 @@ func (s *Store) release(ctx context.Context, adopted Secret) error {
 	case err != nil:
 		return s.explainObject(s.maskStored(ctx, err, adopted.Object), "patch", adopted.Object)
 	case marked(released):
-		return fmt.Errorf("not released: something in the cluster puts the label %s back; remove it there", LabelSecret)
+		return fmt.Errorf("not released: something in the cluster puts the label %s back; remove it there", wellknown.LabelSecret)
 	}
 	return nil
 }

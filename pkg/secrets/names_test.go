@@ -6,6 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 func TestObjectName(t *testing.T) {
@@ -26,7 +28,7 @@ func TestObjectName(t *testing.T) {
 		strings.Repeat("K", 253): strings.Repeat("k", 220) + "-",
 	} {
 		got := ObjectName(key)
-		if !strings.HasPrefix(got, slug) || len(got) != len(slug)+hashLength {
+		if !strings.HasPrefix(got, slug) || len(got) != len(slug)+wellknown.HashLength {
 			t.Errorf("ObjectName(%q) = %q, want %s and a hash", key, got, slug)
 		}
 	}
@@ -68,7 +70,7 @@ func TestKeyOf(t *testing.T) {
 		"with an escape sequence":       {ObjectName("\x1b[31m"), "\x1b[31m", ObjectName("\x1b[31m")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := &metav1.ObjectMeta{Name: test.object, Annotations: map[string]string{AnnotationKey: test.annotation}}
+			object := &metav1.ObjectMeta{Name: test.object, Annotations: map[string]string{wellknown.AnnotationKey: test.annotation}}
 			if got := keyOf(object); got != test.want {
 				t.Errorf("keyOf = %q, want %q", got, test.want)
 			}
@@ -81,7 +83,7 @@ func FuzzKeyOf(f *testing.F) {
 	f.Add("my-key-1", "MY_KEY")
 	f.Fuzz(func(t *testing.T, object, annotation string) {
 		for _, name := range []string{object, ObjectName(annotation)} {
-			key := keyOf(&metav1.ObjectMeta{Name: name, Annotations: map[string]string{AnnotationKey: annotation}})
+			key := keyOf(&metav1.ObjectMeta{Name: name, Annotations: map[string]string{wellknown.AnnotationKey: annotation}})
 			if key != name && (Validate(key, nil) != nil || ObjectName(key) != name) {
 				t.Errorf("the Secret %q with the annotation %q passes for %q", name, annotation, key)
 			}

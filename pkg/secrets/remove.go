@@ -12,7 +12,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // Remove deletes a key, and before it the grants that share it, so that access ends with the first
@@ -96,7 +98,7 @@ func (s *Store) WaitUntilGone(ctx context.Context, removed Secret) error {
 	if err != nil {
 		return s.wrap(removed.Key, err)
 	}
-	left, err := s.grants(ctx, removed.Object)
+	left, err := s.roles.Find(ctx, removed.Object)
 	if err != nil {
 		return nil // nothing more is known than Remove has said
 	}
@@ -114,7 +116,7 @@ func (s *Store) WaitUntilGone(ctx context.Context, removed Secret) error {
 func (s *Store) deleteOwn(ctx context.Context, key string) (Secret, error) {
 	deleted, err := s.deleteCollection(withholdWarnings(ctx, ObjectName(key)), secretsResource, metav1.ListOptions{
 		FieldSelector: "metadata.name=" + ObjectName(key),
-		LabelSelector: LabelSecret + "=" + LabelTrue,
+		LabelSelector: wellknown.LabelSecret + "=" + wellknown.LabelTrue,
 	})
 	switch {
 	case err != nil:
@@ -155,7 +157,7 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 // and everything is as it was. Its grants, which were looked for before, go after it; those that were made in the
 // meantime are left to the garbage collector. Where the Secret is still there, the error is that of Remove. It reports
 // whether the Secret is gone, which it can be although there is an error: about its grants.
-func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) (gone bool, err error) {
+func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants secretroles.Found) (gone bool, err error) {
 	if read.Owner != "" {
 		return false, s.wrap(read.Key, adoptedError(read.Secret))
 	}
@@ -177,32 +179,4 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants Grants) 
 		err = s.whatIsLeft(ended, deleteErr)
 	}
 	return gone, s.wrap(read.Key, err)
-}
-
-// endedGrants is what became of the grants of a secret.
-type endedGrants struct {
-	shared    bool   // there were some
-	forbidden bool   // they were left alone
-	held      error  // names a Role that is still there, with all that it gives
-	left      Grants // what is still there
-}
-
-// endGrants removes the Roles that give access to a key, and then their bindings. Whoever has no rights on Roles may still
-// remove the secret; the garbage collector then removes its grants.
-func (s *Store) endGrants(ctx context.Context, key string) (endedGrants, error) {
-	found, err := s.grants(ctx, ObjectName(key))
-	if err != nil {
-		return endedGrants{}, err
-	}
-	return s.end(ctx, found)
-}
-
-func (s *Store) end(ctx context.Context, found Grants) (ended endedGrants, err error) {
-	ended = endedGrants{shared: found.Exist(), forbidden: found.Unseen != nil, left: found}
-	if ended.left.Roles, err = s.RemoveRoles(ctx, found.Roles); err != nil {
-		return ended, err
-	}
-	ended.held = heldRole(ended.left.Roles)
-	ended.forbidden = ended.forbidden || ended.held == nil && ended.left.Exist()
-	return ended, nil
 }

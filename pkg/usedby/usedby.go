@@ -22,16 +22,6 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-const (
-	// LabelJob is "true" on our Jobs and their pods.
-	LabelJob = "apolo.us/job"
-	// LabelJobCopy is "true" on Secrets that hold the copy of another's secret, for one job.
-	LabelJobCopy = "apolo.us/job-copy"
-	// AnnotationSecrets is a JSON list, on a Job, of the secrets that it uses, each once and in
-	// the form secret:/NAMESPACE/KEY, which means the same whatever a user calls the cluster.
-	AnnotationSecrets = "apolo.us/secrets"
-)
-
 // page is how many objects one answer brings: a pod takes about 10 KB.
 const page = 250
 
@@ -139,39 +129,37 @@ func (f *Found) list(ctx context.Context, client *kube.Client, namespace string,
 	if err != nil {
 		return err
 	}
-	options := metav1.ListOptions{Limit: page}
-	var turned kube.Pages
-	for {
-		if err := turned.Turn(options.Continue); err != nil {
-			return client.Explain(err, kube.Request{})
-		}
+	var malformed error
+	err = kube.EachPage(metav1.ListOptions{Limit: page}, func(options *metav1.ListOptions) (next string, err error) {
 		answer := api.Get().
 			Namespace(namespace).
 			Resource(resource).
-			VersionedParams(&options, metav1.ParameterCodec).
+			VersionedParams(options, metav1.ParameterCodec).
 			SetHeader("Accept", runtime.ContentTypeJSON).
 			Do(ctx)
-		err := answer.Error() // Raw's own knows less
+		err = answer.Error() // Raw's own knows less
 		var body []byte
 		if err == nil {
 			body, err = answer.Raw()
 		}
-		if apierrors.IsForbidden(err) {
-			f.lock.Lock()
-			defer f.lock.Unlock()
-			f.Unseen, f.forbidden = append(f.Unseen, resource), cmp.Or(f.forbidden, err)
-			return nil
-		}
 		if err != nil {
-			return client.Explain(err, kube.Request{Verb: "list", Resource: resource, Namespace: namespace})
+			return "", err
 		}
-		if options.Continue, err = f.add(kind, body); err != nil {
-			return fmt.Errorf("unexpected response from %s (not a list of %s); is a proxy intercepting requests?", client.Host(), resource)
+		if next, err = f.add(kind, body); err != nil {
+			malformed = fmt.Errorf("unexpected response from %s (not a list of %s); is a proxy intercepting requests?", client.Host(), resource)
 		}
-		if options.Continue == "" {
-			return nil
-		}
+		return next, malformed
+	})
+	switch {
+	case malformed != nil:
+		return malformed
+	case apierrors.IsForbidden(err):
+		f.lock.Lock()
+		defer f.lock.Unlock()
+		f.Unseen, f.forbidden = append(f.Unseen, resource), cmp.Or(f.forbidden, err)
+		return nil
 	}
+	return client.Explain(err, kube.Request{Verb: "list", Resource: resource, Namespace: namespace})
 }
 
 // add takes a list of objects, and returns where the next one begins.

@@ -10,6 +10,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -46,7 +47,7 @@ func (f *filters) last() cli.Flag {
 	return &cli.BoolFlag{Name: "recent-last", Usage: "show the newest last (the default)", Destination: &f.recentLast, DisableDefaultText: true}
 }
 
-func (f *filters) complete(o *lsOptions) error {
+func (f *filters) complete() error {
 	if f.recentFirst && f.recentLast {
 		return cmdline.Usagef("--recent-first and --recent-last exclude each other")
 	}
@@ -70,7 +71,7 @@ func (f *filters) me(ctx context.Context, client *jobs.Client) error {
 
 func (f *filters) wants(j *jobstatus.Job) bool {
 	return (len(f.owners) == 0 || slices.Contains(f.owners, jobspec.OwnerOf(j.Job))) &&
-		(f.description == nil || *f.description == j.Annotations[jobspec.AnnotationDescription])
+		(f.description == nil || *f.description == j.Annotations[wellknown.AnnotationDescription])
 }
 
 // readTimes reads --since and --until, which may be relative to now.

@@ -8,10 +8,10 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
 )
@@ -55,7 +55,7 @@ func completers() cmdline.Completers {
 		statuses = append(statuses, string(status))
 	}
 	return cmdline.Completers{
-		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(jobspec.AnnotationTags),
+		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(wellknown.AnnotationTags),
 		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
@@ -83,9 +84,9 @@ func columns() []column {
 		{"owner", "OWNER", func(_ *lsOptions, j *jobstatus.Job) string { return jobspec.OwnerOf(j.Job) }},
 		{"tags", "TAGS", func(_ *lsOptions, j *jobstatus.Job) string { return strings.Join(jobspec.TagsOf(j.Job), ", ") }},
 		{"description", "DESCRIPTION", func(o *lsOptions, j *jobstatus.Job) string {
-			return o.shorten(j.Annotations[jobspec.AnnotationDescription])
+			return o.shorten(j.Annotations[wellknown.AnnotationDescription])
 		}},
-		{"preset", "PRESET", func(_ *lsOptions, j *jobstatus.Job) string { return j.Annotations[jobspec.AnnotationPreset] }},
+		{"preset", "PRESET", func(_ *lsOptions, j *jobstatus.Job) string { return j.Annotations[wellknown.AnnotationPreset] }},
 		{"secrets", "SECRETS", func(_ *lsOptions, j *jobstatus.Job) string { return strings.Join(jobspec.SecretsOf(j.Job), ", ") }},
 	}
 }
@@ -146,7 +147,7 @@ func (o *lsOptions) complete(args []string) error {
 	if err := o.readTimes(); err != nil {
 		return err
 	}
-	if err := o.filters.complete(o); err != nil {
+	if err := o.filters.complete(); err != nil {
 		return err
 	}
 	o.terminal = cmdline.IsTerminal(o.Out)

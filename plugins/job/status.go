@@ -22,6 +22,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
@@ -118,10 +119,10 @@ func (o *statusOptions) print(j *jobstatus.Job, attempts []jobstatus.Attempt, la
 	}
 	line("Image", jobspec.Image(j.Job))
 	line("Command", runflags.Quote(jobspec.Command(j.Job)...))
-	line("Preset", j.Annotations[jobspec.AnnotationPreset])
+	line("Preset", j.Annotations[wellknown.AnnotationPreset])
 	line("Resources", resources(jobspec.ResourcesOf(j.Job).Limits))
 	line("Tags", strings.Join(jobspec.TagsOf(j.Job), ", "))
-	line("Description", j.Annotations[jobspec.AnnotationDescription])
+	line("Description", j.Annotations[wellknown.AnnotationDescription])
 	line("Secrets", strings.Join(jobspec.SecretsOf(j.Job), ", "))
 	line("Shared with", grantees(o.shared))
 	line("Created", o.moment(j.CreationTimestamp.Time))
@@ -284,9 +285,9 @@ func object(j *jobstatus.Job) objects.Job {
 		Command:           append([]string{}, jobspec.Command(j.Job)...), // an empty list, not null
 		Tags:              append([]string{}, jobspec.TagsOf(j.Job)...),
 		Secrets:           append([]string{}, jobspec.SecretsOf(j.Job)...),
-		Preset:            j.Annotations[jobspec.AnnotationPreset],
+		Preset:            j.Annotations[wellknown.AnnotationPreset],
 		Owner:             jobspec.OwnerOf(j.Job),
-		Description:       j.Annotations[jobspec.AnnotationDescription],
+		Description:       j.Annotations[wellknown.AnnotationDescription],
 		CreationTimestamp: moment(j.CreationTimestamp.Time),
 		StartTime:         moment(j.Started()),
 		FinishTime:        moment(j.Finished()),

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
@@ -149,7 +150,7 @@ func (o *cpOptions) move(ctx context.Context) error {
 	// What is asked before the old one goes is for what is told afterwards: the garbage collector may be faster than a
 	// look behind it.
 	var (
-		granted   secrets.Grants
+		granted   secretroles.Found
 		users     *usedby.Found
 		usersErr  error
 		grantsErr error

@@ -5,6 +5,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -36,8 +37,8 @@ func manifest(stored secrets.Secret) map[string]any {
 	if stored.Owner != "" {
 		delete(object, "type")
 		maps.Copy(object["metadata"].(map[string]any), map[string]any{
-			"labels":      map[string]any{secrets.LabelSecret: secrets.LabelAdopted},
-			"annotations": map[string]any{secrets.AnnotationDataKey: stored.DataKey},
+			"labels":      map[string]any{wellknown.LabelSecret: wellknown.LabelAdopted},
+			"annotations": map[string]any{wellknown.AnnotationDataKey: stored.DataKey},
 		})
 	}
 	return object

@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/doctor"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // topic is a section of the report.
@@ -425,7 +426,7 @@ func (r *runner) jobTopic(ctx context.Context, each func(comparison) error) erro
 func (r *runner) suspendedJobs(ctx context.Context, namespace string, from, to int) error {
 	return parallel(ctx, to-from, func(i int) error {
 		_, err := r.cluster.create(ctx, jobsResource, namespace, object{
-			"metadata": object{"name": fmt.Sprintf("job-%03d", from+i), "labels": object{jobspec.LabelJob: "true"}},
+			"metadata": object{"name": fmt.Sprintf("job-%03d", from+i), "labels": object{wellknown.LabelJob: "true"}},
 			"spec": object{
 				"suspend": true,
 				"template": object{"spec": object{
@@ -632,7 +633,7 @@ func (r *runner) share(ctx context.Context, namespace, key, user string) error {
 	binding := r.cluster.binding(name, "Role", name, user)
 	binding["metadata"] = object{
 		"name":            name,
-		"labels":          object{secrets.LabelGrant: secrets.LabelTrue, secrets.LabelObject: secrets.ObjectHash(key)},
+		"labels":          object{wellknown.LabelGrant: wellknown.LabelTrue, wellknown.LabelObject: wellknown.Hash(key)},
 		"ownerReferences": []object{{"apiVersion": "v1", "kind": "Secret", "name": key, "uid": uid}},
 	}
 	role := object{

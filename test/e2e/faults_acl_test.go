@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
-	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // grantObjects are what shares the attempt's secret.
@@ -126,7 +126,7 @@ func (a *attempt) wantOwned(object metav1.ObjectMeta) {
 	if len(owners) != 1 || owners[0].Kind != "Secret" || owners[0].Name != a.key || !strings.HasPrefix(string(owners[0].UID), a.uid) {
 		a.Errorf("%s is owned by %v", object.Name, owners)
 	}
-	if object.Labels[secrets.LabelGrant] != secrets.LabelTrue || object.Labels[secrets.LabelObject] != secrets.ObjectHash(a.key) {
+	if object.Labels[wellknown.LabelGrant] != wellknown.LabelTrue || object.Labels[wellknown.LabelObject] != wellknown.Hash(a.key) {
 		a.Errorf("%s has the labels %v", object.Name, object.Labels)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // wantSecret checks that the key has exactly one of the values, in a whole Secret; with nil that
@@ -34,9 +35,9 @@ func (a *attempt) wantSecret(value []byte) {
 	}
 	secret := as[corev1.Secret](a, found)
 	switch {
-	case secret.Labels[secrets.LabelSecret] != secrets.LabelTrue, len(secret.Labels) != 1:
+	case secret.Labels[wellknown.LabelSecret] != wellknown.LabelTrue, len(secret.Labels) != 1:
 		a.Errorf("labels %v", secret.Labels)
-	case secret.Annotations[secrets.AnnotationKey] != a.key, len(secret.Annotations) != 1:
+	case secret.Annotations[wellknown.AnnotationKey] != a.key, len(secret.Annotations) != 1:
 		a.Errorf("annotations %v", secret.Annotations)
 	case secret.Type != corev1.SecretTypeOpaque:
 		a.Errorf("type %s", secret.Type)
@@ -107,7 +108,7 @@ const staleGrant = "apolo:secret:KEY:read:0123abcd"
 
 func prepareStaleGrant(a *attempt) {
 	a.uid = "0123abcd"
-	labels := `"labels": {"apolo.us/grant": "true", "apolo.us/object": ` + quoted(secrets.ObjectHash(a.key)) + `}`
+	labels := `"labels": {"apolo.us/grant": "true", "apolo.us/object": ` + quoted(wellknown.Hash(a.key)) + `}`
 	a.create(roleResource, `{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "`+staleGrant+`", `+labels+`},
 		"rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["KEY"], "verbs": ["get"]}]}`)
 	a.create(bindingResource, `{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "`+staleGrant+`", `+labels+`},
@@ -361,8 +362,8 @@ func faultsOfSecret(t *testing.T, o *observed) {
 				a.create(secretResource, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "KEY"}, "data": {"password": "c2VjcmV0"}}`)
 			},
 			check: func(a *attempt) {
-				mark := a.find(a, secretResource, a.namespace, a.key).GetLabels()[secrets.LabelSecret]
-				if adopted := mark == secrets.LabelAdopted; adopted != (a.sent("PATCH NS/secrets/KEY") > 0) {
+				mark := a.find(a, secretResource, a.namespace, a.key).GetLabels()[wellknown.LabelSecret]
+				if adopted := mark == wellknown.LabelAdopted; adopted != (a.sent("PATCH NS/secrets/KEY") > 0) {
 					a.Errorf("its label is %q", mark)
 				}
 			},

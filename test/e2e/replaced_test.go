@@ -11,7 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 )
 
 // TestReplaced: where the API server refuses a request because of a UID, the object that was meant is gone. A conflict
@@ -59,13 +59,21 @@ func TestNewerRoleRemains(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := p.find(t, secretResource, p.namespace, bystander)
-	name := secrets.NewGrantName(secrets.Secret{Object: bystander, UID: secret.GetUID()}, "read").String()
-	seen := secrets.Role{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "another"}}
-	remaining, err := p.store.RemoveRoles(t.Context(), []secrets.Role{seen})
+	name := secretroles.NewName(bystander, secret.GetUID(), "read").String()
+	seen := secretroles.Role{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "another"}}
+	client, err := kube.NewClient(&kube.Options{Kubeconfig: p.kubeconfig})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles, err := secretroles.NewClient(client, p.namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remaining, err := roles.Remove(t.Context(), []secretroles.Role{seen})
 	if err != nil || len(remaining) != 1 {
 		t.Fatalf("remaining: %v (%v)", remaining, err)
 	}
-	if text := secrets.RemainingGrants("secret:"+bystander, remaining); !strings.Contains(text, name+" (was made again by somebody else in the meantime)") {
+	if text := secretroles.RemainingWarning("secret:"+bystander, remaining); !strings.Contains(text, name+" (was made again by somebody else in the meantime)") {
 		t.Error(text)
 	}
 	if p.find(t, roleResource, p.namespace, name) == nil || p.find(t, bindingResource, p.namespace, name) == nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
-	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -19,7 +19,7 @@ const page = 500
 var jobsResource = schema.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"}
 
 const (
-	jobSelector = usedby.LabelJob + "=true"
+	jobSelector = wellknown.LabelJob + "=true"
 	// jobNameLabel is put on the pods of a Job by Kubernetes.
 	jobNameLabel = "batch.kubernetes.io/job-name"
 	livingPods   = "status.phase!=Succeeded,status.phase!=Failed"

@@ -15,7 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
-	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -47,7 +47,7 @@ func Env(ctx context.Context, c *cmdline.Completion) {
 // copies for jobs, and nothing that the cluster or Helm keep for themselves.
 func Foreign(ctx context.Context, c *cmdline.Completion) {
 	options := metav1.ListOptions{
-		LabelSelector: "!" + secrets.LabelSecret + ",!" + usedby.LabelJobCopy,
+		LabelSelector: "!" + wellknown.LabelSecret + ",!" + wellknown.LabelJobCopy,
 		FieldSelector: "type!=kubernetes.io/service-account-token,type!=bootstrap.kubernetes.io/token,type!=helm.sh/release.v1",
 	}
 	each := func(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -75,7 +76,7 @@ func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
 	}
 	for _, binding := range found.Items {
 		// By the name of the Role: a manager can strip labels.
-		name, ok := secrets.ParseGrantName(binding.RoleRef.Name)
+		name, ok := secretroles.ParseName(binding.RoleRef.Name)
 		if !ok || of.Key != "" && name.Object != secrets.ObjectName(of.Key) {
 			continue
 		}

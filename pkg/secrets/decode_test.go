@@ -9,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
 // sampleList has what an API server lists: secrets of Apolo's own, of other tools, and next to nothing.
@@ -23,11 +25,11 @@ func sampleList() *metav1.PartialObjectMetadataList {
 		ListMeta: metav1.ListMeta{ResourceVersion: "7", Continue: "next page"},
 		Items: []metav1.PartialObjectMetadata{
 			object(metav1.ObjectMeta{Name: ObjectName("Own"), Namespace: "team", UID: "1", ResourceVersion: "5", Generation: 3, CreationTimestamp: at, ManagedFields: managed,
-				Labels: map[string]string{LabelSecret: LabelTrue, "other": "label"}, Annotations: map[string]string{AnnotationKey: "Own"}}),
+				Labels: map[string]string{wellknown.LabelSecret: wellknown.LabelTrue, "other": "label"}, Annotations: map[string]string{wellknown.AnnotationKey: "Own"}}),
 			object(metav1.ObjectMeta{Name: "adopted", Namespace: "team", UID: "2", CreationTimestamp: at, ManagedFields: managed,
-				Labels: map[string]string{LabelSecret: LabelAdopted}, Annotations: map[string]string{AnnotationDataKey: "password"}}),
-			object(metav1.ObjectMeta{Name: "elsewhere", Namespace: "other", UID: "3", CreationTimestamp: at, Labels: map[string]string{LabelSecret: LabelTrue}}),
-			object(metav1.ObjectMeta{Name: "held", Namespace: "other", Labels: map[string]string{LabelSecret: LabelTrue},
+				Labels: map[string]string{wellknown.LabelSecret: wellknown.LabelAdopted}, Annotations: map[string]string{wellknown.AnnotationDataKey: "password"}}),
+			object(metav1.ObjectMeta{Name: "elsewhere", Namespace: "other", UID: "3", CreationTimestamp: at, Labels: map[string]string{wellknown.LabelSecret: wellknown.LabelTrue}}),
+			object(metav1.ObjectMeta{Name: "held", Namespace: "other", Labels: map[string]string{wellknown.LabelSecret: wellknown.LabelTrue},
 				CreationTimestamp: at, DeletionTimestamp: &at, Finalizers: []string{"example.com/a", "example.com/b"}}),
 			object(metav1.ObjectMeta{Name: "bare", Namespace: "other"}),
 		},
@@ -124,7 +126,7 @@ func FuzzReadList(f *testing.F) {
 		i := 0
 		next, err := readList(encodedList(t, &list), func(object *metav1.ObjectMeta) bool {
 			if want := &list.Items[i]; object.Name != want.Name || object.Namespace != want.Namespace || object.UID != want.UID ||
-				object.Labels[LabelSecret] != want.Labels[LabelSecret] || object.Annotations[AnnotationKey] != want.Annotations[AnnotationKey] {
+				object.Labels[wellknown.LabelSecret] != want.Labels[wellknown.LabelSecret] || object.Annotations[wellknown.AnnotationKey] != want.Annotations[wellknown.AnnotationKey] {
 				t.Errorf("read %+v, want %+v", object, want)
 			}
 			i++

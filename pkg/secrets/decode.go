@@ -2,24 +2,17 @@ package secrets
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
-
-// partialObjectMetadataList is partialObjectMetadata for a list.
-const partialObjectMetadataList = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
-	"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 // listKind is what the API server calls such a list.
 const listKind = "PartialObjectMetadataList"
@@ -28,41 +21,6 @@ var errOtherKind = errors.New("not a list of metadata")
 
 // protobufPrefix is how the API server begins what it writes as protobuf (k8s.io/apimachinery/pkg/runtime/serializer/protobuf).
 var protobufPrefix = []byte("k8s\x00")
-
-// list reads the secrets of a namespace, or of all, a page at a time.
-func list(ctx context.Context, client *kube.Client, core *rest.RESTClient, namespace string, each func(Secret) error) error {
-	options := metav1.ListOptions{LabelSelector: selector, Limit: page}
-	var turned kube.Pages
-	for {
-		if err := turned.Turn(options.Continue); err != nil {
-			return err
-		}
-		answer := core.Get().Namespace(namespace).Resource(secretsResource.Resource).
-			VersionedParams(&options, metav1.ParameterCodec).SetHeader("Accept", partialObjectMetadataList).Do(ctx)
-		err := answer.Error() // Raw's own knows less
-		var body []byte
-		if err == nil {
-			body, err = answer.Raw()
-		}
-		if err != nil {
-			return err
-		}
-		var failed error
-		next, err := readList(body, func(object *metav1.ObjectMeta) bool {
-			failed = each(describe(object))
-			return failed == nil
-		})
-		switch {
-		case failed != nil:
-			return failed
-		case err != nil:
-			return fmt.Errorf("unexpected response from %s (not a list); is a proxy intercepting requests?", client.Host())
-		case next == "":
-			return nil
-		}
-		options.Continue = next
-	}
-}
 
 // readList reads a PartialObjectMetadataList, until each returns false, and returns where the next page begins. What each
 // gets is overwritten by the next.
@@ -117,7 +75,7 @@ func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err
 					if err := readObjectMeta(meta, read); err != nil {
 						return err
 					}
-					if read.Labels[LabelSecret] == LabelAdopted { // whose it is may stand in every field
+					if read.Labels[wellknown.LabelSecret] == wellknown.LabelAdopted { // whose it is may stand in every field
 						read = &metav1.ObjectMeta{}
 						if err := read.Unmarshal(meta); err != nil {
 							return err
