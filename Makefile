@@ -13,8 +13,7 @@ gobuild  := CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags '
 cluster  := go -C test/cluster run .
 platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-# Pinned: a new release of a linter must not break an old commit.
-staticcheck := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Pinned: a new release of a linter must not break an old commit. Those of make lint are in test/tools.
 govulncheck := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 gosec       := github.com/securego/gosec/v2/cmd/gosec@v2.30.0
 # What is known today breaks no commit of yesterday: 'make audit VULNDB=golang.org/x/vulndb@latest' looks at the newest.
@@ -175,9 +174,9 @@ web-lint: $(web)/src/api/schema.d.ts ## eslint and prettier, for the Console's p
 	@$(with_node) npm --prefix $(web) run --silent lint
 
 .PHONY: lint
-lint: tools web-lint ## gofmt, vet, staticcheck, shellcheck and the rules of this repository
+lint: tools web-lint ## gofmt, golangci-lint, shellcheck, actionlint and the rules of this repository
 	@echo "== linters"
-	@test/lint.sh $(staticcheck)
+	@test/lint.sh
 
 .PHONY: audit
 audit: ## look for known vulnerabilities in what is linked, and for weaknesses in the code

@@ -8,6 +8,6 @@ cd "$(dirname "$0")/.."
 database=$(go mod download -json "$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
 go run "$1" -db "file://$database/data/osv" ./...
 
-# G104, errors that nobody looks at: staticcheck and reviews do; this one also counts those that bufio keeps for Flush
+# G104, errors that nobody looks at: errcheck does, in make lint; this one also counts those that bufio keeps for Flush
 # and those of Close on the way out of another error. What is in test is no part of the product.
 go run "$3" -quiet -exclude=G104 -exclude-generated -exclude-dir=node_modules -exclude-dir=test ./...

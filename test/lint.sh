@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Checks what tools can check. Each rule of this repository that is broken names its fix.
-# usage: lint.sh STATICCHECK_MODULE@VERSION
 set -euo pipefail
 cd "$(dirname "$0")/.."
 failed=0
@@ -13,15 +12,18 @@ fail() { # RULE LINES
 unformatted=$(gofmt -l cmd krew pkg plugins test)
 [ -z "$unformatted" ] || fail "not formatted; run gofmt -w on" "$unformatted"
 
-go vet ./...
+# Each linter is the tool of a module of its own. go tool -n builds it and prints where it is.
+tool() { go tool -modfile="$PWD/test/tools/$1/go.mod" -n "$1"; }
+golangci=$(tool golangci-lint)
+actionlint=$(tool actionlint)
+
+"$golangci" run ./...
+(cd test/cluster && "$golangci" run ./...)
 GOOS=windows go vet ./cmd/... ./pkg/... ./plugins/...
-go run "$1" ./...
-(cd test/cluster && go vet ./... && go run "$1" ./...)
 # GitHub's workflows: ours, and the one that the documentation shows.
-actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-go run "$actionlint"
+"$actionlint"
 # shellcheck disable=SC2016 # the backticks are fences of Markdown
-sed -n '/^### GitHub Actions/,/^### GitLab/{/^```yaml/,/^```/{/^```/!p}}' docs/ci.md | go run "$actionlint" -stdin-filename docs/ci.md - ||
+sed -n '/^### GitHub Actions/,/^### GitLab/{/^```yaml/,/^```/{/^```/!p}}' docs/ci.md | "$actionlint" -stdin-filename docs/ci.md - ||
   fail "the workflow in docs/ci.md is wrong; fix it" "(line numbers are those of the block)"
 git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' .ci/run | xargs -0 shellcheck
 

@@ -245,7 +245,7 @@ func (l *Copier) follow(ctx context.Context) (done bool, err error) {
 			if _, err := scanner.Write(chunk.data); err != nil {
 				return false, err
 			}
-			if chunk.err == io.EOF {
+			if errors.Is(chunk.err, io.EOF) {
 				return false, nil
 			}
 			if chunk.err != nil {

@@ -98,7 +98,7 @@ func (f *forwarding) serve(ctx context.Context, local net.Conn) {
 		}
 		return
 	}
-	defer data.Reset() // nothing is to wait for the other end any more
+	defer func() { _ = data.Reset() }() // nothing is to wait for the other end any more
 
 	const longestFailure = 4 << 10 // bytes of what the node says
 	failed := make(chan string, 1)

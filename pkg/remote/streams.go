@@ -12,8 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	//lint:ignore SA1019 client-go's spdy.Upgrader returns nothing else
-	compatible "k8s.io/apimachinery/pkg/util/httpstream"
+	compatible "k8s.io/apimachinery/pkg/util/httpstream" //nolint:staticcheck // deprecated, and client-go's spdy.Upgrader returns nothing else
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/client-go/util/exec"

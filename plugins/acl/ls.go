@@ -124,7 +124,7 @@ func (o *lsOptions) ask(ctx context.Context, client *kube.Client) (answer, error
 	}
 	done := o.progress("asking about %s …", count(len(found.Names), "namespace"))
 	defer done()
-	list, err := grants.List{}, error(nil)
+	var list grants.List
 	if o.user != "" {
 		list, err = grants.Of(ctx, client, somebody, found.Names)
 	} else {

@@ -126,7 +126,7 @@ func (o *options) print(report *doctor.Report) error {
 	if o.output.IsObject() {
 		object := &objects.DoctorReport{TypeMeta: objects.Kind("DoctorReport"), Healthy: report.Healthy(), User: report.User, Namespace: report.Namespace}
 		for _, check := range report.Checks {
-			object.Checks = append(object.Checks, objects.DoctorCheck{Name: string(check.Name), Status: string(check.Status), Details: check.Details})
+			object.Checks = append(object.Checks, objects.DoctorCheck{Name: check.Name, Status: string(check.Status), Details: check.Details})
 		}
 		return o.PrintObject(o.output, object)
 	}

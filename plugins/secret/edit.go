@@ -152,10 +152,10 @@ func (o *editOptions) runEditor(editor []string, file string, arrived chan os.Si
 			}
 			_ = command.Process.Signal(signal) // it may have ended
 			select {
-			case <-ended:
+			case <-ended: //nolint:errcheck // a signal has ended it
 			case <-time.After(patience):
 				_ = command.Process.Kill() // it may have ended
-				<-ended
+				<-ended                    //nolint:errcheck // as above
 			}
 			return context.Canceled
 		case err := <-ended:

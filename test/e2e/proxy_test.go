@@ -330,7 +330,10 @@ func passHalf(w http.ResponseWriter, answer *httptest.ResponseRecorder, length i
 // replies answers in place of the API server, where that is the fault.
 func (p *proxy) replies(w http.ResponseWriter, r *http.Request) bool {
 	const page = "<html><body><h1>Welcome to the Airport Wi-Fi</h1></body></html>"
-	code, reason := 0, ""
+	var (
+		code   int
+		reason string
+	)
 	switch p.fault.kind {
 	case busy:
 		w.Header().Set("Retry-After", "1")

@@ -45,7 +45,7 @@ func launch(args []string) error {
 	if err != nil {
 		return err
 	}
-	memory := int64(state.SysUsage().(*syscall.Rusage).Maxrss)
+	memory := state.SysUsage().(*syscall.Rusage).Maxrss
 	if runtime.GOOS != "darwin" {
 		memory *= 1024 // macOS alone counts in bytes
 	}
