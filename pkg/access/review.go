@@ -36,13 +36,13 @@ type Rules struct {
 	rules []Rule
 }
 
-// Review asks one question; for several, make an Asker.
+// Review asks one question; for several, make an Reviewer.
 func Review(ctx context.Context, client *kube.Client, namespace string) (Rules, error) {
-	asker, err := NewAsker(client)
+	reviewer, err := NewReviewer(client)
 	if err != nil {
 		return Rules{}, err
 	}
-	return asker.Review(ctx, namespace)
+	return reviewer.Review(ctx, namespace)
 }
 
 // NewRules are rules that were read from RBAC objects, for questions about somebody else.
@@ -50,20 +50,20 @@ func NewRules(namespace string, rules []Rule) Rules {
 	return Rules{Namespace: namespace, rules: rules}
 }
 
-// Asker asks about many namespaces over one connection. It is safe for use by several goroutines.
-type Asker struct {
+// Reviewer asks about many namespaces over one connection. It is safe for use by several goroutines.
+type Reviewer struct {
 	client *kube.Client
 	api    rest.Interface
 }
 
-// NewAsker prepares for questions to a cluster. It makes no request.
-func NewAsker(client *kube.Client) (*Asker, error) {
+// NewReviewer prepares for questions to a cluster. It makes no request.
+func NewReviewer(client *kube.Client) (*Reviewer, error) {
 	version := schema.GroupVersion{Group: "authorization.k8s.io", Version: "v1"}
 	api, err := client.REST(version, kube.NewScheme(version))
 	if err != nil {
 		return nil, err
 	}
-	return &Asker{client: client, api: api}, nil
+	return &Reviewer{client: client, api: api}, nil
 }
 
 // All reports whether verb is allowed on every object of the resource.
@@ -104,10 +104,10 @@ type rulesReview struct {
 }
 
 // Review asks about one namespace with one SelfSubjectRulesReview.
-func (a *Asker) Review(ctx context.Context, namespace string) (Rules, error) {
+func (a *Reviewer) Review(ctx context.Context, namespace string) (Rules, error) {
 	review := &rulesReview{TypeMeta: metav1.TypeMeta{APIVersion: "authorization.k8s.io/v1", Kind: "SelfSubjectRulesReview"}}
 	review.Spec.Namespace = namespace
-	if err := ask(ctx, a.client, a.api, "selfsubjectrulesreviews", review); err != nil {
+	if err := post(ctx, a.client, a.api, "selfsubjectrulesreviews", review); err != nil {
 		return Rules{}, err
 	}
 	rules := Rules{Namespace: namespace, rules: review.Status.ResourceRules}
@@ -120,11 +120,11 @@ func (a *Asker) Review(ctx context.Context, namespace string) (Rules, error) {
 	return rules, nil
 }
 
-// ask sends a review, a pointer to a struct, and reads the answer into it.
+// post sends a review, a pointer to a struct, and reads the answer into it.
 //
 // The types that Kubernetes has for reviews would make each binary larger by a quarter of a megabyte
 // (docs/decisions/0001).
-func ask(ctx context.Context, client *kube.Client, api rest.Interface, resource string, review any) error {
+func post(ctx context.Context, client *kube.Client, api rest.Interface, resource string, review any) error {
 	body, err := json.Marshal(review)
 	if err != nil {
 		return err

@@ -34,6 +34,6 @@ func Identity(ctx context.Context, client *kube.Client) (User, error) {
 			UserInfo User `json:"userInfo"`
 		} `json:"status"`
 	}{TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "SelfSubjectReview"}}
-	err = ask(ctx, client, api, "selfsubjectreviews", review)
+	err = post(ctx, client, api, "selfsubjectreviews", review)
 	return review.Status.UserInfo, err
 }

@@ -41,7 +41,7 @@ func (s *Server) listGrants(ctx context.Context, input *Keyed) (*body[GrantList]
 	if err != nil {
 		return nil, err
 	}
-	who, err := granter.Who(ctx, input.Key)
+	who, err := granter.Grantees(ctx, input.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (s *Server) mine(ctx context.Context, client *kube.Client) (grants.List, er
 	if err != nil {
 		return grants.List{}, err
 	}
-	return grants.Mine(ctx, client, withName(names, client.Namespace))
+	return grants.MyAccess(ctx, client, withName(names, client.Namespace))
 }
 
 func (s *Server) listAccess(ctx context.Context, input *inPlace) (*body[AccessList], error) {

@@ -71,7 +71,7 @@ func (s *Server) runJob(ctx context.Context, input *runJob) (*body[CreatedJob], 
 // atSecret names the field of the secret that can't be used.
 func atSecret(job *NewJob, err error) error {
 	deleted := (*kube.BeingDeletedError)(nil)
-	if !errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrForeign) && !apierrors.IsForbidden(err) && !errors.As(err, &deleted) {
+	if !errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrNotManaged) && !apierrors.IsForbidden(err) && !errors.As(err, &deleted) {
 		return err
 	}
 	blames := func(secret string) bool { return secret != "" && strings.HasPrefix(err.Error(), secret+": ") }

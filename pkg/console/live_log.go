@@ -58,7 +58,7 @@ func (s *Server) copyLog(socket *socket, place Where, name string) error {
 	}
 	following, stop := waiting.Context(socket.ctx)
 	defer stop()
-	state, err := api.Attend(following, jobs.RefOf(job), jobs.Observer{
+	state, err := api.FollowJob(following, jobs.RefOf(job), jobs.Observer{
 		Values: values,
 		State:  func(state jobstatus.State) { _ = socket.send(LogFrame{State: stateOf(state)}) },
 		Notice: func(text string) { notice("%s", text) },

@@ -78,7 +78,7 @@ func (s *Server) runTerminal(socket *socket, place Where, name string) (code int
 
 // attach connects to a job's own terminal until the job ends.
 func attach(socket *socket, api *jobs.Client, job jobs.Ref, streams remote.Streams) (int, error) {
-	state, err := api.Interact(socket.ctx, job, jobs.Observer{
+	state, err := api.AttachJob(socket.ctx, job, jobs.Observer{
 		State:  func(state jobstatus.State) { _ = socket.send(TerminalOutput{State: stateOf(state)}) }, // an error comes again
 		Notice: func(text string) { _ = socket.send(TerminalOutput{Notice: sanitize.Line(text)}) },
 	}, streams, earlier{screen{socket}})

@@ -79,7 +79,7 @@ func statusOf(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, secrets.ErrNotFound), errors.Is(err, grants.ErrNotGranted), errors.As(err, &job):
 		return http.StatusNotFound
-	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrAdopted), errors.As(err, &deleted):
+	case errors.Is(err, secrets.ErrExists), errors.Is(err, secrets.ErrNotManaged), errors.Is(err, secrets.ErrAdopted), errors.As(err, &deleted):
 		return http.StatusConflict
 	case apierrors.IsUnauthorized(err):
 		return http.StatusUnauthorized

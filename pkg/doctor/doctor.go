@@ -242,10 +242,10 @@ func (r *Report) leftovers(ctx context.Context, client *kube.Client) {
 // rights has a check for each task.
 func (r *Report) rights(ctx context.Context, client *kube.Client, tasks []Task) {
 	all := RightsOf(tasks)
-	asker, err := newAsker(client)
+	reviewer, err := newReviewer(client)
 	var missing []Right
 	if err == nil {
-		missing, err = asker.missing(ctx, client.Namespace, all)
+		missing, err = reviewer.missing(ctx, client.Namespace, all)
 	}
 	for _, task := range tasks {
 		if err != nil {
@@ -282,10 +282,10 @@ func (t Task) may() string {
 }
 
 func (r *Report) discovery(ctx context.Context, client *kube.Client) {
-	asker, err := newAsker(client)
+	reviewer, err := newReviewer(client)
 	var missing []Right
 	if err == nil {
-		missing, err = asker.missing(ctx, "", rights("", "namespaces", "list"))
+		missing, err = reviewer.missing(ctx, "", rights("", "namespaces", "list"))
 	}
 	switch {
 	case err != nil:

@@ -115,20 +115,20 @@ func rights(group, resource string, verbs ...string) []Right {
 	return all
 }
 
-// asker asks the API server, right by right, what the user may do: other than a list of rules, its answer
+// reviewer asks the API server, right by right, what the user may do: other than a list of rules, its answer
 // counts every authorizer (SelfSubjectAccessReview in k8s.io/api/authorization/v1).
-type asker struct {
+type reviewer struct {
 	client *kube.Client
 	ask    func(context.Context, *authorizationv1.SelfSubjectAccessReview) error
 }
 
-func newAsker(client *kube.Client) (*asker, error) {
+func newReviewer(client *kube.Client) (*reviewer, error) {
 	version := authorizationv1.SchemeGroupVersion
 	api, err := client.REST(version, kube.NewScheme(version, &authorizationv1.SelfSubjectAccessReview{}))
 	if err != nil {
 		return nil, err
 	}
-	return &asker{client: client, ask: func(ctx context.Context, review *authorizationv1.SelfSubjectAccessReview) error {
+	return &reviewer{client: client, ask: func(ctx context.Context, review *authorizationv1.SelfSubjectAccessReview) error {
 		return api.Post().Resource("selfsubjectaccessreviews").Body(review).Do(ctx).Into(review)
 	}}, nil
 }
@@ -138,7 +138,7 @@ const atOnce = 8
 
 // missing returns those of the rights that the user has not, in their order. An empty namespace stands
 // for all of them.
-func (a *asker) missing(ctx context.Context, namespace string, rights []Right) ([]Right, error) {
+func (a *reviewer) missing(ctx context.Context, namespace string, rights []Right) ([]Right, error) {
 	var (
 		refused  = make([]bool, len(rights))
 		problems = make([]error, len(rights))

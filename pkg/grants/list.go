@@ -37,7 +37,7 @@ type Access struct {
 	Key       string
 	Object    string  // the name of the Kubernetes Secret
 	Level     Level   // the highest
-	Grantee   Grantee // set by Shared and Who alone
+	Grantee   Grantee // set by Shared and Grantees alone
 	Stale     bool    // its Role is gone: it gives access to nothing
 }
 
@@ -56,15 +56,15 @@ type List struct {
 	Unseen []string
 }
 
-// Mine asks the API server what the user may do with secrets in the namespaces given. Each
+// MyAccess asks the API server what the user may do with secrets in the namespaces given. Each
 // namespace is one request, many at a time.
-func Mine(ctx context.Context, client *kube.Client, namespaces []string) (List, error) {
-	asker, err := access.NewAsker(client)
+func MyAccess(ctx context.Context, client *kube.Client, namespaces []string) (List, error) {
+	reviewer, err := access.NewReviewer(client)
 	if err != nil {
 		return List{}, err
 	}
 	return collect(ctx, client, namespaces, func(ctx context.Context, namespace string) (access.Rules, []string, error) {
-		rules, err := asker.Review(ctx, namespace)
+		rules, err := reviewer.Review(ctx, namespace)
 		if err != nil {
 			return access.Rules{}, nil, fmt.Errorf("namespace %s: %w", namespace, err)
 		}

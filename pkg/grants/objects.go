@@ -38,7 +38,7 @@ func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level L
 		return nil, g.repairRole(ctx, role)
 	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
 		// The API server lets a user make a Role only if they have all that it gives.
-		return nil, &notYours{level: level, cause: err}
+		return nil, &escalationError{level: level, cause: err}
 	}
 	return nil, g.explain(err, "create", "roles", "")
 }
@@ -66,17 +66,17 @@ func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
 // requests. Anyone who can't list Roles learns it from the API server, which then refuses every change of the binding.
 var errNoRole = errors.New("its role is gone; grant it again")
 
-// notYours says that somebody wants to give more than they have.
-type notYours struct {
+// escalationError says that somebody wants to give more than they have.
+type escalationError struct {
 	level Level
 	cause error
 }
 
-func (e *notYours) Error() string {
+func (e *escalationError) Error() string {
 	return fmt.Sprintf("you can't grant %s on it, because you can't %s it yourself", e.level, strings.Join(e.level.secretVerbs(), ", "))
 }
 
-func (e *notYours) Unwrap() error { return e.cause }
+func (e *escalationError) Unwrap() error { return e.cause }
 
 // createBinding makes the binding of a level, whose Role was made just now, or is nil where it was there before. It
 // reports whether the subjects are the binding's only ones; otherwise another process made one at the same time.
@@ -89,7 +89,7 @@ func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, leve
 	case apierrors.IsAlreadyExists(err):
 		return false, nil
 	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
-		return false, &notYours{level: level, cause: err}
+		return false, &escalationError{level: level, cause: err}
 	}
 	return err == nil, g.explain(err, "create", "rolebindings", "")
 }

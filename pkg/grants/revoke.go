@@ -104,7 +104,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 	if revoked.Before != "" {
 		return revoked, nil
 	}
-	if _, err := g.store.Lookup(ctx, key); err != nil && !errors.Is(err, secrets.ErrForeign) {
+	if _, err := g.store.Lookup(ctx, key); err != nil && !errors.Is(err, secrets.ErrNotManaged) {
 		return revoked, err
 	}
 	return revoked, g.wrap(key, fmt.Errorf("%s %w", grantee, ErrNotGranted))

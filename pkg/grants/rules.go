@@ -14,10 +14,10 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// Of reads, from the RBAC objects that the user may read, what somebody else may do with secrets
+// AccessOf reads, from the RBAC objects that the user may read, what somebody else may do with secrets
 // in the namespaces given. Rights through groups other than those that everybody is in can't be
 // seen: Kubernetes does not know who is in a group.
-func Of(ctx context.Context, client *kube.Client, somebody Grantee, namespaces []string) (List, error) {
+func AccessOf(ctx context.Context, client *kube.Client, somebody Grantee, namespaces []string) (List, error) {
 	api, err := rbacClient(client)
 	if err != nil {
 		return List{}, err

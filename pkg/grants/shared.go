@@ -115,9 +115,9 @@ func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(
 	return func(secret secrets.Secret) bool { return shared[secret.Object] }, nil
 }
 
-// Who lists who can use one secret through grants. Managers may ask too: they see the three bindings that they may
+// Grantees lists who can use one secret through grants. Managers may ask too: they see the three bindings that they may
 // change, and Warn is told that there can be more.
-func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
+func (g *Granter) Grantees(ctx context.Context, key string) ([]Access, error) {
 	var (
 		secret   secrets.Secret
 		lookErr  error
@@ -142,7 +142,7 @@ func (g *Granter) Who(ctx context.Context, key string) ([]Access, error) {
 	if err != nil {
 		return nil, g.wrap(key, err)
 	}
-	if lookErr != nil && (len(who) == 0 || !errors.Is(lookErr, secrets.ErrNotFound) && !errors.Is(lookErr, secrets.ErrForeign)) {
+	if lookErr != nil && (len(who) == 0 || !errors.Is(lookErr, secrets.ErrNotFound) && !errors.Is(lookErr, secrets.ErrNotManaged)) {
 		return nil, lookErr
 	}
 	if secret.Key != "" {

@@ -35,11 +35,11 @@ func (e *InputError) Error() string {
 // Unwrap returns why.
 func (e *InputError) Unwrap() error { return e.cause }
 
-// AttendWithInput is Attend for a job that reads its standard input: in is handed to its first
+// FollowWithStdin is FollowJob for a job that reads its standard input: in is handed to its first
 // attempt, up to its end. All output is that of the log, so that nothing of it is lost that came
 // before the input was connected. Where the input was cut off it returns an InputError, together with
 // the final state.
-func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer, options joblog.Options) (jobstatus.State, error) {
+func (c *Client) FollowWithStdin(ctx context.Context, job Ref, observer Observer, in io.Reader, out io.Writer, options joblog.Options) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)
@@ -61,7 +61,7 @@ func (c *Client) AttendWithInput(ctx context.Context, job Ref, observer Observer
 			fed <- err
 		}()
 	}
-	state, err := c.Attend(ctx, job, watched, out, options)
+	state, err := c.FollowJob(ctx, job, watched, out, options)
 	if cause := context.Cause(ctx); err != nil && apierrors.IsForbidden(cause) {
 		return state, &InputError{cause}
 	}
@@ -100,14 +100,14 @@ func (c *Client) feed(ctx context.Context, namespace, pod string, in *input, not
 	}
 }
 
-// Interact connects a terminal to a job's container, and to that of each further attempt, until the
+// AttachJob connects a terminal to a job's container, and to that of each further attempt, until the
 // job ends. What the container wrote before is read from its log, as far as the log has whole lines.
 // These lines go to earlier: other than what comes from a terminal, they end with a line feed alone.
 // Who comes back to a job gives nil, and only sees what it writes from now on.
 //
 // A connection that is cut is made again while the container runs, and notice given. The final state
-// is returned once all was shown; errors are those of Watch and Attach, and the cause of the end of ctx.
-func (c *Client) Interact(ctx context.Context, job Ref, observer Observer, streams remote.Streams, earlier io.Writer) (jobstatus.State, error) {
+// is returned once all was shown; errors are those of Watch and remote.Client.Attach, and the cause of the end of ctx.
+func (c *Client) AttachJob(ctx context.Context, job Ref, observer Observer, streams remote.Streams, earlier io.Writer) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	observer = oneAtATime(observer)

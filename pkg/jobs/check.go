@@ -74,7 +74,7 @@ func (c *Client) CheckAndRead(ctx context.Context, plan *Plan) (values [][]byte,
 			problems[at] = plan.manifest.CheckValue(shared.From, shared.Object, values[at])
 		}
 	}
-	return slices.DeleteFunc(values, func(value []byte) bool { return value == nil }), inOneLine(ctx, problems)
+	return slices.DeleteFunc(values, func(value []byte) bool { return value == nil }), joinErrors(ctx, problems)
 }
 
 // ReadValues reads the values that a job's pods got from Secrets, for package mask: of another's
@@ -109,7 +109,7 @@ func (c *Client) ReadValues(ctx context.Context, job *batchv1.Job) (values [][]b
 	var group sync.WaitGroup
 	for i, place := range places {
 		group.Go(func() {
-			secret, err := ask[corev1.Secret](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(secretsResource).Name(place.object))
+			secret, err := do[corev1.Secret](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(secretsResource).Name(place.object))
 			if err != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err) {
 				problems[i] = c.explain(err, "get", secretsResource, place.object)
 			}
@@ -118,11 +118,11 @@ func (c *Client) ReadValues(ctx context.Context, job *batchv1.Job) (values [][]b
 	}
 	group.Wait()
 	values = slices.DeleteFunc(values, func(value []byte) bool { return value == nil })
-	return values, len(places) - len(values), inOneLine(ctx, problems)
+	return values, len(places) - len(values), joinErrors(ctx, problems)
 }
 
-// inOneLine joins errors into one. Where the cluster gave no answer it says so once.
-func inOneLine(ctx context.Context, problems []error) error {
+// joinErrors joins errors into one. Where the cluster gave no answer it says so once.
+func joinErrors(ctx context.Context, problems []error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -130,7 +130,7 @@ func inOneLine(ctx context.Context, problems []error) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	if i := slices.IndexFunc(problems, unanswered); i >= 0 {
+	if i := slices.IndexFunc(problems, isTransportError); i >= 0 {
 		return problems[i]
 	}
 	if len(problems) == 1 {

@@ -84,8 +84,8 @@ func (r Ref) DeleteCommand() string {
 	return fmt.Sprintf("kubectl delete job %s -n %s", r.Name, r.Namespace)
 }
 
-// unanswered reports whether an error is of a request to which no API server gave an answer.
-func unanswered(err error) bool {
+// isTransportError reports whether an error is of a request to which no API server gave an answer.
+func isTransportError(err error) bool {
 	var (
 		request *kube.Error
 		status  apierrors.APIStatus
@@ -93,7 +93,7 @@ func unanswered(err error) bool {
 	return errors.As(err, &request) && !errors.As(err, &status)
 }
 
-// neverSent reports whether an unanswered request certainly did not reach the API server.
+// neverSent reports whether a request without an answer certainly did not reach the API server.
 func neverSent(err error) bool {
 	var (
 		operation   *net.OpError

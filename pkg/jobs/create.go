@@ -56,29 +56,29 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 	if err := ctx.Err(); err != nil {
 		return Ref{}, err
 	}
-	uncut := context.WithoutCancel(ctx)
-	created, err := c.create(ctx, uncut, plan)
+	detachedCtx := context.WithoutCancel(ctx)
+	created, err := c.create(ctx, detachedCtx, plan)
 	if err != nil {
 		return Ref{}, err
 	}
 	ref := Ref{Namespace: created.Namespace, Name: created.Name, UID: created.UID}
 	err = ctx.Err()
 	if err == nil && ptr.Deref(plan.manifest.Job.Spec.Suspend, false) {
-		if err = c.copySecrets(uncut, ref, plan); err == nil {
+		if err = c.copySecrets(detachedCtx, ref, plan); err == nil {
 			err = ctx.Err()
 		}
 		if err == nil && len(plan.shared) > 0 {
-			if err = c.share(uncut, ref, plan.shared); err == nil {
+			if err = c.share(detachedCtx, ref, plan.shared); err == nil {
 				err = ctx.Err()
 			}
 		}
 		clear(plan.copied) // it is not needed for as long as the job may run
 		if err == nil {
-			err = c.resume(uncut, ref, created.Labels[jobspec.LabelQueue] == "")
+			err = c.resume(detachedCtx, ref, created.Labels[jobspec.LabelQueue] == "")
 		}
 	}
 	if err != nil {
-		if deleteErr := c.Delete(uncut, ref); deleteErr != nil {
+		if deleteErr := c.Delete(detachedCtx, ref); deleteErr != nil {
 			if held := (*kube.BeingDeletedError)(nil); errors.As(deleteErr, &held) {
 				return Ref{}, fmt.Errorf("%w; the job %w", err, deleteErr)
 			}
@@ -92,16 +92,16 @@ func (c *Client) Create(ctx context.Context, plan *Plan) (Ref, error) {
 	return ref, nil
 }
 
-func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, error) {
+func (c *Client) create(ctx, detachedCtx context.Context, plan *Plan) (*batchv1.Job, error) {
 	for attempt := 1; ; attempt++ {
 		if plan.manifest.Named {
-			if err := c.removeOldShares(uncut, plan.manifest.Job.Namespace, plan.manifest.Job.Name); err != nil {
+			if err := c.removeOldShares(detachedCtx, plan.manifest.Job.Namespace, plan.manifest.Job.Name); err != nil {
 				return nil, err
 			}
 		}
-		created, err := c.post(uncut, plan.manifest.Job)
+		created, err := c.post(detachedCtx, plan.manifest.Job)
 		if errors.As(err, &unknownError{}) {
-			return nil, c.settle(uncut, plan, err)
+			return nil, c.deleteIfCreated(detachedCtx, plan, err)
 		}
 		if !apierrors.IsAlreadyExists(err) {
 			return created, err
@@ -125,7 +125,7 @@ func (c *Client) create(ctx, uncut context.Context, plan *Plan) (*batchv1.Job, e
 }
 
 func (c *Client) post(ctx context.Context, job *batchv1.Job, dryRun ...string) (*batchv1.Job, error) {
-	created, err := ask[batchv1.Job](ctx, c, c.batch.Post().
+	created, err := do[batchv1.Job](ctx, c, c.batch.Post().
 		Namespace(job.Namespace).
 		Resource(jobsResource).
 		VersionedParams(&metav1.CreateOptions{DryRun: dryRun}, metav1.ParameterCodec).
@@ -138,7 +138,7 @@ func (c *Client) post(ctx context.Context, job *batchv1.Job, dryRun ...string) (
 		return nil, err
 	}
 	explained := c.explain(err, "create", jobsResource, "")
-	if unanswered(explained) && !neverSent(err) && len(dryRun) == 0 {
+	if isTransportError(explained) && !neverSent(err) && len(dryRun) == 0 {
 		return nil, unknownError{explained}
 	}
 	return nil, explained
@@ -149,9 +149,9 @@ type unknownError struct{ error }
 
 func (e unknownError) Unwrap() error { return e.error }
 
-// settle sees to it that a job that may have been created is not there. That can be done where nobody else can have
+// deleteIfCreated sees to it that a job that may have been created is not there. That can be done where nobody else can have
 // made one of its name.
-func (c *Client) settle(ctx context.Context, plan *Plan, err error) error {
+func (c *Client) deleteIfCreated(ctx context.Context, plan *Plan, err error) error {
 	if !plan.manifest.Named && c.delete(ctx, plan.manifest.Job.Namespace, plan.manifest.Job.Name, metav1.Preconditions{}) == nil {
 		return fmt.Errorf("%w; the job was rolled back", err)
 	}
@@ -195,7 +195,7 @@ func (c *Client) copySecrets(ctx context.Context, job Ref, plan *Plan) error {
 		})
 	}
 	group.Wait()
-	return inOneLine(ctx, problems)
+	return joinErrors(ctx, problems)
 }
 
 // resume lets the job start, at once or when the queue that it is in says so. A job that was deleted and

@@ -14,8 +14,8 @@ type pointer[T any] interface {
 	runtime.Object
 }
 
-// ask sends a request and returns what it is answered with; never nil.
-func ask[T any, O pointer[T]](ctx context.Context, c *Client, request *rest.Request) (O, error) {
+// do sends a request and returns what it is answered with; never nil.
+func do[T any, O pointer[T]](ctx context.Context, c *Client, request *rest.Request) (O, error) {
 	object, err := c.decode(ctx, request, func() runtime.Object { return O(new(T)) })
 	return object.(O), err
 }
@@ -23,7 +23,7 @@ func ask[T any, O pointer[T]](ctx context.Context, c *Client, request *rest.Requ
 // decode is ask for an object that newObject makes.
 func (c *Client) decode(ctx context.Context, request *rest.Request, newObject func() runtime.Object) (runtime.Object, error) {
 	result := request.Do(ctx)
-	object, err := patiently(ctx, c.kube.RequestTimeout(), func() (runtime.Object, error) {
+	object, err := withDecodeTimeout(ctx, c.kube.RequestTimeout(), func() (runtime.Object, error) {
 		object := newObject()
 		err := result.Into(object)
 		return object, err
@@ -34,10 +34,10 @@ func (c *Client) decode(ctx context.Context, request *rest.Request, newObject fu
 	return object, err
 }
 
-// patiently returns what do does. An amount such as 1E2147483647, which only a hostile server says, takes forever to
+// withDecodeTimeout returns what do does. An amount such as 1E2147483647, which only a hostile server says, takes forever to
 // decode (k8s.io/apimachinery/pkg/api/resource makes all its digits), and nothing can interrupt that. It is left alone
 // when ctx ends, or after limit, if that is not 0; the result is T's zero value then.
-func patiently[T any](ctx context.Context, limit time.Duration, do func() (T, error)) (result T, err error) {
+func withDecodeTimeout[T any](ctx context.Context, limit time.Duration, do func() (T, error)) (result T, err error) {
 	type outcome struct {
 		result T
 		err    error

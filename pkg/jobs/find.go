@@ -23,7 +23,7 @@ func RefOf(job *batchv1.Job) Ref {
 // Get reads a job of the client's namespace. It is an error where there is none, and where the Job was
 // made by another tool.
 func (c *Client) Get(ctx context.Context, name string) (*batchv1.Job, error) {
-	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).Name(name))
+	job, err := do[batchv1.Job](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).Name(name))
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, &NotFoundError{Namespace: c.kube.Namespace, Name: name}
@@ -56,7 +56,7 @@ func (c *Client) Find(ctx context.Context, nameOrID string) (*batchv1.Job, error
 	}
 	var found []*batchv1.Job
 	listErr := kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
-		list, err := ask[batchv1.JobList](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
+		list, err := do[batchv1.JobList](ctx, c, c.batch.Get().Namespace(c.kube.Namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
 		for i := range list.Items {
 			if strings.HasPrefix(string(list.Items[i].UID), match[2]) {
 				found = append(found, &list.Items[i])

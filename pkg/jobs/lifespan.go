@@ -53,7 +53,7 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		if err != nil {
 			return err
 		}
-		bumped, err := ask[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(jobsResource).Name(job.Name).Body(patch))
+		bumped, err := do[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).Namespace(job.Namespace).Resource(jobsResource).Name(job.Name).Body(patch))
 		switch {
 		case err == nil:
 			job = bumped

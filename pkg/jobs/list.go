@@ -56,7 +56,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]jobstatus.Job
 	)
 	group.Go(func() {
 		jobsErr = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector}, func(page *metav1.ListOptions) (string, error) {
-			list, err := ask[batchv1.JobList](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
+			list, err := do[batchv1.JobList](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				jobs = append(jobs, &list.Items[i])
 			}
@@ -65,7 +65,7 @@ func (c *Client) List(ctx context.Context, options ListOptions) ([]jobstatus.Job
 	})
 	group.Go(func() {
 		podsErr = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: jobSelector, FieldSelector: activePodSelector}, func(page *metav1.ListOptions) (string, error) {
-			list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec))
+			list, err := do[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(page, metav1.ParameterCodec))
 			for i := range list.Items {
 				pods = append(pods, &list.Items[i])
 			}
@@ -112,7 +112,7 @@ func (c *Client) justEnded(ctx context.Context, namespace string, jobs []*batchv
 	if len(unclear) == 0 {
 		return nil, nil
 	}
-	list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&metav1.ListOptions{
+	list, err := do[corev1.PodList](ctx, c, c.core.Get().Namespace(namespace).Resource(podsResource).VersionedParams(&metav1.ListOptions{
 		LabelSelector: batchv1.ControllerUidLabel + " in (" + strings.Join(unclear[:min(len(unclear), maxUIDsPerSelector)], ",") + ")",
 	}, metav1.ParameterCodec))
 	var pods []*corev1.Pod

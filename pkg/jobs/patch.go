@@ -12,7 +12,7 @@ import (
 // patchJob changes a job, whoever else is changing it. The patch names the job's UID.
 func (c *Client) patchJob(ctx context.Context, job Ref, patch []byte) (patched *batchv1.Job, err error) {
 	err = retry.RetryOnConflict(retry.DefaultBackoff, func() (err error) {
-		patched, err = ask[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).
+		patched, err = do[batchv1.Job](ctx, c, c.batch.Patch(types.MergePatchType).
 			Namespace(job.Namespace).
 			Resource(jobsResource).
 			Name(job.Name).

@@ -23,7 +23,7 @@ import (
 // that a shared job names.
 func (c *Client) PodsOf(ctx context.Context, job *batchv1.Job) ([]*corev1.Pod, error) {
 	options := c.podObjects(RefOf(job)).options
-	list, err := ask[corev1.PodList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).VersionedParams(&options, metav1.ParameterCodec))
+	list, err := do[corev1.PodList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).VersionedParams(&options, metav1.ParameterCodec))
 	names := jobspec.PodsOf(job)
 	var pods []*corev1.Pod
 	switch {
@@ -46,7 +46,7 @@ func (c *Client) podsNamed(ctx context.Context, job *batchv1.Job, names []string
 	var group sync.WaitGroup
 	for i, name := range names {
 		group.Go(func() {
-			pod, err := ask[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(name))
+			pod, err := do[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(name))
 			switch {
 			case apierrors.IsNotFound(err):
 			case err != nil:
@@ -57,7 +57,7 @@ func (c *Client) podsNamed(ctx context.Context, job *batchv1.Job, names []string
 		})
 	}
 	group.Wait()
-	return slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return pod == nil }), inOneLine(ctx, problems)
+	return slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return pod == nil }), joinErrors(ctx, problems)
 }
 
 // Events reads what the cluster noted about a job and its pods, the oldest first. Events are kept for
@@ -73,7 +73,7 @@ func (c *Client) Events(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 	for i, uid := range about {
 		group.Go(func() {
 			options := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(uid)).String()}
-			list, err := ask[corev1.EventList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(eventsResource).VersionedParams(&options, metav1.ParameterCodec))
+			list, err := do[corev1.EventList](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(eventsResource).VersionedParams(&options, metav1.ParameterCodec))
 			problems[i] = c.explain(err, "list", eventsResource, "")
 			for j := range list.Items {
 				found[i] = append(found[i], &list.Items[j])
@@ -94,7 +94,7 @@ func (c *Client) Events(ctx context.Context, job *batchv1.Job, pods []*corev1.Po
 	slices.SortStableFunc(events, func(a, b *corev1.Event) int {
 		return cmp.Or(cmp.Compare(jobstatus.EventTime(a).Unix(), jobstatus.EventTime(b).Unix()), compareVersions(a.ResourceVersion, b.ResourceVersion))
 	})
-	return events, inOneLine(ctx, problems)
+	return events, joinErrors(ctx, problems)
 }
 
 // compareVersions compares numbers of any length (KEP-5504 has resource versions compared so).

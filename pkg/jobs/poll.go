@@ -23,7 +23,7 @@ func (w *jobWatch) poll(ctx context.Context, watchErr error) (jobstatus.State, e
 	seen := false
 	for {
 		var pods []*corev1.Pod
-		job, err := ask[batchv1.Job](ctx, w.client, w.client.batch.Get().Namespace(w.job.Namespace).Resource(jobsResource).Name(w.job.Name))
+		job, err := do[batchv1.Job](ctx, w.client, w.client.batch.Get().Namespace(w.job.Namespace).Resource(jobsResource).Name(w.job.Name))
 		switch {
 		case ctx.Err() != nil:
 			return jobstatus.State{}, ctx.Err()

@@ -39,7 +39,7 @@ func (c *Client) Presets(ctx context.Context) (jobspec.Presets, error) {
 
 // configMap returns nil where there is none that the user may read.
 func (c *Client) configMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
-	found, err := ask[corev1.ConfigMap](ctx, c, c.core.Get().
+	found, err := do[corev1.ConfigMap](ctx, c, c.core.Get().
 		Namespace(namespace).
 		Resource(configMapsResource).
 		Name(name).

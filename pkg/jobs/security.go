@@ -35,7 +35,7 @@ func (c *Client) enforced(ctx context.Context, namespace string) (jobspec.Securi
 		return "", err
 	}
 	found, err := metadata.Resource(corev1.SchemeGroupVersion.WithResource("namespaces")).Get(ctx, namespace, metav1.GetOptions{})
-	if explained := c.kube.Explain(err, kube.Request{Verb: "get", Resource: "namespaces", Name: namespace}); unanswered(explained) {
+	if explained := c.kube.Explain(err, kube.Request{Verb: "get", Resource: "namespaces", Name: namespace}); isTransportError(explained) {
 		return "", explained
 	}
 	if err != nil {

@@ -365,7 +365,7 @@ func (c *Client) removeOldShares(ctx context.Context, namespace, name string) er
 	case len(old) == 0:
 		return nil
 	}
-	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).Name(name))
+	job, err := do[batchv1.Job](ctx, c, c.batch.Get().Namespace(namespace).Resource(jobsResource).Name(name))
 	switch {
 	case err == nil:
 		delete(old, shareName(Ref{Name: name, UID: job.UID}))

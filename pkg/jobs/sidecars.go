@@ -24,7 +24,7 @@ import (
 // log and its exit code stay, and what comes after is as if these containers had ended well: a job
 // that has done its work ends, and one that is to be tried again gets its next attempt.
 func (c *Client) EndSidecars(ctx context.Context, job Ref, state jobstatus.State) error {
-	pod, err := ask[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(state.Pod))
+	pod, err := do[corev1.Pod](ctx, c, c.core.Get().Namespace(job.Namespace).Resource(podsResource).Name(state.Pod))
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -58,7 +58,7 @@ func (c *Client) EndSidecars(ctx context.Context, job Ref, state jobstatus.State
 // recordExitCode writes down the exit code of a job that will have no further attempt, and sees to it that
 // there is none though its pod fails.
 func (c *Client) recordExitCode(ctx context.Context, ref Ref, code int) error {
-	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
+	job, err := do[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -97,7 +97,7 @@ func (c *Client) LastLines(ctx context.Context, ref Ref, state jobstatus.State) 
 	if state.Container == "" || state.Pod == "" {
 		return nil, nil
 	}
-	job, err := ask[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
+	job, err := do[batchv1.Job](ctx, c, c.batch.Get().Namespace(ref.Namespace).Resource(jobsResource).Name(ref.Name))
 	if err != nil {
 		return nil, c.explain(err, "get", jobsResource, ref.Name)
 	}

@@ -63,7 +63,7 @@ func (c *Client) Usages(ctx context.Context) ([]Usage, error) {
 	if err != nil {
 		return nil, c.explain(err, "list", "pods.metrics.k8s.io", "")
 	}
-	list, err := patiently(ctx, c.kube.RequestTimeout(), func() (list podMetrics, err error) {
+	list, err := withDecodeTimeout(ctx, c.kube.RequestTimeout(), func() (list podMetrics, err error) {
 		err = json.Unmarshal(body, &list)
 		return list, err
 	})

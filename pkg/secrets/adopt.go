@@ -129,7 +129,7 @@ func (s *Store) release(ctx context.Context, adopted Secret) error {
 		return ErrChanged
 	case err != nil:
 		return s.explainObject(s.maskStored(ctx, err, adopted.Object), "patch", adopted.Object)
-	case marked(released):
+	case isManaged(released):
 		return fmt.Errorf("not released: something in the cluster puts the label %s back; remove it there", wellknown.LabelSecret)
 	}
 	return nil

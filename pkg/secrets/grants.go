@@ -33,7 +33,7 @@ func (s *Store) oldGrants(ctx context.Context, key string) (secretroles.Found, e
 			return found, fmt.Errorf("an earlier secret of this name was shared, and its %w; nothing is stored, as this one would be shared too", held)
 		}
 		return found, nil
-	case err == nil, errors.Is(err, ErrForeign):
+	case err == nil, errors.Is(err, ErrNotManaged):
 		return secretroles.Found{}, nil // they are of a Secret that exists, and creating it again will be refused
 	case apierrors.IsForbidden(err):
 		return found, nil // it may exist: they are removed once the creation says that it did not

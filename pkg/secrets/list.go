@@ -83,7 +83,7 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 	}
 	err = requests.Wait()
 	for _, object := range found {
-		if object == nil || !marked(object) {
+		if object == nil || !isManaged(object) {
 			continue
 		}
 		if err := each(describe(object)); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
-// Get returns the value of a key. It returns ErrNotFound or ErrForeign where there is none.
+// Get returns the value of a key. It returns ErrNotFound or ErrNotManaged where there is none.
 func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	value, err := s.Read(ctx, key)
 	return value.Data, err
@@ -30,7 +30,7 @@ func (s *Store) Read(ctx context.Context, key string) (Value, error) {
 	if err != nil {
 		return Value{}, s.wrap(key, err)
 	}
-	if err := ours(&object.Metadata, key); err != nil {
+	if err := checkManaged(&object.Metadata, key); err != nil {
 		return Value{}, s.wrap(key, err)
 	}
 	value := Value{Secret: describe(&object.Metadata), resourceVersion: object.Metadata.ResourceVersion}
@@ -48,7 +48,7 @@ func (s *Store) Read(ctx context.Context, key string) (Value, error) {
 	case value.Owner != "":
 		return Value{}, s.wrap(key, fmt.Errorf("its Kubernetes Secret, of %s, has no data key %q; adopt it again with another", value.Owner, value.DataKey))
 	}
-	return Value{}, s.wrap(key, fmt.Errorf("%w; add it again with --overwrite", ErrLost))
+	return Value{}, s.wrap(key, fmt.Errorf("%w; add it again with --overwrite", ErrMissingData))
 }
 
 // ReadObject returns all data keys of the Kubernetes Secret of a name, whoever made it. It returns ErrNotFound where
@@ -94,7 +94,7 @@ func (s *Store) readObject(ctx context.Context, name string) (*object, error) {
 	return read, nil
 }
 
-// Lookup finds a key without reading its value. It returns ErrNotFound or ErrForeign where there
+// Lookup finds a key without reading its value. It returns ErrNotFound or ErrNotManaged where there
 // is none.
 func (s *Store) Lookup(ctx context.Context, key string) (Secret, error) {
 	if err := uri.ValidateKey(key); err != nil {
@@ -109,16 +109,16 @@ func (s *Store) lookup(ctx context.Context, key string) (Secret, error) {
 	if err != nil {
 		return Secret{}, s.explain(err, "get", key)
 	}
-	if err := ours(object, key); err != nil {
+	if err := checkManaged(object, key); err != nil {
 		return Secret{}, err
 	}
 	return describe(object), nil
 }
 
-// ours refuses a Secret that the store must not touch.
-func ours(object metav1.Object, key string) error {
-	if !marked(object) {
-		return fmt.Errorf("%w (%s); choose another key, or 'secret adopt %s'", ErrForeign, object.GetName(), object.GetName())
+// checkManaged refuses a Secret that the store must not touch.
+func checkManaged(object metav1.Object, key string) error {
+	if !isManaged(object) {
+		return fmt.Errorf("%w (%s); choose another key, or 'secret adopt %s'", ErrNotManaged, object.GetName(), object.GetName())
 	}
 	if object.GetName() != ObjectName(key) {
 		return fmt.Errorf("the API server answered with the Secret %q, which was not asked for", object.GetName())
@@ -126,8 +126,8 @@ func ours(object metav1.Object, key string) error {
 	return nil
 }
 
-// marked reports whether a Secret is to be seen as one of Apolo's keys.
-func marked(object metav1.Object) bool {
+// isManaged reports whether a Secret is to be seen as one of Apolo's keys.
+func isManaged(object metav1.Object) bool {
 	mark := object.GetLabels()[wellknown.LabelSecret]
 	return mark == wellknown.LabelTrue || mark == wellknown.LabelAdopted
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // Remove deletes a key, and before it the grants that share it, so that access ends with the first
-// request that succeeds. It returns what it has removed, and ErrNotFound or ErrForeign where there is none.
+// request that succeeds. It returns what it has removed, and ErrNotFound or ErrNotManaged where there is none.
 //
 // A Secret that a finalizer holds is still there after it was deleted: the error is a *kube.BeingDeletedError then, and
 // WaitUntilGone waits for its end. An adopted Secret stays, and loses Apolo's marks and grants alone.

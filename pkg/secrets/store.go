@@ -27,10 +27,10 @@ var (
 	ErrChanged = errors.New("was changed by somebody else in the meantime")
 	// ErrAdopted says that the value belongs to another tool, which alone may change it.
 	ErrAdopted = errors.New("is adopted")
-	// ErrLost says that the Kubernetes Secret of a key is there, without its value.
-	ErrLost = errors.New("its Kubernetes Secret has lost the value")
-	// ErrForeign says that a Secret with the name that the key needs exists, and is not ours.
-	ErrForeign = errors.New("taken by a Kubernetes Secret that Apolo did not make")
+	// ErrMissingData says that the Kubernetes Secret of a key is there, without its value.
+	ErrMissingData = errors.New("its Kubernetes Secret has lost the value")
+	// ErrNotManaged says that a Secret with the name that the key needs exists, and is not ours.
+	ErrNotManaged = errors.New("taken by a Kubernetes Secret that Apolo did not make")
 )
 
 // Secret is what can be known of a secret without its value.

@@ -33,7 +33,7 @@ type AddOptions struct {
 
 // Add stores value under key and reports whether the key is new.
 //
-// It returns ErrExists for a key that exists, without AddOptions.Overwrite, ErrForeign where the name that the key needs
+// It returns ErrExists for a key that exists, without AddOptions.Overwrite, ErrNotManaged where the name that the key needs
 // is taken, and a *kube.BeingDeletedError where its Secret is being deleted. All of them, and every refusal of the API
 // server, leave everything as it was.
 func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions) (created bool, err error) {
@@ -58,7 +58,7 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 		// Only to tell the two apart: anyone who can create but not read gets the simpler answer.
 		found, lookErr := s.lookup(ctx, key)
 		switch {
-		case errors.Is(lookErr, ErrForeign):
+		case errors.Is(lookErr, ErrNotManaged):
 			err = lookErr
 		case lookErr == nil && found.BeingDeleted != nil:
 			err = found.BeingDeleted

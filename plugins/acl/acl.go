@@ -10,7 +10,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // Main runs kubectl-apolo_acl as a process and returns its exit code.
@@ -40,16 +40,16 @@ func completers() cmdline.Completers {
 	for _, level := range grants.Levels() {
 		levels = append(levels, string(level))
 	}
-	return cmdline.Completers{"URI": offers.URIs, "USER": offerUsers, "-u": offers.Users, "LEVEL": cmdline.Words(levels...)}
+	return cmdline.Completers{"URI": completion.URIs, "USER": offerUsers, "-u": completion.Users, "LEVEL": cmdline.Words(levels...)}
 }
 
 // offerUsers completes whom something is granted to, or taken from.
 func offerUsers(ctx context.Context, c *cmdline.Completion) {
 	if c.Command == "revoke" {
-		offers.UsersOf(ctx, c)
+		completion.UsersOf(ctx, c)
 		return
 	}
-	offers.UsersNear(ctx, c)
+	completion.NamespaceUsers(ctx, c)
 }
 
 // complete returns the complete URI of a secret.

@@ -33,9 +33,9 @@ func elsewhere(s *cmdline.Session, verb, arg string) string {
 	}
 	const withNamespace = "it belongs to its namespace; to let USER run jobs with it, use kubectl create rolebinding USER --clusterrole=edit --user=USER"
 	jobs := map[string]string{
-		"grant":  "to share a job, use " + s.Other("job") + " share JOB USER",
-		"revoke": "to take a job back, use " + s.Other("job") + " unshare JOB USER",
-		"ls":     "to see with whom a job is shared, use " + s.Other("job") + " status JOB",
+		"grant":  "to share a job, use " + s.SiblingCommand("job") + " share JOB USER",
+		"revoke": "to take a job back, use " + s.SiblingCommand("job") + " unshare JOB USER",
+		"ls":     "to see with whom a job is shared, use " + s.SiblingCommand("job") + " status JOB",
 	}
 	return map[string]string{
 		"job":     jobs[verb],
@@ -54,7 +54,7 @@ func parseLevel(s *cmdline.Session, name string) (grants.Level, error) {
 	case err == nil:
 		return level, nil
 	case name == "deny":
-		return "", cmdline.Usagef("there is no access level deny: Kubernetes can only allow; to take access back, use %s revoke URI USER", s.Other("acl"))
+		return "", cmdline.Usagef("there is no access level deny: Kubernetes can only allow; to take access back, use %s revoke URI USER", s.SiblingCommand("acl"))
 	case name == "list":
 		return "", cmdline.Usagef("there is no access level list: whoever can list a Kubernetes Secret can read it; use read")
 	}

@@ -126,9 +126,9 @@ func (o *lsOptions) ask(ctx context.Context, client *kube.Client) (answer, error
 	defer done()
 	var list grants.List
 	if o.user != "" {
-		list, err = grants.Of(ctx, client, somebody, found.Names)
+		list, err = grants.AccessOf(ctx, client, somebody, found.Names)
 	} else {
-		list, err = grants.Mine(ctx, client, found.Names)
+		list, err = grants.MyAccess(ctx, client, found.Names)
 	}
 	if err != nil {
 		return answer{}, err
@@ -157,7 +157,7 @@ func (o *lsOptions) askShared(ctx context.Context, client *kube.Client) (answer,
 		if err != nil {
 			return answer{}, err
 		}
-		items, err := granter.Who(ctx, where.Key)
+		items, err := granter.Grantees(ctx, where.Key)
 		return answer{items: items}, err
 	}
 	items, err := grants.Shared(ctx, client, client.Namespace)

@@ -71,7 +71,7 @@ func (o *options) complete(args []string) error {
 }
 
 func (o *options) run(ctx context.Context) error {
-	o.GoesOn()
+	o.SetLongRunning()
 	if o.printAPI {
 		return o.describe()
 	}

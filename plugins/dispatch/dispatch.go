@@ -14,7 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
 
@@ -135,7 +135,7 @@ func (d *Dispatcher) Run() int {
 		if word := d.instead(name); word != "" {
 			return d.fail(exitUsage, "there is no command %s: %s", name, word)
 		}
-		return d.fail(exitUsage, "%s; see '%s --help'", nearest.Unknown(name, d.known()), d.typed())
+		return d.fail(exitUsage, "%s; see '%s --help'", suggest.UnknownCommand(name, d.known()), d.typed())
 	}
 	if len(global.flags) > 0 && summary(name) == "" {
 		return d.fail(exitUsage, "%s is not one of Apolo's plugins: flags must come after it", name)

@@ -110,10 +110,10 @@ func (o *attachOptions) run(ctx context.Context) error {
 	switch {
 	case container.Stdin && !container.TTY && !o.noTTY:
 		line("job/%s gets your input, and this is its log; Ctrl-C ends the view, and the job keeps running", r.job.Name)
-		state, err = r.api.AttendWithInput(view.ctx, r.ref(), observer, o.In, out, joblog.Options{})
+		state, err = r.api.FollowWithStdin(view.ctx, r.ref(), observer, o.In, out, joblog.Options{})
 	default:
 		line("this is the log of job/%s; Ctrl-C ends the view, and the job keeps running", r.job.Name)
-		state, err = r.api.Attend(view.ctx, r.ref(), observer, out, joblog.Options{})
+		state, err = r.api.FollowJob(view.ctx, r.ref(), observer, out, joblog.Options{})
 	}
 	if view.ended() {
 		state, err = view.last, nil
@@ -145,7 +145,7 @@ func (o *attachOptions) interact(ctx context.Context, r *running, user *terminal
 		Notice: func(text string) { line("job/%s: %s", r.job.Name, text) },
 	}
 	ends := remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}
-	state, err := r.api.Interact(view.ctx, r.ref(), observer, ends, nil)
+	state, err := r.api.AttachJob(view.ctx, r.ref(), observer, ends, nil)
 	if view.ended() {
 		state, err = view.last, nil
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // naming says in help how a job is named on the command line.
@@ -26,7 +26,7 @@ func Main() int { return cmdline.Main(New) }
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
 	s.Instead = map[string]string{
-		"run":  "use " + s.Other("run"),
+		"run":  "use " + s.SiblingCommand("run"),
 		"save": "Kubernetes can't make an image of a container; build one, or keep results on a disk",
 	}
 	return &cli.App{
@@ -55,7 +55,7 @@ func completers() cmdline.Completers {
 		statuses = append(statuses, string(status))
 	}
 	return cmdline.Completers{
-		"JOB": offerJobs, "--name": offers.Jobs, "USER": offers.Users, "TAG": offers.Tags(wellknown.AnnotationTags),
+		"JOB": offerJobs, "--name": completion.Jobs, "USER": completion.Users, "TAG": completion.Tags(wellknown.AnnotationTags),
 		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
 	}
 }
@@ -64,9 +64,9 @@ func completers() cmdline.Completers {
 func offerJobs(ctx context.Context, c *cmdline.Completion) {
 	switch c.Command {
 	case "exec", "attach", "port-forward", "browse", "kill", "top", "bump-life-span", "share":
-		offers.LivingJobs(ctx, c)
+		completion.RunningJobs(ctx, c)
 	default:
-		offers.Jobs(ctx, c)
+		completion.Jobs(ctx, c)
 	}
 }
 

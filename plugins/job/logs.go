@@ -86,7 +86,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	o.GoesOn()
+	o.SetLongRunning()
 	options := joblog.Options{Since: o.earliest, Timestamps: o.timestamps}
 	observer := out.InOrder(jobs.Observer{
 		Values: values, Trouble: o.trouble, Notice: o.notice,
@@ -102,7 +102,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 			out.After(func() { o.state(state) })
 			view.saw(state)
 		}
-		state, err = client.Attend(view.ctx, jobs.RefOf(job), observer, out, options)
+		state, err = client.FollowJob(view.ctx, jobs.RefOf(job), observer, out, options)
 		switch {
 		case view.ended():
 			out.After(func() { o.line(view.note()) })

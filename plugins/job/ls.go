@@ -187,7 +187,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 		if err := o.filters.me(ctx, client); err != nil {
 			return err
 		}
-		o.GoesOn()
+		o.SetLongRunning()
 		o.now = client.Now
 		return o.follow(ctx, client, options)
 	}

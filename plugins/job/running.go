@@ -28,7 +28,7 @@ type running struct {
 
 // findRunning looks up a job that has not ended.
 func findRunning(ctx context.Context, s *cmdline.Session, target uri.Job) (*running, error) {
-	s.GoesOn()
+	s.SetLongRunning()
 	api, job, err := find(ctx, s, target)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // follow shows a job until it ends: its log, with the user's input where it reads some, or the user's
 // terminal as the job's.
 func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, show *progress.Progress) (jobstatus.State, error) {
-	o.GoesOn()
+	o.SetLongRunning()
 	o.forwarder.Line = show.Line
 	defer o.forwarder.Close()
 	defer o.sidecars.stop()
@@ -42,10 +42,10 @@ func (o *options) follow(ctx context.Context, api *jobs.Client, job jobs.Ref, sh
 		state, err = o.interact(ctx, api, job, show, observer)
 	case o.spec.Stdin:
 		show.Banner = "runs, reads your input, and this is its log; Ctrl-C deletes it"
-		state, err = api.AttendWithInput(ctx, job, observer, o.In, o.log, joblog.Options{})
+		state, err = api.FollowWithStdin(ctx, job, observer, o.In, o.log, joblog.Options{})
 		err = o.endLog(user, state, err)
 	default:
-		state, err = api.Attend(ctx, job, observer, o.log, joblog.Options{})
+		state, err = api.FollowJob(ctx, job, observer, o.log, joblog.Options{})
 		err = o.endLog(user, state, err)
 	}
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLingers) {
@@ -81,7 +81,7 @@ func (o *options) interact(ctx context.Context, api *jobs.Client, job jobs.Ref, 
 			cancel(err)
 		}
 	}
-	state, err := api.Interact(lent, job, observer, remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}, user.Lines(o.Out))
+	state, err := api.AttachJob(lent, job, observer, remote.Streams{In: keys, Out: o.Out, TTY: true, Sizes: user.Sizes}, user.Lines(o.Out))
 	if user.Restore(); err != nil && begun {
 		fmt.Fprintln(o.ErrOut) // the job has left the cursor anywhere
 	}

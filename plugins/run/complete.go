@@ -8,23 +8,23 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 func completers() cmdline.Completers {
 	return cmdline.Completers{
-		"--env":      offers.Env,
+		"--env":      completion.Env,
 		"--volume":   offerVolumes,
 		"--v":        offerVolumes,
-		"--share":    offers.Users,
+		"--share":    completion.Users,
 		"--preset":   offerPresets,
 		"--restart":  cmdline.Words(string(jobspec.RestartNever), string(jobspec.RestartOnFailure), string(jobspec.RestartAlways)),
 		"--pull":     cmdline.Words(string(jobspec.PullAlways), string(jobspec.PullMissing), string(jobspec.PullNever)),
 		"--security": cmdline.Words(string(jobspec.SecurityRestricted)),
 		"--dry-run":  cmdline.Words("client", "server"),
 
-		"--service-account":   offers.Objects("serviceaccounts", ""),
-		"--image-pull-secret": offers.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),
+		"--service-account":   completion.Objects("serviceaccounts", ""),
+		"--image-pull-secret": completion.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),
 	}
 }
 
@@ -54,8 +54,8 @@ func offerVolumes(ctx context.Context, c *cmdline.Completion) {
 			c.OfferOpen(scheme)
 		}
 	case scheme == "secret":
-		offers.URIsWith(ctx, c, "", ":")
+		completion.URIsWith(ctx, c, "", ":")
 	case scheme == "disk":
-		offers.ObjectsWith(ctx, c, "persistentvolumeclaims", "disk:", ":")
+		completion.ObjectsWith(ctx, c, "persistentvolumeclaims", "disk:", ":")
 	}
 }

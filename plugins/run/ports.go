@@ -39,7 +39,7 @@ func (o *options) completeAttached() (err error) {
 	}
 	switch {
 	case o.flags.Detach() && (len(o.pairs) > 0 || o.browse):
-		return cmdline.Usagef("--port-forward and --browse need a run that stays attached, so they don't go with --detach; leave them out, and later use %s browse or port-forward", o.Other("job"))
+		return cmdline.Usagef("--port-forward and --browse need a run that stays attached, so they don't go with --detach; leave them out, and later use %s browse or port-forward", o.SiblingCommand("job"))
 	case o.browse && o.spec.HTTPPort == 0:
 		return cmdline.Usagef("--browse needs --http-port, the port at which the job answers")
 	case o.spec.Stdin && !o.spec.TTY && o.spec.Restart != jobspec.RestartNever && !o.flags.Detach():

@@ -11,8 +11,8 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 )
 
 // unknownPreset adds a guess to the error of a preset that does not exist.
@@ -21,7 +21,7 @@ func unknownPreset(err error) error {
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	if near := nearest.To(unknown.Name, unknown.Names); near != "" {
+	if near := suggest.Command(unknown.Name, unknown.Names); near != "" {
 		return cmdline.Usagef("preset %q does not exist, did you mean %q? there are: %s", unknown.Name, near, strings.Join(unknown.Names, ", "))
 	}
 	return cmdline.Usagef("%s", err)

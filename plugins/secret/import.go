@@ -206,9 +206,9 @@ func (o *importOptions) decide(store *place, e entry, there secrets.Value, err e
 	switch {
 	case errors.Is(err, secrets.ErrNotFound):
 		return created, nil, nil
-	case errors.Is(err, secrets.ErrLost) && o.overwrite:
+	case errors.Is(err, secrets.ErrMissingData) && o.overwrite:
 		return replaced, nil, nil
-	case errors.Is(err, secrets.ErrForeign), errors.Is(err, secrets.ErrLost):
+	case errors.Is(err, secrets.ErrNotManaged), errors.Is(err, secrets.ErrMissingData):
 		return refused, err, nil
 	case apierrors.IsForbidden(err):
 		return stored, nil, nil // anyone who can only write is told by the API server what is wrong

@@ -12,7 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/offers"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // Main runs the plugin as a process and returns its exit code.
@@ -21,8 +21,8 @@ func Main() int { return cmdline.Main(New) }
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = cmdline.Completers{
-		"KEY": offers.Keys, "NAME": offers.Foreign, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
-		"SECRET": offers.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
+		"KEY": completion.Keys, "NAME": completion.Foreign, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
+		"SECRET": completion.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
 		"--key": nothing, "--data-key": nothing, "--to-secret": nothing,
 	}
 	return &cli.App{

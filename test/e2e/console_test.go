@@ -494,7 +494,7 @@ func eventuallyTyped(t testing.TB, conn *websocket.Conn, line, text string) {
 	}
 }
 
-// A namespace's own presets and actions are what its page offers.
+// A namespace's own presets and actions are what its page completion.
 func TestConsoleOffers(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)

@@ -8,12 +8,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 )
 
-// arranged is a command line in the only order that urfave/cli v2 reads completely: the names of
+// normalizedArgs is a command line in the only order that urfave/cli v2 reads completely: the names of
 // the commands, then all flags, then the positional arguments after "--".
-type arranged struct {
+type normalizedArgs struct {
 	args []string
 	// names are the program's and those of its commands, as typed.
 	names []string
@@ -23,10 +23,10 @@ type arranged struct {
 	concealed []string
 }
 
-// arrange lets flags stand anywhere before "--", as users of kubectl expect. Left alone,
+// normalizeArgs lets flags stand anywhere before "--", as users of kubectl expect. Left alone,
 // urfave/cli v2 takes every flag after the first positional argument for another one, silently.
 // Short flags may be joined (-qA) and hold their value (-nteam), as with kubectl.
-func arrange(app *cli.App, args []string) (arranged, error) {
+func normalizeArgs(app *cli.App, args []string) (normalizedArgs, error) {
 	var flags, positional []string
 	names := args[:1:1]
 	known, commands := app.Flags, app.Commands
@@ -57,11 +57,11 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 		default:
 			read, needsNext, err := expand(known, arg)
 			if err != nil {
-				return arranged{names: names}, unknownFlag(names, known, arg, i)
+				return normalizedArgs{names: names}, unknownFlag(names, known, arg, i)
 			}
 			if needsNext {
 				if i++; i == len(args) {
-					return arranged{names: names}, Usagef("%s needs a value", arg)
+					return normalizedArgs{names: names}, Usagef("%s needs a value", arg)
 				}
 				read[len(read)-1] += "=" + args[i]
 			}
@@ -71,7 +71,7 @@ func arrange(app *cli.App, args []string) (arranged, error) {
 			}
 		}
 	}
-	return arranged{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash, concealed: concealed}, nil
+	return normalizedArgs{args: slices.Concat(names, flags, []string{"--"}, positional), names: names, dash: dash, concealed: concealed}, nil
 }
 
 // errUnknownFlag says that an argument begins with "-" and is no flag.
@@ -116,7 +116,7 @@ func unknownFlag(names []string, known []cli.Flag, arg string, number int) error
 	}
 	text := fmt.Sprintf("unknown flag (argument %d)", number)
 	typed, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-	if near := nearest.To(typed, longNames(known)); len(typed) > 2 && near != "" {
+	if near := suggest.Command(typed, longNames(known)); len(typed) > 2 && near != "" {
 		text += fmt.Sprintf("; did you mean --%s?", near)
 	}
 	return Usagef("%s; put a value that begins with \"-\" after \"--\"", text)

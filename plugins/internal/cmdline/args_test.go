@@ -51,12 +51,12 @@ func TestArrangePutsFlagsFirst(t *testing.T) {
 		"help":                            {[]string{"ls", "key", "--help"}, []string{"ls", "-help", "--", "key"}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := arrange(testApp(), append([]string{"apolo"}, test.typed...))
+			got, err := normalizeArgs(testApp(), append([]string{"apolo"}, test.typed...))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if want := append([]string{"apolo"}, test.want...); !slices.Equal(got.args, want) {
-				t.Errorf("arranged %q\n     got %q\n    want %q", test.typed, got.args, want)
+				t.Errorf("normalizedArgs %q\n     got %q\n    want %q", test.typed, got.args, want)
 			}
 			if got.dash != test.dash {
 				t.Errorf("dash = %d, want %d", got.dash, test.dash)
@@ -76,10 +76,10 @@ func TestArrangeRefuses(t *testing.T) {
 		"a command's flag before it": {"-q", "ls"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := arrange(testApp(), append([]string{"apolo"}, typed...))
+			got, err := normalizeArgs(testApp(), append([]string{"apolo"}, typed...))
 			var usage *UsageError
 			if !errors.As(err, &usage) {
-				t.Errorf("arrange(%q) = %q, %v; want a usage error", typed, got.args, err)
+				t.Errorf("normalizeArgs(%q) = %q, %v; want a usage error", typed, got.args, err)
 			}
 		})
 	}
@@ -90,14 +90,14 @@ func FuzzArrange(f *testing.F) {
 	f.Add("-nteam", "ls", "-qA", "key", "--env=a=b")
 	f.Fuzz(func(t *testing.T, a, b, c, d, e string) {
 		typed := []string{"apolo", a, b, c, d, e}
-		got, err := arrange(testApp(), typed)
+		got, err := normalizeArgs(testApp(), typed)
 		if err != nil {
 			return
 		}
 		// What comes after "--" must arrive untouched, whatever stands before it.
 		if i := slices.Index(typed[1:], "--"); i >= 0 && got.dash >= 0 {
 			if rest := typed[i+2:]; !slices.Equal(got.args[len(got.args)-len(rest):], rest) {
-				t.Errorf("arrange(%q) = %q loses what is after --", typed, got.args)
+				t.Errorf("normalizeArgs(%q) = %q loses what is after --", typed, got.args)
 			}
 		}
 	})

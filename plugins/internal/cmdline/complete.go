@@ -245,7 +245,7 @@ func (s *Session) complete(ctx context.Context, app *cli.App, words []string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	c := s.locate(app, words)
+	c := s.parseForCompletion(app, words)
 	s.verbosity = 0 // there is no place for a log
 	done := make(chan struct{})
 	go func() {

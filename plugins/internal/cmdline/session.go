@@ -25,7 +25,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/nearest"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
 
@@ -90,9 +90,9 @@ func Serve(build func(*Session) *cli.App) int {
 	return Run(ctx, os.Args, genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, build)
 }
 
-// GoesOn tells that the command continues for a while, as one that follows a log: from now on memory is worth more than
+// SetLongRunning says that the command continues for a while, as one that follows a log: from now on memory is worth more than
 // the little time that collecting garbage more often takes.
-func (s *Session) GoesOn() { debug.SetGCPercent(50) }
+func (s *Session) SetLongRunning() { debug.SetGCPercent(50) }
 
 // Run is Main for given arguments and streams.
 func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams, build func(*Session) *cli.App) int {
@@ -106,7 +106,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 		return ExitDone
 	}
 	args = append([]string{s.Typed}, args[1:]...)
-	line, err := arrange(app, args)
+	line, err := normalizeArgs(app, args)
 	s.Dash, s.command, s.concealed = line.dash, strings.Join(line.names, " "), line.concealed
 	if err == nil {
 		err = app.RunContext(ctx, line.args)
@@ -150,7 +150,7 @@ func (s *Session) prepare(app *cli.App) *cli.App {
 		if word, ok := s.Instead[c.Args().First()]; ok {
 			return Usagef("there is no command %s: %s", c.Args().First(), word)
 		}
-		return Usagef("%s", nearest.Unknown(c.Args().First(), names(app.Commands)))
+		return Usagef("%s", suggest.UnknownCommand(c.Args().First(), names(app.Commands)))
 	}
 	app.Before = func(c *cli.Context) error {
 		s.isSet = c.IsSet
@@ -274,9 +274,9 @@ func (s *Session) report(err error) {
 // line is a text as one line that quotes no argument that may be a value.
 func (s *Session) line(text string) string { return sanitize.Line(conceal(text, s.concealed)) }
 
-// Other is how the user would type a command of another plugin, judging by how this one was typed:
+// SiblingCommand is how the user would type a command of another plugin, judging by how this one was typed:
 // "kubectl apolo job", or "kubectl apolo-job".
-func (s *Session) Other(plugin string) string {
+func (s *Session) SiblingCommand(plugin string) string {
 	i := strings.LastIndexAny(s.Typed, " -")
 	return s.Typed[:i+1] + plugin
 }

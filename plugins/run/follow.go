@@ -102,7 +102,7 @@ func (o *options) logError(err error, job jobs.Ref) error {
 	case joblog.IsIncomplete(err), o.flags.Remove():
 		return fmt.Errorf("job %s has ended, but its log is not complete: %w", job.Name, err)
 	}
-	return fmt.Errorf("job %s has ended, but its log is not complete: %w; see it with: %s logs %s -n %s", job.Name, err, o.Other("job"), job.Name, job.Namespace)
+	return fmt.Errorf("job %s has ended, but its log is not complete: %w; see it with: %s logs %s -n %s", job.Name, err, o.SiblingCommand("job"), job.Name, job.Namespace)
 }
 
 // lingers is the end of the command where other containers of its pod run on.
@@ -121,7 +121,7 @@ func (o *options) next(job jobs.Ref) string {
 	if o.flags.Remove() {
 		return ""
 	}
-	return fmt.Sprintf("all about it: %s status %s -n %s", o.Other("job"), job.Name, job.Namespace)
+	return fmt.Sprintf("all about it: %s status %s -n %s", o.SiblingCommand("job"), job.Name, job.Namespace)
 }
 
 // isOwnExit reports whether the command ended by itself. All other ends are errors, which -q doesn't silence.

@@ -1,4 +1,4 @@
-package offers
+package completion
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 // Kubernetes keeps no list of users.
 func Users(ctx context.Context, c *cmdline.Completion) { users(ctx, c, uri.Secret{}) }
 
-// UsersNear is Users for the namespace of the secret that the first argument names.
-func UsersNear(ctx context.Context, c *cmdline.Completion) {
+// NamespaceUsers is Users for the namespace of the secret that the first argument names.
+func NamespaceUsers(ctx context.Context, c *cmdline.Completion) {
 	if where, ok := firstSecret(c); ok {
 		where.Key = ""
 		users(ctx, c, where)

@@ -1,4 +1,4 @@
-package nearest
+package suggest
 
 import "testing"
 
@@ -9,8 +9,8 @@ func TestTo(t *testing.T) {
 		"rnu": "run", "jobs": "job", "consol": "console",
 		"rn": "", "foo": "", "ob": "", "x": "", "": "", "nonsense": "", "kubectl": "",
 	} {
-		if got := To(typed, commands); got != want {
-			t.Errorf("To(%q) = %q, want %q", typed, got, want)
+		if got := Command(typed, commands); got != want {
+			t.Errorf("Command(%q) = %q, want %q", typed, got, want)
 		}
 	}
 }
@@ -28,8 +28,8 @@ func TestToWhatOtherToolsSay(t *testing.T) {
 		{"create", secret, "add"}, {"add", acl, "grant"}, {"show", secret, "get"}, {"describe", job, "status"},
 		{"rename", secret, "mv"}, {"copy", job, ""}, {"addd", secret, "add"},
 	} {
-		if got := To(test.typed, test.candidates); got != test.want {
-			t.Errorf("To(%q, %q) = %q, want %q", test.typed, test.candidates, got, test.want)
+		if got := Command(test.typed, test.candidates); got != test.want {
+			t.Errorf("Command(%q, %q) = %q, want %q", test.typed, test.candidates, got, test.want)
 		}
 	}
 }

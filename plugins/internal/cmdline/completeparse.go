@@ -9,9 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// locate finds out what the last of the words is, and applies the flags before it. It reads words as
-// arrange does, and passes over what can't be.
-func (s *Session) locate(app *cli.App, words []string) *Completion {
+// parseForCompletion finds out what the last of the words is, and applies the flags before it. It reads words as
+// normalizeArgs does, and passes over what can't be.
+func (s *Session) parseForCompletion(app *cli.App, words []string) *Completion {
 	last := len(words) - 1
 	c := &Completion{Session: s, Text: words[last], offered: map[string]bool{}}
 	known, commands, usage := app.Flags, app.Commands, app.ArgsUsage

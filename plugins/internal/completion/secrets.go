@@ -1,8 +1,8 @@
-// Package offers completes what several plugins take: keys and URIs of secrets, jobs, users.
+// Package completion completes what several plugins take: keys and URIs of secrets, jobs, users.
 //
 // Nothing here reads the value of a secret. What a server does not answer in time, or refuses, is not
 // offered.
-package offers
+package completion
 
 import (
 	"context"

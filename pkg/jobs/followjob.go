@@ -18,14 +18,14 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 )
 
-// Attend follows a job to its end: its states go to observer, its log to out, from the first line of
+// FollowJob follows a job to its end: its states go to observer, its log to out, from the first line of
 // its first attempt to the last line of its last. It returns the final state once all of the log was
 // written, or the error of Watch or joblog.Copy. Where only the log of the last attempt could not be read
 // to its end, both the final state and the error are there; of an earlier attempt, that is a notice.
-func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.Writer, options joblog.Options) (jobstatus.State, error) {
+func (c *Client) FollowJob(ctx context.Context, job Ref, observer Observer, out io.Writer, options joblog.Options) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	a := &attendance{
+	a := &follower{
 		client: c, job: job, observer: oneAtATime(observer), out: out, options: options,
 		known: map[types.UID]*attemptLog{}, news: make(chan struct{}, 1), done: make(chan error, 1),
 	}
@@ -52,9 +52,9 @@ func (c *Client) Attend(ctx context.Context, job Ref, observer Observer, out io.
 	return state, <-a.done
 }
 
-// attendance is one call of Attend: the watch says which attempts there are, and a goroutine of its
+// follower is one call of FollowJob: the watch says which attempts there are, and a goroutine of its
 // own copies their logs, one after the other.
-type attendance struct {
+type follower struct {
 	client   *Client
 	job      Ref
 	observer Observer
@@ -87,7 +87,7 @@ func (a *attemptLog) end() {
 }
 
 // update takes what the watch knows of the pods, in order.
-func (a *attendance) update(pods []*corev1.Pod) {
+func (a *follower) update(pods []*corev1.Pod) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	for i, pod := range pods {
@@ -109,7 +109,7 @@ func (a *attendance) update(pods []*corev1.Pod) {
 }
 
 // end says that the job is final.
-func (a *attendance) end() {
+func (a *follower) end() {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.final = true
@@ -120,7 +120,7 @@ func (a *attendance) end() {
 }
 
 // changed wakes copyLogs up.
-func (a *attendance) changed() {
+func (a *follower) changed() {
 	select {
 	case a.news <- struct{}{}:
 	default:
@@ -128,7 +128,7 @@ func (a *attendance) changed() {
 }
 
 // state is an Observer's. What comes after the end of an attempt is told after the end of its log.
-func (a *attendance) state(state jobstatus.State) {
+func (a *follower) state(state jobstatus.State) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if a.early(state) || len(a.held) > 0 && !state.Phase.Final() {
@@ -139,7 +139,7 @@ func (a *attendance) state(state jobstatus.State) {
 }
 
 // early reports whether a state is of a time that the log has not come to.
-func (a *attendance) early(state jobstatus.State) bool {
+func (a *follower) early(state jobstatus.State) bool {
 	if state.Phase == jobstatus.Restarting || state.Phase == jobstatus.Finishing {
 		return state.Attempt > a.read
 	}
@@ -147,7 +147,7 @@ func (a *attendance) early(state jobstatus.State) bool {
 }
 
 // hasRead notes that one more attempt has nothing left to copy.
-func (a *attendance) hasRead(number int) {
+func (a *follower) hasRead(number int) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.read = number
@@ -160,7 +160,7 @@ func (a *attendance) hasRead(number int) {
 }
 
 // copyLogs copies the logs of all attempts until there are no more.
-func (a *attendance) copyLogs(ctx context.Context) error {
+func (a *follower) copyLogs(ctx context.Context) error {
 	var last error
 	for number := 1; ; number++ {
 		attempt := a.next(ctx, number)
@@ -187,7 +187,7 @@ func (a *attendance) copyLogs(ctx context.Context) error {
 }
 
 // next waits for an attempt and returns it, or nil where it will not come.
-func (a *attendance) next(ctx context.Context, number int) *attemptLog {
+func (a *follower) next(ctx context.Context, number int) *attemptLog {
 	for {
 		a.mutex.Lock()
 		if len(a.attempts) >= number {

@@ -1,4 +1,4 @@
-package offers
+package completion
 
 import (
 	"context"
@@ -21,15 +21,15 @@ var jobsResource = schema.GroupVersionResource{Group: "batch", Version: "v1", Re
 const (
 	jobSelector = wellknown.LabelJob + "=true"
 	// jobNameLabel is put on the pods of a Job by Kubernetes.
-	jobNameLabel = "batch.kubernetes.io/job-name"
-	livingPods   = "status.phase!=Succeeded,status.phase!=Failed"
+	jobNameLabel      = "batch.kubernetes.io/job-name"
+	activePodSelector = "status.phase!=Succeeded,status.phase!=Failed"
 )
 
 // Jobs offers all of our jobs.
 func Jobs(ctx context.Context, c *cmdline.Completion) { jobNames(allJobs).complete(ctx, c) }
 
-// LivingJobs offers jobs that have a pod which has not ended.
-func LivingJobs(ctx context.Context, c *cmdline.Completion) { jobNames(livingJobs).complete(ctx, c) }
+// RunningJobs offers jobs that have a pod which has not ended.
+func RunningJobs(ctx context.Context, c *cmdline.Completion) { jobNames(runningJobs).complete(ctx, c) }
 
 type jobNames func(ctx context.Context, c *cmdline.Completion, where place, offer func(string))
 
@@ -44,9 +44,9 @@ func allJobs(ctx context.Context, c *cmdline.Completion, where place, offer func
 	_ = list(ctx, c, where, jobsResource, metav1.ListOptions{LabelSelector: jobSelector}, func(job *metav1.ObjectMeta) { offer(job.Name) })
 }
 
-// livingJobs asks for pods, since a Job tells in its status alone that it has ended, and that is no metadata.
-func livingJobs(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
-	err := list(ctx, c, where, core("pods"), metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: livingPods},
+// runningJobs asks for pods, since a Job tells in its status alone that it has ended, and that is no metadata.
+func runningJobs(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
+	err := list(ctx, c, where, core("pods"), metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: activePodSelector},
 		func(pod *metav1.ObjectMeta) { offer(pod.Labels[jobNameLabel]) })
 	if err != nil {
 		allJobs(ctx, c, where, offer)

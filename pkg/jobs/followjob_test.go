@@ -123,7 +123,7 @@ func TestAttendShowsEveryAttempt(t *testing.T) {
 					}
 				}
 			}()
-			state, err := testClient(t, s).Attend(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, seen.observer(), seen, joblog.Options{})
+			state, err := testClient(t, s).FollowJob(t.Context(), Ref{Namespace: "alice", Name: "j", UID: "job"}, seen.observer(), seen, joblog.Options{})
 			if err != nil || state.Phase != jobstatus.Failed || state.Pod != last || state.Attempt != 2 && state.Attempt != 3 {
 				t.Errorf("%+v, %v", state, err)
 			}

@@ -1,6 +1,6 @@
-// Package nearest guesses what a mistyped command was meant to be. It uses the standard library
+// Package suggest guesses what a mistyped command was meant to be. It uses the standard library
 // alone, because the dispatcher does.
-package nearest
+package suggest
 
 import (
 	"fmt"
@@ -24,10 +24,10 @@ var alike = [][]string{
 	{"job", "pod", "pods"},
 }
 
-// To returns the candidate that name was most likely meant to be, or "" where none is near: one that
+// Command returns the candidate that name was most likely meant to be, or "" where none is near: one that
 // other tools call so, or at most two letters typed wrongly, left out, added or swapped; one in a name of three or four
 // letters.
-func To(name string, candidates []string) string {
+func Command(name string, candidates []string) string {
 	if len(name) > longestName {
 		return ""
 	}
@@ -48,14 +48,14 @@ func To(name string, candidates []string) string {
 // longestName is how long the name of a command may be, in bytes.
 const longestName = 40
 
-// Unknown says that there is no command of a name, and which one may be meant. It quotes the name only where that can
+// UnknownCommand says that there is no command of a name, and which one may be meant. It quotes the name only where that can
 // hardly be a value that a shell has put there: lower-case letters and "-".
-func Unknown(name string, candidates []string) string {
+func UnknownCommand(name string, candidates []string) string {
 	text := "unknown command"
 	if IsPlain(name) {
 		text += fmt.Sprintf(" %q", name)
 	}
-	if near := To(name, candidates); near != "" {
+	if near := Command(name, candidates); near != "" {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return text
