@@ -100,7 +100,7 @@ func FuzzParseObjectName(f *testing.F) {
 			return
 		}
 		if made := parsed.String(); made != name {
-			t.Errorf("ParseGrantName(%q) is of %q", name, made)
+			t.Errorf("ParseName(%q) is of %q", name, made)
 		}
 	})
 }
