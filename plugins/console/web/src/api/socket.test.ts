@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-it("comes back, slower and slower, and soon again after a message", async () => {
+it("reconnects with increasing delays, which a message resets", async () => {
   const lost = vi.fn();
   new ReconnectingSocket("ws://x", [], { message: () => undefined, lost }, world);
   for (const wait of [500, 1_000, 2_000]) {
@@ -43,7 +43,7 @@ it("comes back, slower and slower, and soon again after a message", async () => 
   expect(lost.mock.calls.flat()).toEqual([500, 1_000, 2_000, 500]);
 });
 
-it("waits no longer than a quarter of a minute", async () => {
+it("waits at most 15 seconds", async () => {
   const lost = vi.fn();
   new ReconnectingSocket("ws://x", [], { message: () => undefined, lost }, world);
   for (let i = 0; i < 10; i++) {
@@ -67,7 +67,7 @@ it("ends when a message says so", async () => {
   expect(sockets.length).toBe(1);
 });
 
-it("asks before it tries again where it never got in", async () => {
+it("calls mayRetry before it retries a connection that never opened", async () => {
   const mayRetry = vi.fn().mockResolvedValue(false);
   new ReconnectingSocket("ws://x", [], { message: () => undefined, mayRetry }, world);
   last().onclose!();
@@ -76,7 +76,7 @@ it("asks before it tries again where it never got in", async () => {
   expect(sockets.length).toBe(1);
 });
 
-it("is quiet once it is closed", async () => {
+it("does nothing once it is closed", async () => {
   const message = vi.fn();
   const socket = new ReconnectingSocket("ws://x", [], { message }, world);
   socket.close();

@@ -19,7 +19,7 @@ import {
 } from "./validate";
 import { joinWords, splitWords } from "./words";
 
-describe("what is typed", () => {
+describe("input", () => {
   it.each(["a", "secret-password", ".env", "A_b.c-1", "a".repeat(253)])("takes the key %s", (key) =>
     expect(checkKey(key)).toBeUndefined(),
   );
@@ -106,13 +106,13 @@ describe("the run dialog", () => {
       volumes: [{ kind: "storage", source: "", path: "/var/storage", readOnly: true }],
     });
   });
-  it("asks for a file's mode where one is typed", () => {
+  it("sends the mode of a file if there is one", () => {
     const withMode = (mode: string) => ({ ...form, secrets: [{ ...form.secrets[0]!, mode }] });
     expect(toNewJob(withMode("0400")).files).toEqual([{ path: "/s/a", secret: "secret:a", mode: "0400" }]);
     expect(Object.keys(checkForm(withMode("9")))).toEqual(["secret.7.mode"]);
     expect(formField(withMode("0400"), "files[0].mode")).toBe("secret.7.mode");
   });
-  it("complains at each field", () => {
+  it("reports a complaint for each field", () => {
     const twice = { ...form.secrets[1]!, id: 10 };
     expect(
       Object.keys(
@@ -168,7 +168,7 @@ const job = (name: string, more: Partial<Job> = {}): Job => ({
 });
 
 describe("jobs", () => {
-  it("follow the server's messages, the newest first", () => {
+  it("follow the server's messages, newest first", () => {
     let jobs = applyFrame(undefined, {
       type: "list",
       items: [job("a"), job("b", { created: "2026-01-02T00:00:00Z" })],
@@ -218,7 +218,7 @@ describe("secrets", () => {
 });
 
 describe("logs", () => {
-  it("come in parts", () => {
+  it("arrive in chunks", () => {
     const log = new LogBuffer(3);
     for (const part of ["one\ntw", "o\nthree", "\n", "four\nfi", "ve"]) log.append(part);
     expect(log.lines).toEqual(["three", "four", "five"]);
@@ -236,7 +236,7 @@ describe("logs", () => {
     ["\u202eevil", "evil"],
     ["a\x00b\x9bc", "abc"],
   ])("show %j as %j", (line, shown) => expect(readable(line)).toBe(shown));
-  it("cut lines without an end", () => {
+  it("cut endless lines", () => {
     const log = new LogBuffer(10, 100);
     for (let i = 0; i < 100; i++) log.append("x".repeat(50));
     expect(log.lines).toHaveLength(1);

@@ -4,7 +4,7 @@ import { prefetch, forgetPrefetched, hasPrefetched, needs, pageKey, takePrefetch
 const at = (path: string) => new URL(path, "http://127.0.0.1:8080");
 const request = (path: string, method = "GET") => new Request(at(path), { method });
 
-describe("what is asked for early", () => {
+describe("prefetch", () => {
   const fetched = vi.fn<typeof fetch>((address) => Promise.resolve(new Response(address as string)));
   beforeEach(() => {
     vi.stubGlobal("fetch", fetched);
@@ -18,7 +18,7 @@ describe("what is asked for early", () => {
     vi.unstubAllGlobals();
   });
 
-  it("is what the page at the address needs, with the page's key, at its place", async () => {
+  it("requests what the page at the address needs, with the page's key, at its place", async () => {
     prefetch(at("/secrets?cluster=c&namespace=team+a"));
     expect(fetched.mock.calls.map(([address]) => address)).toEqual([
       "/api/v1/session",
@@ -30,7 +30,7 @@ describe("what is asked for early", () => {
     expect(await (await answer)!.text()).toBe("/api/v1/secrets?cluster=c&namespace=team+a");
   });
 
-  it("is given once, and to nobody else", () => {
+  it("returns each response once, and only for the same request", () => {
     prefetch(at("/dashboard"));
     expect(takePrefetched(request("/api/v1/session", "POST"))).toBeUndefined();
     expect(takePrefetched(request("/api/v1/contexts?cluster=&namespace=other"))).toBeUndefined();
@@ -41,7 +41,7 @@ describe("what is asked for early", () => {
     expect(takePrefetched(request("/api/v1/actions?cluster=&namespace="))).toBeUndefined();
   });
 
-  it("is nothing for who has no session yet, or comes with a link", () => {
+  it("requests nothing without a session or with a login link", () => {
     pageKey.drop();
     prefetch(at("/dashboard"));
     pageKey.set("old");

@@ -5,7 +5,7 @@ import { closeWarnings, takeWarnings, useWarnings } from "./warnings";
 const shown = () => renderHook(useWarnings).result.current;
 afterEach(() => closeWarnings());
 
-test("a warning is shown until it is closed, and once for what is only asked for", () => {
+test("a warning is shown until it is dismissed, and only once for reads", () => {
   takeWarnings(null, false);
   expect(shown()).toEqual([]);
   takeWarnings("would%20violate%20PodSecurity%2C%20%E2%80%9Crestricted%E2%80%9D, another", true);
@@ -15,5 +15,5 @@ test("a warning is shown until it is closed, and once for what is only asked for
   takeWarnings("another", true);
   expect(shown()).toEqual([]);
   takeWarnings("another", false);
-  expect(shown(), "what is done again warns again").toEqual(["another"]);
+  expect(shown(), "a repeated change warns again").toEqual(["another"]);
 });

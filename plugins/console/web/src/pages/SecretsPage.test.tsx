@@ -32,14 +32,14 @@ async function askToRemove() {
   return { user, table };
 }
 
-test("removing asks first, says what uses the secret, and has the focus on Cancel", async () => {
+test("removing asks for confirmation, says what uses the secret, and focuses Cancel", async () => {
   const { table } = await askToRemove();
   expect(table.getByText("In use by deployment/web")).toBeTruthy();
   expect(document.activeElement).toBe(table.getByRole("button", { name: "Cancel" }));
   expect(sent).toEqual([]);
 });
 
-test.each(["{Enter}", "{Escape}"])("%s takes the question back and removes nothing", async (keys) => {
+test.each(["{Enter}", "{Escape}"])("%s cancels the confirmation and removes nothing", async (keys) => {
   const { user, table } = await askToRemove();
   await user.keyboard(keys);
   expect(table.queryByText(question)).toBeNull();
@@ -56,7 +56,7 @@ test("the check mark removes the secret from the cluster and from the list", asy
   expect(await screen.findByText("Secret aws-key removed")).toBeTruthy();
 });
 
-test("a refusal is shown, and the secret stays in the list", async () => {
+test("an error is shown, and the secret stays in the list", async () => {
   answer("DELETE /secrets/aws-key", refusal(403, "you can't delete secrets here"));
   const { user, table } = await askToRemove();
   await user.click(table.getByRole("button", { name: "Remove aws-key" }));

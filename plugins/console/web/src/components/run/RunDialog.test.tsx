@@ -61,7 +61,7 @@ test("a new secret row has the focus and offers all secrets I can use; the job g
   expect(location.pathname).toBe("/jobs/happy-hopper/log");
 });
 
-test("a row without a secret or a variable is not sent: each field says what it lacks", async () => {
+test("a row without a secret or a variable is not sent; each field says what is missing", async () => {
   const { add, run, secret } = await open();
   await add();
   await run();
@@ -71,7 +71,7 @@ test("a row without a secret or a variable is not sent: each field says what it 
   expect(sent).toEqual([]);
 });
 
-test("a row that is a file and then a variable again keeps what was typed for each", async () => {
+test("switching a row to a file and back to a variable keeps what was typed for each", async () => {
   const { user, add, secret } = await open();
   await add();
   await user.type(secret(1).getByRole("textbox", { name: "Environment variable" }), "TOKEN");
@@ -84,7 +84,7 @@ test("a row that is a file and then a variable again keeps what was typed for ea
   expect(secret(1).getByRole<HTMLInputElement>("textbox", { name: "Path" }).value).toBe("/var/key");
 });
 
-test("when the first row is removed, the second one becomes the first and stays as it is", async () => {
+test("when the first row is removed, the second one becomes the first, unchanged", async () => {
   const { user, dialog, add, secret } = await open();
   await add();
   await add();
@@ -94,7 +94,7 @@ test("when the first row is removed, the second one becomes the first and stays 
   expect(secret(1).getByRole<HTMLInputElement>("textbox", { name: "Environment variable" }).value).toBe("SECOND");
 });
 
-test("what the server has against a variable stands at that field, and the dialog stays open", async () => {
+test("the server's error about a variable is shown at its field, and the dialog stays open", async () => {
   answer("POST /jobs", refusal(422, "PATH is the image's own", "environment[0].name"));
   const { user, add, run, secret } = await open();
   await add();

@@ -20,7 +20,7 @@ function open() {
   return { user, key, value };
 }
 
-test("key and value are sent, line ends and all, and the value is gone from its input", async () => {
+test("key and value are sent with their line breaks, and the value is cleared from its input", async () => {
   const { user, key, value } = open();
   expect(document.activeElement).toBe(key);
   await user.type(key, "token");
@@ -30,7 +30,7 @@ test("key and value are sent, line ends and all, and the value is gone from its 
   expect(value.value).toBe("");
 });
 
-test("a key that can't be right is said at its field, which gets the focus; nothing is sent", async () => {
+test("an invalid key is reported at its field, which gets the focus; nothing is sent", async () => {
   const { user, key, value } = open();
   await user.type(key, "no spaces");
   await user.type(value, "value{Enter}");
@@ -39,7 +39,7 @@ test("a key that can't be right is said at its field, which gets the focus; noth
   expect(sent).toEqual([]);
 });
 
-test("a key that is taken is replaced only when that is asked for", async () => {
+test("an existing key is replaced only on request", async () => {
   answer("POST /secrets", (body) =>
     (body as { overwrite: boolean }).overwrite
       ? { key: "token", created: false, bytes: 5 }
@@ -56,7 +56,7 @@ test("a key that is taken is replaced only when that is asked for", async () => 
   expect(sent.map(([, body]) => (body as { overwrite: boolean }).overwrite)).toEqual([false, true]);
 });
 
-test("a file takes the place of the value, and lends its name to an empty key", async () => {
+test("a file replaces the value, and its name fills an empty key", async () => {
   const { user, key } = open();
   await user.upload(screen.getByLabelText("File with the value"), new File(["{}\n"], "gcp.json"));
   expect(key.value).toBe("gcp.json");

@@ -22,7 +22,7 @@ async function open() {
   return { user, dialog, who };
 }
 
-test("sharing sends who and the level, and lists the new grant", async () => {
+test("sharing sends the grantee and the level, and lists the new grant", async () => {
   answer("POST /secrets/token/access", () => {
     grants = [bob, devs];
     return devs;
@@ -38,7 +38,7 @@ test("sharing sends who and the level, and lists the new grant", async () => {
   expect(await screen.findByText("devs (group) has write access to token")).toBeTruthy();
 });
 
-test("a name that can't be right is not sent, and keeps the focus", async () => {
+test("an invalid name is not sent, and keeps the focus", async () => {
   const { user, dialog, who } = await open();
   await user.type(who, "sa:namespace-only{Enter}");
   expect(dialog.getByText("Enter a service account as sa:NAMESPACE:NAME")).toBeTruthy();
@@ -47,7 +47,7 @@ test("a name that can't be right is not sent, and keeps the focus", async () => 
   expect(sent).toEqual([]);
 });
 
-test("what the server has against the name stands at its field; any other refusal is an alert", async () => {
+test("the server's error about the name is shown at its field; any other error is an alert", async () => {
   const { user, dialog, who } = await open();
   answer("POST /secrets/token/access", refusal(422, "nobody has this name", "grantee"));
   await user.type(who, "bobb{Enter}");
@@ -59,7 +59,7 @@ test("what the server has against the name stands at its field; any other refusa
   expect(dialog.queryByText("Nobody has this name")).toBeNull();
 });
 
-test("taking access back removes that grant alone", async () => {
+test("revoking access removes only that grant", async () => {
   grants = [bob, devs];
   answer("DELETE /secrets/token/access/bob", () => {
     grants = [devs];
