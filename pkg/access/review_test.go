@@ -2,11 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -14,32 +9,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
 // The API server of the local cluster always knows all rules; only others, with webhooks for
 // authorization, give incomplete answers.
 func TestReviewSaysWhatTheServerDoesNotKnow(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		review := authorizationv1.SelfSubjectRulesReview{}
-		review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SelfSubjectRulesReview"
-		review.Status = authorizationv1.SubjectRulesReviewStatus{
-			Incomplete: true, EvaluationError: "webhook authorizer does not support user rule resolution",
-			ResourceRules: []authorizationv1.ResourceRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"b", "a", "b"}}},
-		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(review); err != nil {
-			t.Error(err)
-		}
-	}))
-	defer server.Close()
-	config := filepath.Join(t.TempDir(), "config")
-	text := `{"apiVersion": "v1", "kind": "Config", "current-context": "c",
-		"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}],
-		"contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}]}`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	client, err := kube.NewClient(&kube.Options{Kubeconfig: config})
+	server := kubetest.Start(t)
+	server.SetRules(authorizationv1.SubjectRulesReviewStatus{
+		Incomplete: true, EvaluationError: "webhook authorizer does not support user rule resolution",
+		ResourceRules: []authorizationv1.ResourceRule{{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{"b", "a", "b"}}},
+	})
+	client, err := kube.NewClient(&kube.Options{Kubeconfig: server.Kubeconfig})
 	if err != nil {
 		t.Fatal(err)
 	}

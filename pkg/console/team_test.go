@@ -1,75 +1,30 @@
 package console
 
 import (
-	"encoding/json"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
-// tokenServer is as much of an API server as knows who has a token. What it does not know it refuses as
-// an API server does.
-type tokenServer struct {
-	mutex sync.Mutex
-	users map[string]string
-	seen  []string // tokens, in the order of the requests
-}
-
-func (s *tokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	s.seen = append(s.seen, token)
-	user, ok := s.users[token]
-	w.Header().Set("Content-Type", "application/json")
-	if ok && strings.HasSuffix(r.URL.Path, "/selfsubjectreviews") {
-		review := authenticationv1.SelfSubjectReview{TypeMeta: metav1.TypeMeta{APIVersion: "authentication.k8s.io/v1", Kind: "SelfSubjectReview"}}
-		review.Status.UserInfo.Username = user
-		w.WriteHeader(http.StatusCreated)
-		_ = json.NewEncoder(w).Encode(review)
-		return
-	}
-	code, reason := http.StatusUnauthorized, metav1.StatusReasonUnauthorized
-	if ok {
-		code, reason = http.StatusForbidden, metav1.StatusReasonForbidden
-	}
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(metav1.Status{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: int32(code), Reason: reason,
-		Message: "User cannot list resource",
-	})
-}
-
-func (s *tokenServer) forget(token string) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	delete(s.users, token)
-}
-
-func team(t *testing.T, secure bool) (*tokenServer, *httptest.Server) {
+func team(t *testing.T, secure bool) (*kubetest.Server, *httptest.Server) {
 	t.Helper()
-	users := &tokenServer{users: map[string]string{
-		"alices": "alice", "bots": "system:serviceaccount:ci:bot", "nobodys": "system:anonymous",
-	}}
-	api := httptest.NewTLSServer(users)
-	t.Cleanup(api.Close)
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})
+	cluster := kubetest.Start(t)
+	for token, user := range map[string]string{"alices": "alice", "bots": "system:serviceaccount:ci:bot", "nobodys": "system:anonymous"} {
+		cluster.SetUser(token, user)
+	}
+	cluster.Forbid("*", "*")
 	page := fstest.MapFS{"assets/a.js": {Data: []byte(strings.Repeat("compressible ", 1000))}}
 	_, server := serve(t, New(Options{Page: page, Team: &Team{
-		Cluster: kube.TokenOptions{Cluster: "c", Server: api.URL, CAData: authority},
+		Cluster: kube.TokenOptions{Cluster: "c", Server: cluster.URL},
 		Hosts:   []string{"console.example.com"},
 		Secure:  secure,
 	}}))
-	return users, server
+	return cluster, server
 }
 
 // behindTLS is a request as an ingress passes it on.
@@ -79,7 +34,7 @@ func behindTLS(r *http.Request) {
 }
 
 func TestTeamBehindTLS(t *testing.T) {
-	users, server := team(t, true)
+	cluster, server := team(t, true)
 	login := func(token string) *http.Response {
 		response, _ := ask(t, server, http.MethodPost, "/api/v1/login", `{"token":"`+token+`"}`, behindTLS)
 		return response
@@ -107,7 +62,7 @@ func TestTeamBehindTLS(t *testing.T) {
 	if response.Header.Get("Content-Encoding") != "gzip" || response.Header.Get("Content-Type") != "text/javascript; charset=utf-8" {
 		t.Errorf("%v", response.Header)
 	}
-	for _, token := range users.seen {
+	for _, token := range cluster.Tokens() {
 		if strings.ContainsAny(token, "\n ä") {
 			t.Errorf("the cluster got the token %q", token)
 		}
@@ -115,7 +70,7 @@ func TestTeamBehindTLS(t *testing.T) {
 }
 
 func TestTeamSessionEndsWithItsToken(t *testing.T) {
-	users, server := team(t, true)
+	cluster, server := team(t, true)
 	bot, alice := logIn(t, server, "bots", behindTLS), logIn(t, server, "alices", behindTLS)
 	get := func(path string, who credentials) (int, string) {
 		response, body := ask(t, server, http.MethodGet, path, "", func(r *http.Request) { behindTLS(r); who.on(r) })
@@ -128,18 +83,16 @@ func TestTeamSessionEndsWithItsToken(t *testing.T) {
 	if status, body := get("/api/v1/secrets?cluster=other", bot); status != http.StatusUnprocessableEntity {
 		t.Errorf("another cluster: %d %s", status, body)
 	}
-	users.mutex.Lock()
-	users.seen = nil
-	users.mutex.Unlock()
+	cluster.ForgetRequests()
 	if status, body := get("/api/v1/secrets", alice); status != http.StatusForbidden {
 		t.Errorf("%d %s", status, body)
 	}
-	for _, token := range users.seen {
+	for _, token := range cluster.Tokens() {
 		if token != "alices" {
 			t.Errorf("alice's request went out with the token %q", token)
 		}
 	}
-	users.forget("alices")
+	cluster.SetUser("alices", "")
 	if status, body := get("/api/v1/secrets", alice); status != http.StatusUnauthorized {
 		t.Errorf("%d %s", status, body)
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
 func TestEncryptionSign(t *testing.T) {
@@ -82,19 +80,9 @@ func TestServer(t *testing.T) {
 		{"failing", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, []Check{{"server", Missing, "try again later"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				test.answer(w)
-			}))
-			defer server.Close()
-			config := filepath.Join(t.TempDir(), "config")
-			text := `{"apiVersion": "v1", "kind": "Config", "current-context": "c",
-				"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}],
-				"contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}]}`
-			if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			client, err := kube.NewClient(&kube.Options{Kubeconfig: config})
+			server := kubetest.Start(t)
+			server.Always("GET /version", func(w http.ResponseWriter, _ *http.Request) { test.answer(w) })
+			client, err := kube.NewClient(&kube.Options{Kubeconfig: server.Kubeconfig})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
 // apiServer answers requests for one resource after the other with what a test lays down.
@@ -118,13 +118,7 @@ func testClient(t *testing.T, s http.Handler) *Client {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.CloseClientConnections)
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "alice"}}],
-		"clusters": [{"name": "c", "cluster": {"server": %q}}], "users": [{"name": "u"}]}`, server.URL)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	connection, err := kube.NewClient(&kube.Options{Kubeconfig: file})
+	connection, err := kube.NewClient(&kube.Options{Kubeconfig: kubetest.WriteKubeconfig(t, server.URL, "alice")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +14,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
 var secretsKind = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
@@ -28,15 +28,7 @@ func clientOf(t *testing.T, handler http.Handler, timeout string) (*Client, *htt
 		server.CloseClientConnections()
 		server.Close()
 	})
-	config := filepath.Join(t.TempDir(), "config")
-	text := `{"apiVersion": "v1", "kind": "Config", "current-context": "c",
-		"clusters": [{"name": "c", "cluster": {"server": "` + server.URL + `"}}],
-		"users": [{"name": "u", "user": {"token": "my-token"}}],
-		"contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}`
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	options := &Options{Kubeconfig: config}
+	options := &Options{Kubeconfig: kubetest.WriteKubeconfig(t, server.URL, "default")}
 	options.Overrides.Timeout = timeout
 	client, err := NewClient(options)
 	if err != nil {

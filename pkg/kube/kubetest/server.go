@@ -23,11 +23,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// User is who the kubeconfig is for, and Token how the server knows that.
-const (
-	User  = "alice"
-	Token = "token-of-alice"
-)
+// User is whose requests are those without a token, as with the kubeconfig: client-go sends no credentials of a kubeconfig
+// without TLS.
+const User = "alice"
 
 // Server is an API server. Its methods may be called at any time, by several goroutines.
 type Server struct {
@@ -69,7 +67,7 @@ func Start(t testing.TB, objects ...runtime.Object) *Server {
 	t.Helper()
 	s := &Server{
 		objects: map[key]*unstructured.Unstructured{}, applied: map[key]map[string]any{}, changed: make(chan struct{}),
-		users: map[string]string{Token: User}, logs: map[key]string{}, release: "v1.34.1",
+		users: map[string]string{"": User}, logs: map[key]string{}, release: "v1.34.1",
 	}
 	server := httptest.NewServer(s) // TLS would take most of a test's time
 	t.Cleanup(func() {
@@ -83,14 +81,14 @@ func Start(t testing.TB, objects ...runtime.Object) *Server {
 	return s
 }
 
-// WriteKubeconfig writes a kubeconfig for any server without TLS, with User's Token, and returns its path.
+// WriteKubeconfig writes a kubeconfig for any server, and returns its path.
 func WriteKubeconfig(t testing.TB, url, namespace string) string {
 	t.Helper()
 	config := fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "Config", "current-context": "c",
 		"clusters": [{"name": "c", "cluster": {"server": %q}}],
-		"users": [{"name": %q, "user": {"token": %q}}],
+		"users": [{"name": %q, "user": {}}],
 		"contexts": [{"name": "c", "context": {"cluster": "c", "user": %q, "namespace": %q}}]}`,
-		url, User, Token, User, namespace)
+		url, User, User, namespace)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
@@ -197,6 +195,7 @@ func (s *Server) SetRules(rules authorizationv1.SubjectRulesReviewStatus) {
 }
 
 // Forbid takes a right from everybody: a verb and a resource as in RBAC, such as "get" and "pods/log". "*" is all of them.
+// Who they are and what they can do, everybody may still ask.
 func (s *Server) Forbid(verb, resource string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -9,9 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +20,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
@@ -183,20 +182,8 @@ func TestNoCommandShowsAnArgument(t *testing.T) {
 	server.Config.SetKeepAlivesEnabled(false) // each call has its own connection
 	server.Start()
 	defer server.Close()
-	folder := t.TempDir()
-	kubeconfig := filepath.Join(folder, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, []byte(`
-apiVersion: v1
-kind: Config
-current-context: default
-clusters: [{name: default, cluster: {server: "`+server.URL+`"}}]
-users: [{name: alice, user: {token: t}}]
-contexts: [{name: default, context: {cluster: default, user: alice, namespace: default}}]
-`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(folder) // for files with a canary's name
-	t.Setenv("KUBECONFIG", kubeconfig)
+	t.Chdir(t.TempDir()) // for files with a canary's name
+	t.Setenv("KUBECONFIG", kubetest.WriteKubeconfig(t, server.URL, "default"))
 	t.Setenv("KUBE_EDITOR", "true")
 	called := 0
 	for kind, canary := range canaries() {
