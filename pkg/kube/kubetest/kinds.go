@@ -40,7 +40,6 @@ func newScheme() *runtime.Scheme {
 var (
 	namespaces = schema.GroupResource{Resource: "namespaces"}
 	pods       = schema.GroupResource{Resource: "pods"}
-	secrets    = schema.GroupResource{Resource: "secrets"}
 )
 
 // inNoNamespace are the kinds that are in no namespace.
