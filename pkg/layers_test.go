@@ -14,7 +14,7 @@ import (
 
 // layers are the packages, those that import nothing of this folder first. A package may import those of earlier lines.
 var layers = [][]string{
-	{"envfile", "grantee", "joblog", "mask", "sanitize", "spool", "uri", "wellknown"},
+	{"envfile", "grantee", "joblog", "mask", "privatefile", "sanitize", "spool", "uri", "wellknown"},
 	{"kube"},
 	{"access", "discovery", "namespaces", "remote", "secretroles", "usedby"},
 	{"leftovers", "secrets"},

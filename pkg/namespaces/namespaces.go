@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/privatefile"
 )
 
 // maxRemembered bounds the file of remembered namespaces; the oldest are forgotten.
@@ -91,14 +92,7 @@ func Remember(client *kube.Client, namespace string) {
 	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".namespaces-*")
-	if err != nil {
-		return
-	}
-	_, err = temporary.WriteString(strings.Join(known, "\n") + "\n")
-	if closeErr := temporary.Close(); err != nil || closeErr != nil || os.Rename(temporary.Name(), path) != nil {
-		_ = os.Remove(temporary.Name()) // nothing more can be done about it
-	}
+	_ = privatefile.Write(path, []byte(strings.Join(known, "\n")+"\n")) // what can't be remembered is looked for again
 }
 
 func remembered(client *kube.Client) []string {

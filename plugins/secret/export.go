@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/envfile"
+	"github.com/neuro-inc/kubectl-apolo/pkg/privatefile"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -314,7 +315,7 @@ func (o *exportOptions) writeEnvFile(found []exported) error {
 		_, err := o.Out.Write(content.Bytes())
 		return err
 	}
-	if err := writeFile(o.toEnvFile, content.Bytes()); err != nil {
+	if err := privatefile.Write(o.toEnvFile, content.Bytes()); err != nil {
 		return fmt.Errorf("cannot write to %s: %w", o.toEnvFile, withoutPath(err))
 	}
 	o.Done("%s written (%s, %s)", o.toEnvFile, count(len(found)), cmdline.Bytes(content.Len()))

@@ -2,16 +2,15 @@ package secret
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/privatefile"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
@@ -75,7 +74,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	store.used()
 	warnOfDeletion(o.Session, o.where, read)
 	if o.file != "" {
-		if err := writeFile(o.file, value); err != nil {
+		if err := privatefile.Write(o.file, value); err != nil {
 			return fmt.Errorf("%s: cannot write the file: %w", o.where, err)
 		}
 		o.Done("%s written (%s)", o.file, cmdline.Bytes(len(value)))
@@ -102,29 +101,6 @@ func checkTarget(path string) error {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
 	return nil
-}
-
-// writeFile replaces path all at once by a file that its owner alone can read. The libraries for
-// this may put their temporary file into /tmp, keep the mode of the file that was there, or do
-// without a rename on Windows.
-func writeFile(path string, data []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".apolo-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }
 
 // showable reports whether a terminal shows value as it is and does nothing else.
