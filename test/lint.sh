@@ -31,8 +31,8 @@ git ls-files -z --cached --others --exclude-standard -- '*.sh' '*.bash' .ci/run 
 heavy=$(go list -deps ./cmd/... | grep -E '^k8s.io/(client-go/kubernetes|client-go/(testing|gentype|discovery)|kubectl|kubernetes|cli-runtime/pkg/(genericclioptions|resource))(/|$)' || true)
 [ -z "$heavy" ] || fail "heavy packages are linked into a binary; use pkg/kube and small clients instead of" "$heavy"
 
-testing=$(go list -deps ./cmd/... | grep '/kubetest$' || true)
-[ -z "$testing" ] || fail "only tests import it; it must not be linked into a binary" "$testing"
+testing=$(go list -deps ./cmd/... | grep -E '/(kubetest|verbtest)$' || true)
+[ -z "$testing" ] || fail "only tests import these; they must not be linked into a binary" "$testing"
 
 foreign=$(go list -deps ./cmd/kubectl-apolo | grep -E '^[^/]+\.[^/]+/' | grep -v '^github.com/neuro-inc/kubectl-apolo/' || true)
 [ -z "$foreign" ] || fail "the dispatcher uses the standard library alone; it must not import" "$foreign"
