@@ -363,7 +363,7 @@ func (s *Server) review(w http.ResponseWriter, t target, user string, body []byt
 	defer s.mutex.Unlock()
 	switch t.gvk.Kind {
 	case "SelfSubjectReview":
-		status = authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: user}}
+		status = authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: user, Groups: []string{"system:authenticated"}}}
 	case "SelfSubjectAccessReview":
 		review, err := As[authorizationv1.SelfSubjectAccessReview](object)
 		if err != nil || review.Spec.ResourceAttributes == nil {
