@@ -2,56 +2,50 @@ package jobs
 
 import (
 	"cmp"
-	"encoding/json"
-	"net/http"
+	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube/kubetest"
 )
 
-// configMaps answers as an API server that has, or guards, some ConfigMaps, and nothing else.
+// configMaps are those that there are, and where they are guarded.
 type configMaps struct {
 	data      map[string]map[string]string // by namespace/name
 	forbidden string                       // a namespace
-
-	mutex sync.Mutex
-	asked []string
 }
 
-func (c *configMaps) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasSuffix(r.URL.Path, "/selfsubjectreviews") {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview","status":{"userInfo":{"username":"alice"}}}`))
-		return
+// start starts an API server that has them, and nothing else.
+func (c *configMaps) start(t *testing.T) (*kubetest.Server, *Client) {
+	t.Helper()
+	server := kubetest.Start(t)
+	for place, data := range c.data {
+		namespace, name, _ := strings.Cut(place, "/")
+		server.Add(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data})
 	}
-	parts := strings.Split(r.URL.Path, "/") // /api/v1/namespaces/NAMESPACE/configmaps/NAME
-	namespace, name := parts[4], parts[6]
-	c.mutex.Lock()
-	c.asked = append(c.asked, namespace+"/"+name)
-	c.mutex.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	data, ok := c.data[namespace+"/"+name]
-	var answer any = corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Data: data,
+	if c.forbidden != "" {
+		server.Always("GET "+c.forbidden+"/configmaps/*", kubetest.Refuse(
+			apierrors.NewForbidden(corev1.Resource("configmaps"), "", errors.New(`User "alice" cannot get resource "configmaps"`))))
 	}
-	switch {
-	case namespace == c.forbidden:
-		w.WriteHeader(http.StatusForbidden)
-		answer = status(http.StatusForbidden, metav1.StatusReasonForbidden)
-	case !ok:
-		w.WriteHeader(http.StatusNotFound)
-		answer = status(http.StatusNotFound, metav1.StatusReasonNotFound)
+	return server, clientFor(t, server.URL)
+}
+
+// askedFor are the ConfigMaps that a server was asked for, sorted.
+func askedFor(server *kubetest.Server) (places []string) {
+	for _, request := range server.Requests() {
+		if namespace, name, ok := strings.Cut(strings.TrimPrefix(request, "GET "), "/configmaps/"); ok {
+			places = append(places, namespace+"/"+name)
+		}
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	return slices.Sorted(slices.Values(places))
 }
 
 func TestCompleteAsksForNoMoreThanItNeeds(t *testing.T) {
@@ -92,14 +86,13 @@ func TestCompleteAsksForNoMoreThanItNeeds(t *testing.T) {
 			if test.storage {
 				spec.Mounts = []jobspec.Mount{{Claim: "disk", Path: "/d"}, {Storage: true, Path: "/s"}}
 			}
-			server := cmp.Or(test.server, &configMaps{})
-			err := testClient(t, server).Complete(t.Context(), &spec)
+			server, client := cmp.Or(test.server, &configMaps{}).start(t)
+			err := client.Complete(t.Context(), &spec)
 			if !matches(err, test.err) {
 				t.Fatalf("%v; want %q", err, test.err)
 			}
-			slices.Sort(server.asked)
-			if !slices.Equal(server.asked, test.asked) {
-				t.Errorf("asked for %v, want %v", server.asked, test.asked)
+			if asked := askedFor(server); !slices.Equal(asked, test.asked) {
+				t.Errorf("asked for %v, want %v", asked, test.asked)
 			}
 			if test.err == "" && (spec.Owner != "alice" || spec.LifeSpan != cmp.Or(test.lifeSpan, jobspec.DefaultLifeSpan)) {
 				t.Errorf("owner %q, life span %s", spec.Owner, spec.LifeSpan)
@@ -115,18 +108,19 @@ func TestCompleteAsksForNoMoreThanItNeeds(t *testing.T) {
 }
 
 func TestShortenWithoutItsPreset(t *testing.T) {
+	_, client := (&configMaps{}).start(t)
 	spec := jobspec.New()
 	spec.Image = "busybox:1"
 	spec.Preset, spec.CPU = "gone", resource.MustParse("3")
-	if err := testClient(t, &configMaps{}).Shorten(t.Context(), &spec); err != nil || spec.Preset != "" || spec.CPU.String() != "3" {
+	if err := client.Shorten(t.Context(), &spec); err != nil || spec.Preset != "" || spec.CPU.String() != "3" {
 		t.Errorf("%+v, %v", spec, err)
 	}
 	spec.Preset, spec.CPU = "cpu-small", resource.MustParse("3")
-	if err := testClient(t, &configMaps{}).Shorten(t.Context(), &spec); err != nil || spec.Preset != "" {
+	if err := client.Shorten(t.Context(), &spec); err != nil || spec.Preset != "" {
 		t.Errorf("a job with no memory keeps its preset, which has some: %+v, %v", spec, err)
 	}
 	spec.Preset, spec.Memory = "cpu-small", resource.MustParse("1Gi")
-	if err := testClient(t, &configMaps{}).Shorten(t.Context(), &spec); err != nil || spec.Preset != "cpu-small" || spec.CPU.String() != "3" || !spec.Memory.IsZero() {
+	if err := client.Shorten(t.Context(), &spec); err != nil || spec.Preset != "cpu-small" || spec.CPU.String() != "3" || !spec.Memory.IsZero() {
 		t.Errorf("%+v, %v", spec, err)
 	}
 }

@@ -118,7 +118,13 @@ func testClient(t *testing.T, s http.Handler) *Client {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.CloseClientConnections)
-	connection, err := kube.NewClient(&kube.Options{Kubeconfig: kubetest.WriteKubeconfig(t, server.URL, "alice")})
+	return clientFor(t, server.URL)
+}
+
+// clientFor is a client for an API server, in the namespace alice.
+func clientFor(t *testing.T, url string) *Client {
+	t.Helper()
+	connection, err := kube.NewClient(&kube.Options{Kubeconfig: kubetest.WriteKubeconfig(t, url, "alice")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,7 +159,7 @@ func TestWrongUsage(t *testing.T) {
 		"exec j -t -- true":               "-t needs a terminal as standard input and output",
 		"attach":                          "accepts 1 arg (JOB), received 0",
 		"attach j --port-forward x":       `ports "x": "x" is not a port, a number up to 65535; they are LOCAL:REMOTE, such as 8080:80`,
-		"port-forward":                    `accepts at least 1 args (JOB [LOCAL:REMOTE...]), received 0`,
+		"port-forward":                    `accepts at least 1 arg (JOB [LOCAL:REMOTE...]), received 0`,
 		"port-forward j 70000:1":          `ports "70000:1": "70000" is not a port, a number up to 65535; they are LOCAL:REMOTE, such as 8080:80`,
 		"browse":                          `accepts 1 arg (JOB), received 0`,
 		"kill":                            "kill needs at least one JOB, or --tag",

@@ -22,17 +22,17 @@ func CheckArgs(args []string, names ...string) error {
 	if most == 0 {
 		return Usagef("takes no arguments, received %d", len(args))
 	}
-	accepted := fmt.Sprint(most)
+	accepted, last := fmt.Sprint(most), most
 	switch {
 	case open:
-		accepted = fmt.Sprintf("at least %d", least)
+		accepted, last = fmt.Sprintf("at least %d", least), least
 	case least == 0:
 		accepted = fmt.Sprintf("at most %d", most)
 	case least != most:
 		accepted = fmt.Sprintf("%d or %d", least, most) // no command takes three numbers of arguments
 	}
 	plural := "s"
-	if most == 1 {
+	if last == 1 {
 		plural = ""
 	}
 	return Usagef("accepts %s arg%s (%s), received %d", accepted, plural, strings.Join(names, " "), len(args))

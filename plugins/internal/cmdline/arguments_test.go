@@ -22,6 +22,7 @@ func TestCheckArgs(t *testing.T) {
 		{"[URI]", "a b", "accepts at most 1 arg ([URI]), received 2"},
 		{"JOB USER...", "a b c d", ""},
 		{"JOB USER...", "a", "accepts at least 2 args (JOB USER...), received 1"},
+		{"JOB [PORT...]", "", "accepts at least 1 arg (JOB [PORT...]), received 0"},
 		{"[JOB...]", "", ""},
 		{"[JOB...]", "a b c", ""},
 	} {
