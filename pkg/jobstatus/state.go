@@ -327,7 +327,7 @@ func (s *Snapshot) describeWaiting(pod *corev1.Pod, container string, waiting *c
 	case "ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed":
 		state.Phase = Pulling
 		state.Message = pullError(waiting.Message)
-		if s.failures[podContainer{pod.UID, container}] >= pullAttempts || isPermanentPullError(waiting.Message) {
+		if s.failures[podContainer{pod.UID, container}] >= pullAttempts || isPermanentPullError(pod, waiting.Message) {
 			state.Phase = Stuck
 		}
 	}
@@ -352,11 +352,17 @@ func pullError(message string) string {
 	}
 }
 
-// isPermanentPullError reports whether the words of a registry mean that a second attempt would end alike.
-func isPermanentPullError(message string) bool {
+// isPermanentPullError reports whether the words of a registry mean that a second attempt would end alike. A kubelet that is
+// busy does not get an imagePullSecret in time, and asks without it at first.
+func isPermanentPullError(pod *corev1.Pod, message string) bool {
 	message = strings.ToLower(message)
-	return slices.ContainsFunc([]string{"not found", "manifest unknown", "denied", "unauthorized", "403 forbidden", "invalid reference"},
-		func(words string) bool { return strings.Contains(message, words) })
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(words string) bool { return strings.Contains(message, words) })
+	}
+	if says("denied", "unauthorized", "403 forbidden", "authorization failed") {
+		return len(pod.Spec.ImagePullSecrets) == 0
+	}
+	return says("not found", "manifest unknown", "invalid reference")
 }
 
 // withEvent adds what an event says of a pod that waits without a reason.

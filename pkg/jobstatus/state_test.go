@@ -121,6 +121,25 @@ func TestDescribe(t *testing.T) {
 			s.waiting("ErrImagePull", "docker.io/x: not found")
 			s.failures[podContainer{"pod", jobspec.ContainerName}] = 1
 		}, Stuck, "ErrImagePull", "not found", none, false},
+		"pull refused": {func(s *scene) {
+			s.waiting("ErrImagePull", "x: pull access denied, authorization failed: no basic auth credentials")
+			s.failures[podContainer{"pod", jobspec.ContainerName}] = 1
+		}, Stuck, "ErrImagePull", "pull access denied, authorization failed: no basic auth credentials", none, false},
+		"pull refused, perhaps before the kubelet had the secret": {func(s *scene) {
+			s.pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "pull"}}
+			s.waiting("ErrImagePull", "x: 401 Unauthorized")
+			s.failures[podContainer{"pod", jobspec.ContainerName}] = 1
+		}, Pulling, "ErrImagePull", "401 Unauthorized", none, false},
+		"pull refused with the secret": {func(s *scene) {
+			s.pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "pull"}}
+			s.waiting("ErrImagePull", "x: 401 Unauthorized")
+			s.failures[podContainer{"pod", jobspec.ContainerName}] = 2
+		}, Stuck, "ErrImagePull", "401 Unauthorized", none, false},
+		"no such image, with a secret": {func(s *scene) {
+			s.pod.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "pull"}}
+			s.waiting("ErrImagePull", "docker.io/x: not found")
+			s.failures[podContainer{"pod", jobspec.ContainerName}] = 1
+		}, Stuck, "ErrImagePull", "not found", none, false},
 		"image name":   {func(s *scene) { s.waiting("InvalidImageName", "bad") }, Stuck, "InvalidImageName", "bad", none, false},
 		"config error": {func(s *scene) { s.waiting("CreateContainerConfigError", `secret "x" not found`) }, Stuck, "CreateContainerConfigError", `secret "x"`, none, false},
 		"busy kubelet": {func(s *scene) {
