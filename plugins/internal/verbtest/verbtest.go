@@ -5,6 +5,8 @@ package verbtest
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -92,9 +94,14 @@ func (p Plugin) Run(t *testing.T, cases []Case) {
 }
 
 // RunWrong runs commands that are wrong as they were typed: each ends with an error that has the given text and says where
-// help is, and with exit code 2, before anything is sent.
+// help is, and with exit code 2, before anything is sent. Every verb has to be among them.
 func (p Plugin) RunWrong(t *testing.T, cases map[string]string) {
 	t.Helper()
+	for _, verb := range p.verbs(t) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(cases)), func(command string) bool { return strings.HasPrefix(command+" ", verb+" ") }) {
+			t.Errorf("no wrong usage of %s %s is tried: add a row", p.Name, verb)
+		}
+	}
 	for command, want := range cases {
 		t.Run(command, func(t *testing.T) {
 			server := kubetest.Start(t)
@@ -111,6 +118,23 @@ func (p Plugin) RunWrong(t *testing.T, cases map[string]string) {
 			compareLines(t, "requests", server.Requests(), []string{})
 		})
 	}
+}
+
+// verbs are the names of the plugin's commands.
+func (p Plugin) verbs(t *testing.T) (names []string) {
+	t.Helper()
+	var app *cli.App
+	streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard}
+	cmdline.Run(t.Context(), []string{"kubectl apolo " + p.Name, "--help"}, streams, func(s *cmdline.Session) *cli.App {
+		app = p.Build(s)
+		return app
+	})
+	for _, command := range app.Commands {
+		if command.Name != "help" {
+			names = append(names, command.Name)
+		}
+	}
+	return names
 }
 
 type outcome struct {
