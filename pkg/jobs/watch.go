@@ -28,6 +28,24 @@ const eventsAfter = 500 * time.Millisecond
 // believed: an API server that starts refuses everything until it has read the RBAC objects.
 const refusalPatience = 30 * time.Second
 
+// refusals are errors in a row that refuse what was allowed before; the zero value is none.
+type refusals struct{ since time.Time }
+
+// isBelieved reports whether an error refuses, and others have done so for refusalPatience. How long ago the last
+// answer came says nothing: a job may run for days without a change.
+func (r *refusals) isBelieved(err error, now time.Time) bool {
+	if !isRefusal(err) {
+		r.since = time.Time{}
+		return false
+	}
+	if r.since.IsZero() {
+		r.since = now
+	}
+	return now.Sub(r.since) > refusalPatience
+}
+
+func isRefusal(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
+
 // watchBackoff is the pause between attempts to reach the API server.
 func watchBackoff() wait.Backoff {
 	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 6, Cap: 2 * time.Second}
@@ -57,17 +75,18 @@ type change struct {
 // what was deleted meanwhile is noticed.
 func (c *Client) observe(ctx context.Context, o objects, each func(change)) error {
 	backoff := watchBackoff()
-	var allowed time.Time // when the API server last answered with objects
+	allowed := false // the API server has answered with objects
+	var refused refusals
 	for {
 		started := time.Now()
 		err := c.observeOnce(ctx, o, func(change change) {
-			allowed = time.Now()
+			allowed, refused = true, refusals{}
 			each(change)
 		})
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && time.Since(allowed) > refusalPatience:
+		case isRefusal(err) && !allowed, refused.isBelieved(err, time.Now()):
 			return err
 		case err != nil:
 			each(change{trouble: err})
@@ -301,7 +320,8 @@ func (w *jobWatch) watch(ctx context.Context) (jobstatus.State, error) {
 // catchUp lists the pods of a job that has ended, so that none of their logs is left out.
 func (w *jobWatch) catchUp(ctx context.Context) error {
 	backoff := watchBackoff()
-	for started := time.Now(); ; {
+	var refused refusals
+	for {
 		all, _, err := w.client.list(ctx, w.client.podObjects(w.job))
 		switch {
 		case ctx.Err() != nil:
@@ -309,7 +329,7 @@ func (w *jobWatch) catchUp(ctx context.Context) error {
 		case err == nil:
 			w.apply(change{resource: podsResource, all: all})
 			return nil
-		case (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && time.Since(started) > refusalPatience:
+		case refused.isBelieved(err, time.Now()):
 			return err
 		}
 		w.apply(change{trouble: err})

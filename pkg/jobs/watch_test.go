@@ -16,7 +16,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
@@ -189,6 +191,36 @@ func TestWatchGoesOnOverEverything(t *testing.T) {
 	}
 	if !slices.Contains(s.requests(), "pods watch=true from=12") {
 		t.Errorf("a watch that ended did not go on where it stopped:\n%s", strings.Join(s.requests(), "\n"))
+	}
+}
+
+// An API server that starts refuses what it allowed, perhaps hours after its last answer. Only refusals that last are believed.
+func TestRefusalsThatLastAreBelieved(t *testing.T) {
+	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "", nil)
+	expired := apierrors.NewUnauthorized("expired")
+	away := errors.New("connection refused")
+	for name, test := range map[string]struct {
+		errs []error // one each ten seconds
+		want bool    // after the last
+	}{
+		"one":                      {[]error{refused}, false},
+		"for thirty seconds":       {[]error{refused, refused, refused, refused}, false},
+		"for longer":               {[]error{refused, refused, refused, refused, refused}, true},
+		"of two kinds":             {[]error{expired, refused, expired, refused, expired}, true},
+		"after it was away":        {[]error{away, away, away, away, away, refused}, false},
+		"before it was away":       {[]error{refused, refused, away, refused, refused, refused}, false},
+		"before an answer":         {[]error{refused, refused, nil, refused, refused, refused}, false},
+		"away":                     {[]error{away, away, away, away, away}, false},
+		"away after it is refused": {[]error{refused, refused, refused, refused, refused, away}, false},
+	} {
+		var r refusals
+		var got bool
+		for i, err := range test.errs {
+			got = r.isBelieved(err, time.Unix(int64(10*i), 0))
+		}
+		if got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
