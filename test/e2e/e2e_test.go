@@ -105,22 +105,13 @@ func (c *cluster) makeNamespace(t testing.TB, user, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type object map[string]any
-	if err := admin.Do(t.Context(), http.MethodPost, "/api/v1/namespaces", object{"metadata": object{"name": name}}, nil); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		// The test's own context has ended.
 		if err := admin.Do(context.Background(), http.MethodDelete, "/api/v1/namespaces/"+name, nil, nil); err != nil {
 			t.Error(err)
 		}
 	})
-	err = admin.Do(t.Context(), http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/namespaces/"+name+"/rolebindings", object{
-		"metadata": object{"name": user + "-admin"},
-		"roleRef":  object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
-		"subjects": []any{object{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}},
-	}, nil)
-	if err != nil {
+	if err := admin.MakeNamespace(t.Context(), name, user); err != nil {
 		t.Fatal(err)
 	}
 	// The API server learns of the binding, and of the namespace's service account, in a moment.

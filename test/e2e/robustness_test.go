@@ -73,7 +73,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 		eventually(t, "copies and roles are gone with their jobs", func() bool {
 			c.kubectl(t, "admin", "-n", namespace, "delete", "jobs", "--all")
 			left := c.kubectl(t, "admin", "-n", namespace, "get", "roles,rolebindings,secrets", "-l", "apolo.us/secret!=true", "-o", "name")
-			return strings.TrimSpace(strings.ReplaceAll(left, "rolebinding.rbac.authorization.k8s.io/alice-admin", "")) == ""
+			return strings.TrimSpace(strings.ReplaceAll(left, "rolebinding.rbac.authorization.k8s.io/admin", "")) == ""
 		})
 	})
 }

@@ -24,8 +24,6 @@ import (
 // bring news.
 const patience = 2 * time.Minute
 
-type object = map[string]any
-
 // place is a cluster, and what the run keeps there.
 type place struct {
 	cluster *local.Cluster
@@ -96,19 +94,10 @@ func (p *place) namespace(ctx context.Context, what string) (name string, owner 
 	if owner, err = p.user(what+"-owner", name); err != nil {
 		return name, owner, err
 	}
-	if err := p.admin.Do(ctx, http.MethodPost, "/api/v1/namespaces", object{"metadata": object{"name": name}}, nil); err != nil {
-		return name, owner, err
-	}
 	p.namespaces = append(p.namespaces, name)
-	binding := object{
-		"metadata": object{"name": "admin"},
-		"roleRef":  object{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "admin"},
-		"subjects": []object{{"apiGroup": rbacGroup, "kind": "User", "name": owner.name}},
-	}
-	if err := p.admin.Do(ctx, http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/namespaces/"+name+"/rolebindings", binding, nil); err != nil {
+	if err := p.admin.MakeNamespace(ctx, name, owner.name); err != nil {
 		return name, owner, err
 	}
-	// The API server learns of the binding in a moment.
 	return name, owner, p.eventually(ctx, func(ctx context.Context) string {
 		_, err := p.apolo(ctx, owner, "secret", "ls", "-q")
 		if err != nil {
@@ -117,8 +106,6 @@ func (p *place) namespace(ctx context.Context, what string) (name string, owner 
 		return ""
 	})
 }
-
-const rbacGroup = "rbac.authorization.k8s.io"
 
 // eventually waits until a problem is none any more.
 func (p *place) eventually(ctx context.Context, problem func(context.Context) string) error {

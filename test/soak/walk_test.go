@@ -149,17 +149,12 @@ func newPlace(t *testing.T, cluster *local.Cluster, bin string, seen *tally) *pl
 	for _, a := range people() {
 		name := "soak-" + string(a) + "-" + suffix
 		p.names[a] = name
-		must(p.admin.Do(ctx, http.MethodPost, "/api/v1/namespaces", map[string]any{"metadata": map[string]any{"name": name}}, nil))
 		t.Cleanup(func() {
 			if err := p.admin.Do(context.Background(), http.MethodDelete, "/api/v1/namespaces/"+name, nil, nil); err != nil {
 				t.Error(err)
 			}
 		})
-		must(p.admin.Do(ctx, http.MethodPost, p.path(a, rolebindings), map[string]any{
-			"metadata": map[string]any{"name": "admin"},
-			"roleRef":  map[string]any{"apiGroup": rbacGroup, "kind": "ClusterRole", "name": "admin"},
-			"subjects": []any{map[string]any{"apiGroup": rbacGroup, "kind": "User", "name": string(a)}},
-		}, nil))
+		must(p.admin.MakeNamespace(ctx, name, string(a)))
 		config, err := clientcmd.LoadFromFile(cluster.Kubeconfigs[string(a)])
 		must(err)
 		p.write(t, a, config)

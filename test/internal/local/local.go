@@ -143,3 +143,18 @@ func (a *API) Do(ctx context.Context, method, path string, body, answer any) err
 	}
 	return json.Unmarshal(data, answer)
 }
+
+// MakeNamespace makes a namespace, and a user its admin by the RoleBinding "admin". The API server learns of that in a
+// moment.
+func (a *API) MakeNamespace(ctx context.Context, name, user string) error {
+	const rbac = "rbac.authorization.k8s.io"
+	type object map[string]any
+	if err := a.Do(ctx, http.MethodPost, "/api/v1/namespaces", object{"metadata": object{"name": name}}, nil); err != nil {
+		return err
+	}
+	return a.Do(ctx, http.MethodPost, "/apis/"+rbac+"/v1/namespaces/"+name+"/rolebindings", object{
+		"metadata": object{"name": "admin"},
+		"roleRef":  object{"apiGroup": rbac, "kind": "ClusterRole", "name": "admin"},
+		"subjects": []object{{"apiGroup": rbac, "kind": "User", "name": user}},
+	}, nil)
+}
