@@ -36,7 +36,7 @@ type Rules struct {
 	rules []Rule
 }
 
-// Review asks one question; for several, make an Reviewer.
+// Review asks one question; for several, make a Reviewer.
 func Review(ctx context.Context, client *kube.Client, namespace string) (Rules, error) {
 	reviewer, err := NewReviewer(client)
 	if err != nil {
@@ -129,16 +129,12 @@ func post(ctx context.Context, client *kube.Client, api rest.Interface, resource
 	if err != nil {
 		return err
 	}
-	answer := api.Post().
+	body, err = kube.Body(api.Post().
 		Resource(resource).
 		SetHeader("Accept", runtime.ContentTypeJSON).
 		SetHeader("Content-Type", runtime.ContentTypeJSON).
 		Body(body).
-		Do(ctx)
-	err = answer.Error() // Raw's own knows less
-	if err == nil {
-		body, err = answer.Raw()
-	}
+		Do(ctx))
 	if err != nil {
 		return client.Explain(err, kube.Request{Verb: "create", Resource: resource})
 	}

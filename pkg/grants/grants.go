@@ -40,7 +40,6 @@ type Granter struct {
 	client   *kube.Client
 	rbac     *rest.RESTClient
 	metadata metadata.Interface
-	existing *secretroles.Client
 }
 
 // NewGranter opens the place that where names, as secrets.NewStore does. It makes no request.
@@ -57,11 +56,7 @@ func NewGranter(client *kube.Client, where uri.Secret) (*Granter, error) {
 	if err != nil {
 		return nil, err
 	}
-	existing, err := secretroles.NewClient(client, store.Namespace())
-	if err != nil {
-		return nil, err
-	}
-	return &Granter{store: store, client: client, rbac: api, metadata: md, existing: existing}, nil
+	return &Granter{store: store, client: client, rbac: api, metadata: md}, nil
 }
 
 func rbacClient(client *kube.Client) (*rest.RESTClient, error) {
@@ -217,7 +212,7 @@ func (g *Granter) renew(ctx context.Context, secret secrets.Secret, found roles)
 			}
 		}
 	}
-	remaining, err := g.existing.Remove(ctx, old)
+	remaining, err := g.store.Roles().Remove(ctx, old)
 	switch {
 	case err != nil:
 		return err

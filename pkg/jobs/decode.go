@@ -20,7 +20,7 @@ func do[T any, O pointer[T]](ctx context.Context, c *Client, request *rest.Reque
 	return object.(O), err
 }
 
-// decode is ask for an object that newObject makes.
+// decode is do for an object that newObject makes.
 func (c *Client) decode(ctx context.Context, request *rest.Request, newObject func() runtime.Object) (runtime.Object, error) {
 	result := request.Do(ctx)
 	object, err := withDecodeTimeout(ctx, c.kube.RequestTimeout(), func() (runtime.Object, error) {

@@ -9,7 +9,7 @@
 //	Client.Plan          a jobspec.Spec becomes a Job object and the list of secrets that it needs; no request
 //	Client.CheckAndRead  every secret is looked up; nothing is created yet
 //	Client.Create        the Job, and copies of the secrets that others share
-//	Client.FollowJob        states and the log until the job ends
+//	Client.FollowJob     states and the log until the job ends
 //	Client.Delete        the job, its pods and its copies
 //
 // A pod can only use Secrets of its own namespace, so another's secret is read with the user's own

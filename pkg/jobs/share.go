@@ -124,11 +124,7 @@ func (c *Client) sendRBAC(ctx context.Context, job Ref, resource string, content
 		}
 		request = request.SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body)
 	}
-	result := request.Do(ctx)
-	if err := result.Error(); err != nil { // Raw's own knows less
-		return nil, err
-	}
-	return result.Raw()
+	return kube.Body(request.Do(ctx))
 }
 
 type rule struct {
@@ -345,17 +341,11 @@ func (c *Client) removeOldShares(ctx context.Context, namespace, name string) er
 	}
 	old := map[string]types.UID{}
 	roles := metadata.Resource(rbacVersion.WithResource(rolesResource)).Namespace(namespace)
-	err = kube.EachPage(metav1.ListOptions{Limit: listPage, LabelSelector: wellknown.LabelShare + "=" + wellknown.LabelTrue}, func(page *metav1.ListOptions) (string, error) {
-		list, err := roles.List(ctx, *page)
-		if err != nil {
-			return "", err
+	options := metav1.ListOptions{Limit: listPage, LabelSelector: wellknown.LabelShare + "=" + wellknown.LabelTrue}
+	err = kube.EachMetadata(ctx, roles, options, func(role *metav1.PartialObjectMetadata) {
+		if strings.HasPrefix(role.Name, sharePrefix(name)) {
+			old[role.Name] = role.UID
 		}
-		for i := range list.Items {
-			if strings.HasPrefix(list.Items[i].Name, sharePrefix(name)) {
-				old[list.Items[i].Name] = list.Items[i].UID
-			}
-		}
-		return list.Continue, nil
 	})
 	switch {
 	case apierrors.IsForbidden(err):

@@ -126,7 +126,7 @@ func newClient(files *configFile, o *Options, overrides clientcmd.ConfigOverride
 	config.QPS = -1 // the server's own fairness is enough; waiting here would only slow down bursts
 	config.WarningHandlerWithContext = warnings{o.Warn}
 	config.UserAgent = o.UserAgent
-	config.Wrap(newFirstAlone)
+	config.Wrap(serializeFirstRequest)
 	client.config = config
 	if client.transport, err = newTransport(config); err != nil {
 		return nil, describeConfigError(err)
@@ -190,6 +190,15 @@ func restClient(base *rest.Config, httpClient *http.Client, version schema.Group
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	return rest.RESTClientForConfigAndClient(config, httpClient)
+}
+
+// Body is the body of an answer. Its errors are those of Result.Error, which say what the API server said; those of
+// Result.Raw know less.
+func Body(answer rest.Result) ([]byte, error) {
+	if err := answer.Error(); err != nil {
+		return nil, err
+	}
+	return answer.Raw()
 }
 
 // NewScheme returns a scheme that knows the given types of one API group version, besides what

@@ -7,20 +7,20 @@ import (
 	"sync/atomic"
 )
 
-// serializeFirstRequest lets the first request make the connection, and those that come meanwhile wait for it: net/http gives
+// firstRequestSerializer lets the first request make the connection, and those that come meanwhile wait for it: net/http gives
 // each of them a separate TLS handshake, of which HTTP/2 then needs one.
-type serializeFirstRequest struct {
+type firstRequestSerializer struct {
 	next  http.RoundTripper
 	begun atomic.Bool
 	ready chan struct{} // closed once the first request has a connection, or won't get one
 }
 
-func newFirstAlone(next http.RoundTripper) http.RoundTripper {
-	return &serializeFirstRequest{next: next, ready: make(chan struct{})}
+func serializeFirstRequest(next http.RoundTripper) http.RoundTripper {
+	return &firstRequestSerializer{next: next, ready: make(chan struct{})}
 }
 
 // RoundTrip implements http.RoundTripper.
-func (f *serializeFirstRequest) RoundTrip(request *http.Request) (*http.Response, error) {
+func (f *firstRequestSerializer) RoundTrip(request *http.Request) (*http.Response, error) {
 	if f.begun.CompareAndSwap(false, true) {
 		ready := sync.OnceFunc(func() { close(f.ready) })
 		defer ready()
@@ -39,4 +39,4 @@ func (f *serializeFirstRequest) RoundTrip(request *http.Request) (*http.Response
 }
 
 // WrappedRoundTripper is how apimachinery finds the transport below.
-func (f *serializeFirstRequest) WrappedRoundTripper() http.RoundTripper { return f.next }
+func (f *firstRequestSerializer) WrappedRoundTripper() http.RoundTripper { return f.next }

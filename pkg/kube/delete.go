@@ -22,12 +22,7 @@ const partialObjectMetadata = "application/json;as=PartialObjectMetadata;g=meta.
 // Delete sends a request that deletes one object, and reads the answer: an object that is still there is a
 // *BeingDeletedError. Other errors are those of client-go.
 func Delete(ctx context.Context, request *rest.Request, options *metav1.DeleteOptions) error {
-	answer := request.Body(options).SetHeader("Accept", partialObjectMetadata).Do(ctx)
-	err := answer.Error() // Raw's own knows less
-	var body []byte
-	if err == nil {
-		body, err = answer.Raw()
-	}
+	body, err := Body(request.Body(options).SetHeader("Accept", partialObjectMetadata).Do(ctx))
 	if err != nil {
 		return err
 	}

@@ -96,13 +96,8 @@ func (s *Store) ListNamed(ctx context.Context, each func(Secret) error) error {
 // list reads the secrets of a namespace, or of all, a page at a time.
 func list(ctx context.Context, client *kube.Client, core *rest.RESTClient, namespace string, each func(Secret) error) error {
 	return kube.EachPage(metav1.ListOptions{LabelSelector: selector, Limit: page}, func(options *metav1.ListOptions) (string, error) {
-		answer := core.Get().Namespace(namespace).Resource(secretsResource.Resource).
-			VersionedParams(options, metav1.ParameterCodec).SetHeader("Accept", partialObjectMetadataList).Do(ctx)
-		err := answer.Error() // Raw's own knows less
-		var body []byte
-		if err == nil {
-			body, err = answer.Raw()
-		}
+		body, err := kube.Body(core.Get().Namespace(namespace).Resource(secretsResource.Resource).
+			VersionedParams(options, metav1.ParameterCodec).SetHeader("Accept", partialObjectMetadataList).Do(ctx))
 		if err != nil {
 			return "", err
 		}

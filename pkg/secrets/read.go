@@ -72,17 +72,12 @@ type object struct {
 
 // readObject reads the Kubernetes Secret of a name, with its values.
 func (s *Store) readObject(ctx context.Context, name string) (*object, error) {
-	answer := s.core.Get().
+	body, err := kube.Body(s.core.Get().
 		Namespace(s.Namespace()).
 		Resource(secretsResource.Resource).
 		Name(name).
 		SetHeader("Accept", runtime.ContentTypeJSON).
-		Do(ctx)
-	err := answer.Error() // Raw's own knows less
-	var body []byte
-	if err == nil {
-		body, err = answer.Raw()
-	}
+		Do(ctx))
 	if err != nil {
 		return nil, s.explainObject(err, "get", name)
 	}

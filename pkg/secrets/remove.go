@@ -133,16 +133,11 @@ func (s *Store) deleteCollection(ctx context.Context, of schema.GroupVersionReso
 	if of.Group == "" {
 		prefix = "/api"
 	}
-	answer := s.core.Delete().
+	body, err := kube.Body(s.core.Delete().
 		AbsPath(prefix, of.Version, "namespaces", s.Namespace(), of.Resource).
 		VersionedParams(&which, metav1.ParameterCodec).
 		SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"). // values need not come back
-		Do(ctx)
-	err := answer.Error() // Raw's own knows less
-	var body []byte
-	if err == nil {
-		body, err = answer.Raw()
-	}
+		Do(ctx))
 	if err != nil {
 		return nil, err
 	}

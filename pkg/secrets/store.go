@@ -98,6 +98,9 @@ func NewStore(client *kube.Client, where uri.Secret) (*Store, error) {
 // Namespace is the one that the store is of.
 func (s *Store) Namespace() string { return s.namespace }
 
+// Roles are the client for the Roles that give access to secrets of this store.
+func (s *Store) Roles() *secretroles.Client { return s.roles }
+
 // URI is how the user would call a key of this store: as short as the place was named.
 func (s *Store) URI(key string) uri.Secret {
 	u := s.where

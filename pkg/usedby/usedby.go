@@ -131,17 +131,12 @@ func (f *Found) list(ctx context.Context, client *kube.Client, namespace string,
 	}
 	var malformed error
 	err = kube.EachPage(metav1.ListOptions{Limit: page}, func(options *metav1.ListOptions) (next string, err error) {
-		answer := api.Get().
+		body, err := kube.Body(api.Get().
 			Namespace(namespace).
 			Resource(resource).
 			VersionedParams(options, metav1.ParameterCodec).
 			SetHeader("Accept", runtime.ContentTypeJSON).
-			Do(ctx)
-		err = answer.Error() // Raw's own knows less
-		var body []byte
-		if err == nil {
-			body, err = answer.Raw()
-		}
+			Do(ctx))
 		if err != nil {
 			return "", err
 		}

@@ -58,7 +58,7 @@ type Session struct {
 	warned      sync.Map        // what WarnOnce has printed
 	verbosity   int
 	showVersion bool
-	isSet       func(flag string) bool // of the command that runs
+	isSet       func(flag string) bool // of the program's own flags
 }
 
 // secondSignal is how much later than the first a signal must come to end the process at once.
@@ -200,7 +200,7 @@ func ParseAll[T any](args []string, parse func(string) (T, error)) ([]T, error) 
 	return all, nil
 }
 
-// IsSet reports whether the user typed a flag, by any of its names.
+// IsSet reports whether the user typed a flag of the program, by any of its names; those of its commands don't count.
 func (s *Session) IsSet(name string) bool { return s.isSet(name) }
 
 // applyGlobalFlags applies the flags that concern the whole call.
