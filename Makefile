@@ -36,6 +36,7 @@ demo: build cluster-up ## play the main job as alice on a local Kubernetes
 test: lint build test-unit web-test test-e2e test-console ## install what is missing and run every test, but for the long ones of test-all
 
 .PHONY: test-all
+test-all: export TEST_ALL := 1
 test-all: lint build test-unit web-test test-long test-console test-release ## run every test: also restarts, hostile servers, releases, many processes at once
 	@eval "$$($(cluster) env)"; go test -count=1 -timeout 30m ./test/load
 

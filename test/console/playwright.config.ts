@@ -3,6 +3,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: ".",
   testIgnore: "bench/**", // 'make bench' runs it
+  grepInvert: process.env.UPDATE_PICTURES ? undefined : /@readme/, // 'make screenshots' makes them
   outputDir: "../../dist/console/results",
   workers: 1, // one cluster, two cores
   timeout: 300_000,

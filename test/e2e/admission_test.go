@@ -72,6 +72,7 @@ func disclosed(text, value string) string {
 // An admission rule may quote the object that it refuses, or warns of: neither its words on standard error nor the
 // Console show a value, the new one or the old one.
 func TestAdmissionRulesQuoteNoValue(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const oldValue, newValue = "canary-old-41d8f7-value", "canary-new-93b2c6-value"
 	for _, action := range []string{"Deny", "Warn"} {
@@ -166,6 +167,7 @@ func TestAdmissionRulesQuoteNoValue(t *testing.T) {
 // A webhook's refusal of the pod ends the job at once, with the reason and without a value that the reason has. A webhook
 // that does not work is waited for.
 func TestWebhookRefusesThePod(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

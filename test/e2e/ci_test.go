@@ -36,6 +36,7 @@ spec:
 
 // TestInsideTheCluster runs the commands in pods that have nothing but their service account.
 func TestInsideTheCluster(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, alice := c.namespace(t, "alice")

@@ -15,6 +15,7 @@ import (
 // TestConcurrentGrantsLoseNothing runs 50 processes that change who can use one secret: half of
 // them grant to new users, half revoke from others.
 func TestConcurrentGrantsLoseNothing(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

@@ -113,6 +113,7 @@ func worksThrough(t *testing.T, kubeconfig, name string, env ...string) {
 // TestProxies goes through an HTTP proxy and through one that speaks SOCKS5, each named in the kubeconfig and in the
 // environment.
 func TestProxies(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	server, err := url.Parse(c.Server)
@@ -207,6 +208,7 @@ func serveSOCKS5(near net.Conn, dial func(string) net.Conn) {
 
 // TestIPv6 reaches the API server at [::1].
 func TestIPv6(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	server, err := url.Parse(c.Server)
@@ -331,6 +333,7 @@ func TestCertificateIsRotated(t *testing.T) {
 
 // TestCredentialPlugins uses programs that bring credentials, and such that bring none.
 func TestCredentialPlugins(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -435,6 +438,7 @@ func TestCredentialPlugins(t *testing.T) {
 // TestServersClock has an API server whose clock is an hour ahead of this machine's, or behind it: how long ago is
 // told by the server's.
 func TestServersClock(t *testing.T) {
+	long(t)
 	t.Parallel()
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	if got := runDirect(t, kubeconfig, "kubectl-apolo_run", "--quiet", "--name", "ended", "busybox:1", "--", "echo", "hello"); got.code != 0 {

@@ -111,6 +111,7 @@ func (w *wire) cut() {
 // TestNoLineIsLostThroughCuts counts 100,000 numbered lines, of which one in ten holds a secret, through
 // two cuts in the middle of the log. It is smaller than what the kubelet keeps in one file.
 func TestNoLineIsLostThroughCuts(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")

@@ -37,7 +37,7 @@ func documentedBlocks() []documented {
 		{file: "README.md", begins: "bob$ kubectl apolo acl list",
 			setup: `kubectl apolo secret add -q secret-password 'p@$$w0rd123'; kubectl apolo acl grant -q secret:secret-password bob read
 export KUBECONFIG=$BOB_KUBECONFIG; cluster=$(kubectl config view --minify -o 'jsonpath={.contexts[0].context.cluster}'); kubectl config set-context of-alice --cluster="$cluster" --namespace="$ALICE"
-until kubectl get secret secret-password -n "$ALICE" >/dev/null; do :; done`},
+until kubectl get secret secret-password -n "$ALICE" >/dev/null; do sleep 0.2; done`},
 		{file: "README.md", begins: "make demo", notHere: []notHere{
 			{"make demo", "starts the cluster that this test runs on, and plays with it alone; CI runs it"}, {"make test", "is what runs this test"}}},
 		{file: "README.md", begins: "make build", notHere: []notHere{
@@ -80,7 +80,7 @@ until kubectl get secret secret-password -n "$ALICE" >/dev/null; do :; done`},
 		{file: "docs/secrets.md", begins: "kubectl apolo secret edit", setup: `kubectl apolo secret add -q app-config x; export KUBE_EDITOR='sed -i s/x/y/'; mkdir bin; printf '#!/bin/sh\ntest "$1" = --wait\n' >bin/code; chmod +x bin/code; PATH=$PWD/bin:$PATH`},
 		{file: "docs/sharing.md", begins: "kubectl apolo acl grant", setup: "kubectl apolo secret add -q wandb-token x"},
 		{file: "docs/sharing.md", begins: "kubectl apolo run --env WANDB",
-			setup:   `kubectl apolo secret add -q wandb-token x; kubectl apolo acl grant -q secret:wandb-token bob read; export KUBECONFIG=$BOB_KUBECONFIG; until kubectl get secret wandb-token -n $ALICE >/dev/null; do :; done`,
+			setup:   `kubectl apolo secret add -q wandb-token x; kubectl apolo acl grant -q secret:wandb-token bob read; export KUBECONFIG=$BOB_KUBECONFIG; until kubectl get secret wandb-token -n $ALICE >/dev/null; do sleep 0.2; done`,
 			replace: []string{"IMAGE -- python train.py", "busybox:1 -- true", "default/alice/", "default/$ALICE/", ":/alice/", ":/$ALICE/"}},
 	}
 }

@@ -210,6 +210,20 @@ func setup(env *testscript.Env, t *testing.T, c *cluster, bin string, walk bool)
 	return nil
 }
 
+// secrets lists the Secrets of the namespace that a kubeconfig points to, with the rights of its user.
+func (c *cluster) secrets(kubeconfig string, list any) error {
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return err
+	}
+	api, err := c.API(kubeconfig)
+	if err != nil {
+		return err
+	}
+	namespace := config.Contexts[config.CurrentContext].Namespace
+	return api.Do(context.Background(), http.MethodGet, "/api/v1/namespaces/"+namespace+"/secrets", nil, list)
+}
+
 // admin runs kubectl as an administrator, and ends the script where that fails.
 func (c *cluster) admin(ts *testscript.TestScript, args ...string) string {
 	out, err := c.tryKubectl("admin", args...)
@@ -279,19 +293,18 @@ func commands(c *cluster) map[string]func(*testscript.TestScript, bool, []string
 				ts.Fatalf("%q was never printed by %q; the last was:\n%s", args[0], args[1:], ts.ReadFile("stdout"))
 			}
 		},
-		// stored KEY VALUE: asks kubectl whether the cluster holds exactly that.
+		// stored KEY VALUE: asks the API server whether the cluster holds exactly that.
 		"stored": func(ts *testscript.TestScript, neg bool, args []string) {
 			if len(args) != 2 {
 				ts.Fatalf("usage: stored KEY VALUE")
 			}
-			ts.Check(ts.Exec("kubectl", "get", "secrets", "-o", "json"))
 			var list struct {
 				Items []struct {
 					Metadata struct{ Annotations map[string]string }
 					Data     map[string][]byte
 				}
 			}
-			ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &list))
+			ts.Check(c.secrets(ts.Getenv("KUBECONFIG"), &list))
 			for _, item := range list.Items {
 				if item.Metadata.Annotations["apolo.us/key"] != args[0] {
 					continue

@@ -71,6 +71,7 @@ echo "$line" >"$1"
 
 // A key that was typed in the editor is still the editor's when it arrives as the editor ends.
 func TestKeysAtTheEditorsEnd(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	for _, key := range []string{"INT", "QUIT", "INT $PPID; kill -QUIT"} {

@@ -399,6 +399,7 @@ func faultsOfRunAttached(t *testing.T, p *fixture, o *observed) {
 // TestLostAnswerLeavesNoJob: where the name is one that only this call can have chosen, a job whose creation got no
 // answer is removed.
 func TestLostAnswerLeavesNoJob(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := newFixture(t)
 	p.allowPods(t, 0)
@@ -422,6 +423,7 @@ func TestLostAnswerLeavesNoJob(t *testing.T) {
 
 // TestPodsAreToldLate has the API server tell that the job has ended before it tells anything of its pod.
 func TestPodsAreToldLate(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := newFixture(t)
 	a := p.attempt(t, "late", fault{kind: never})

@@ -529,6 +529,7 @@ func wantFile(t testing.TB, path string, value []byte) {
 // TestKillWhileAFileIsWritten kills secret get -f where no request is under way: as soon as the
 // system reports a step of it in the folder.
 func TestKillWhileAFileIsWritten(t *testing.T) {
+	long(t)
 	t.Parallel()
 	p := newFixture(t)
 	p.add(t, "file", p.newValue)

@@ -209,7 +209,7 @@ var (
 // no difference to what it holds, so the kinds after are for what writes.
 //
 // With -every-fault each kind is injected into every request. Without, each ending and a third of the answers go into one request of a
-// command, another one for the next command; with -short, a sixth of all.
+// command, another one for the next command; with -short, two kinds of fault per command.
 func testFaults(t *testing.T, p *fixture, o *observed, kinds []faultKind, cases []faultCase) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func testFaults(t *testing.T, p *fixture, o *observed, kinds []faultKind, cases 
 			for j, m := range kinds {
 				targets := c.targets(m)
 				if !*everyFault && len(targets) > 0 {
-					if testing.Short() && (i+j)%6 != 0 || !slices.Contains(endings, m) && (i+j)%3 != 0 {
+					if testing.Short() && (i+j)%(len(kinds)/2) != 0 || !slices.Contains(endings, m) && (i+j)%3 != 0 {
 						continue
 					}
 					one := (i + j) % len(targets)

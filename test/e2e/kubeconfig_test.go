@@ -41,6 +41,7 @@ func (c *cluster) inPod(t *testing.T, namespace, script string, args ...string) 
 // TestKubeconfigFromAPipe works on two namespaces with a kubeconfig that can be read once, in a pod whose own identity
 // may remove the same key elsewhere.
 func TestKubeconfigFromAPipe(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	pod, ofPod := c.namespace(t, "alice")

@@ -25,12 +25,9 @@ func numbers(last int) string {
 
 // The end of a log is there, however soon the container ends after it.
 func TestEveryLineOfAShortLog(t *testing.T) {
+	long(t)
 	t.Parallel()
-	const atOnce = 10
-	runs := 50
-	if testing.Short() {
-		runs = atOnce
-	}
+	const runs, atOnce = 50, 10
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	want := numbers(20000)
 	places := make(chan struct{}, atOnce)
@@ -212,6 +209,7 @@ func TestLogsAfterRotation(t *testing.T) {
 
 // Output that can't be written is an error, whoever prints it.
 func TestFullOutput(t *testing.T) {
+	long(t)
 	t.Parallel()
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	if got := runDirect(t, kubeconfig, "kubectl-apolo_secret", "add", "key", "value"); got.code != 0 {

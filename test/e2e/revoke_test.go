@@ -16,6 +16,7 @@ import (
 // TestRevokeOfAManagerWhoReaddsThemself lets bob put themself back into the bindings of a secret, as fast as possible,
 // while alice revokes. When the command says "revoked", bob has nothing left.
 func TestRevokeOfAManagerWhoReaddsThemself(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c, bin := openCluster(t), binaries(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

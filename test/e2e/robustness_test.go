@@ -19,6 +19,7 @@ import (
 // TestSignalsLeaveNothing sends SIGINT or SIGTERM to run at each of its requests in turn, streams
 // included: nothing is left that was not asked for, and the exit code is the signal's.
 func TestSignalsLeaveNothing(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -80,6 +81,7 @@ func TestSignalsLeaveNothing(t *testing.T) {
 
 // TestSignalLeavesTheJobToLogs ends job logs -f, which must not touch the job.
 func TestSignalLeavesTheJobToLogs(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

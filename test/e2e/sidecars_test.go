@@ -168,6 +168,7 @@ func missing(name string) string {
 // TestInjectedContainers runs jobs into whose pods a webhook puts its own containers: the answers of all commands
 // are about the whole pod, and the exit code is the command's.
 func TestInjectedContainers(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -248,6 +249,7 @@ func TestInjectedContainers(t *testing.T) {
 // TestSidecarThatMayNotBeEnded runs a job as somebody who can make jobs and read pods, but change neither: run ends
 // with the command, and says that the job runs on.
 func TestSidecarThatMayNotBeEnded(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, _ := c.namespace(t, "alice")
@@ -278,6 +280,7 @@ func podOfAttempt(number int, sidecar string) string {
 // TestAttemptsWithSidecars runs jobs of several attempts: a sidecar that outlives a failed one does not keep the next
 // from coming, and restarts of a sidecar are no attempts.
 func TestAttemptsWithSidecars(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -318,6 +321,7 @@ func TestAttemptsWithSidecars(t *testing.T) {
 // TestDetachedJobWithSidecar leaves a job whose sidecar outlives the command to itself: nobody ends it, and all
 // commands say so.
 func TestDetachedJobWithSidecar(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -363,6 +367,7 @@ func TestDetachedJobWithSidecar(t *testing.T) {
 // TestSuspendedFromOutside has jobs suspended by a queue and by a person: run says who it was and waits, and never
 // resumes them.
 func TestSuspendedFromOutside(t *testing.T) {
+	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

@@ -98,6 +98,7 @@ func startJob(t *testing.T, kubeconfig, name string, args ...string) {
 
 // TestExecCarriesEveryByte sends 32 MiB through a command and back.
 func TestExecCarriesEveryByte(t *testing.T) {
+	long(t)
 	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		startJob(t, p.kubeconfig, "echo", "sleep", "1000")
@@ -159,6 +160,7 @@ func TestExecThatIsCutIsNoSuccess(t *testing.T) {
 
 // TestTerminalIsAttachedAgain: a cut connection doesn't end a session.
 func TestTerminalIsAttachedAgain(t *testing.T) {
+	long(t)
 	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		term := startRun(t, p.kubeconfig, "--name", "shell", "busybox:1", "--", "sh")
@@ -181,6 +183,7 @@ func TestTerminalIsAttachedAgain(t *testing.T) {
 // TestInputThatIsCutIsNoSuccess: the command gets the end of an input that is not its end, so that
 // what it makes of it must not pass for its result.
 func TestInputThatIsCutIsNoSuccess(t *testing.T) {
+	long(t)
 	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, _ string) {
 		command := plugin(t, p.kubeconfig, "kubectl-apolo_run", "-q", "-i", "--name", "count", "busybox:1", "--", "sh", "-c", "read line; echo $line; wc -c")
@@ -218,6 +221,7 @@ func TestInputThatIsCutIsNoSuccess(t *testing.T) {
 
 // TestForwardingGoesOn over a new connection when one was cut.
 func TestForwardingGoesOn(t *testing.T) {
+	long(t)
 	t.Parallel()
 	protocols(t, func(t *testing.T, p *streamProxy, protocol string) {
 		told := filepath.Join(t.TempDir(), "told")

@@ -124,6 +124,9 @@ func TestSignalsAtATerminal(t *testing.T) {
 		{syscall.SIGINT, 130, "interrupted: job/shell deleted", false},
 	} {
 		t.Run(test.signal.String(), func(t *testing.T) {
+			if !test.stays {
+				long(t)
+			}
 			t.Parallel()
 			_, kubeconfig := c.namespace(t, "alice")
 			term := startRun(t, kubeconfig, "--name", "shell", "busybox:1", "--", "sh")
