@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -42,9 +43,9 @@ func (c *Client) BumpLifeSpan(ctx context.Context, job *batchv1.Job, more time.D
 		if podsAreLimited(current) {
 			return fmt.Errorf("job %s is or was shared, so its pods have a deadline too, which Kubernetes never raises; run it again with a longer --life-span", job.Name)
 		}
-		if listed.LifeSpan() > jobspec.MaxDuration-more {
+		if listed.LifeSpan() > duration.Max-more {
 			return fmt.Errorf("job %s has a life span of %s already: with %s more it would be longer than the longest possible, %s",
-				job.Name, jobspec.FormatDuration(listed.LifeSpan()), jobspec.FormatDuration(more), jobspec.FormatDuration(jobspec.MaxDuration))
+				job.Name, duration.Format(listed.LifeSpan()), duration.Format(more), duration.Format(duration.Max))
 		}
 		patch, err := json.Marshal(map[string]any{
 			"metadata": map[string]any{"resourceVersion": current.ResourceVersion},

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
@@ -219,10 +220,10 @@ func (r *specReader) readPlacement() {
 func (r *specReader) readLife() {
 	_ = json.Unmarshal([]byte(r.job.Annotations[wellknown.AnnotationTags]), &r.spec.Tags) // what is wrong with it is a difference
 	r.spec.Description = r.job.Annotations[wellknown.AnnotationDescription]
-	if timeout, err := ParseDuration(r.job.Annotations[wellknown.AnnotationScheduleTimeout]); err == nil {
+	if timeout, err := duration.Parse(r.job.Annotations[wellknown.AnnotationScheduleTimeout]); err == nil {
 		r.spec.ScheduleTimeout = timeout
 	}
-	r.spec.LifeSpan = min(OfSeconds(ptr.Deref(r.job.Spec.ActiveDeadlineSeconds, 0)), MaxDuration) // more is a difference
+	r.spec.LifeSpan = min(OfSeconds(ptr.Deref(r.job.Spec.ActiveDeadlineSeconds, 0)), duration.Max) // more is a difference
 	switch ttl := r.job.Spec.TTLSecondsAfterFinished; {
 	case ttl == nil:
 	case *ttl == 0:

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
@@ -187,7 +188,7 @@ func TestFromJobALivingJob(t *testing.T) {
 	job := asStored(t, fullSpec())
 	job.Annotations[wellknown.AnnotationPods] = "[]"
 	job.Spec.ActiveDeadlineSeconds = ptr.To[int64](math.MaxInt64)
-	if spec, err := FromJob(job); !matches(err, "spec.activeDeadlineSeconds") || spec.LifeSpan != MaxDuration {
+	if spec, err := FromJob(job); !matches(err, "spec.activeDeadlineSeconds") || spec.LifeSpan != duration.Max {
 		t.Errorf("%v, %v", spec.LifeSpan, err)
 	}
 	job.Spec.ActiveDeadlineSeconds = ptr.To[int64](7)

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
 
@@ -23,7 +24,7 @@ func (s *Spec) describe() (labels, annotations map[string]string, err error) {
 		}
 	}
 	if timeout := Seconds(s.ScheduleTimeout); timeout != nil {
-		annotations[wellknown.AnnotationScheduleTimeout] = FormatDuration(time.Duration(*timeout) * time.Second)
+		annotations[wellknown.AnnotationScheduleTimeout] = duration.Format(time.Duration(*timeout) * time.Second)
 	}
 	if tags := withoutRepeats(s.Tags); len(tags) > 0 {
 		list, err := json.Marshal(tags)

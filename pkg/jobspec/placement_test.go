@@ -78,21 +78,6 @@ func FuzzParseNodeLabel(f *testing.F) {
 	})
 }
 
-func FuzzParseDuration(f *testing.F) {
-	for _, seed := range []string{"1d2h3m4s", "0", "1.5h", "-1s", "1w", "9999h", "1ns"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		d, err := ParseDuration(s)
-		if err != nil {
-			return
-		}
-		if again, err := ParseDuration(FormatDuration(d)); again != d || err != nil || d < 0 {
-			t.Errorf("%q is %v, written %q and read as %v, %v", s, d, FormatDuration(d), again, err)
-		}
-	})
-}
-
 func TestParseQuantity(t *testing.T) {
 	for in, want := range map[string]string{"1000m": "1", "512Mi": "512Mi", "1e3": "1e3", "0.5": "500m"} {
 		if got, err := ParseQuantity(in); err != nil || got.String() != want {

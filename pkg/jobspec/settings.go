@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 )
 
 // Where a cluster says what its own jobs are made of.
@@ -27,7 +29,7 @@ func (s *Spec) UseLifeSpan(settings *corev1.ConfigMap) error {
 	if s.OwnLifeSpan || text == "" {
 		return nil
 	}
-	lifeSpan, err := ParseDuration(text)
+	lifeSpan, err := duration.Parse(text)
 	if err != nil {
 		return fmt.Errorf("ConfigMap %s/%s: %s %w; or choose another with --life-span", settings.Namespace, settings.Name, DefaultLifeSpanKey, err)
 	}

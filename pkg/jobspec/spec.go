@@ -14,6 +14,8 @@ import (
 	"github.com/kballard/go-shellquote"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 )
 
 // What a Spec gets from New.
@@ -195,10 +197,10 @@ func (s *Spec) validateDescription() error {
 
 func (s *Spec) validateTimes() error {
 	if shortest := min(s.LifeSpan, s.TTL, s.ScheduleTimeout); shortest < 0 {
-		return fmt.Errorf("a time of %s is negative", FormatDuration(shortest))
+		return fmt.Errorf("a time of %s is negative", duration.Format(shortest))
 	}
-	if longest := max(s.LifeSpan, s.TTL, s.ScheduleTimeout); longest > MaxDuration {
-		return fmt.Errorf("a time of %s is too long: the longest possible is %s", FormatDuration(longest), FormatDuration(MaxDuration))
+	if longest := max(s.LifeSpan, s.TTL, s.ScheduleTimeout); longest > duration.Max {
+		return fmt.Errorf("a time of %s is too long: the longest possible is %s", duration.Format(longest), duration.Format(duration.Max))
 	}
 	return nil
 }

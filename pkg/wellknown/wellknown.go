@@ -51,7 +51,7 @@ const (
 	AnnotationSecrets = "apolo.us/secrets"
 	// AnnotationPreparing marks a Job that waits, suspended, for the copies it needs, or to be shared.
 	AnnotationPreparing = "apolo.us/preparing"
-	// AnnotationScheduleTimeout is a duration as jobspec.ParseDuration reads it. Nothing in the cluster acts
+	// AnnotationScheduleTimeout is a duration as duration.Parse reads it. Nothing in the cluster acts
 	// on it: the command that waits for the start does.
 	AnnotationScheduleTimeout = "apolo.us/schedule-timeout"
 	// AnnotationPods is a JSON list, on a Job that is shared, of the names of its pods: anyone who can use the

@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -40,7 +40,7 @@ func (o *bumpOptions) complete(args []string) (err error) {
 	if o.target, err = parse(args[0]); err != nil {
 		return err
 	}
-	if o.more, err = jobspec.ParseDuration(args[1]); err != nil {
+	if o.more, err = duration.Parse(args[1]); err != nil {
 		return cmdline.Usagef("%s", err)
 	}
 	if o.more < time.Second {
@@ -59,7 +59,7 @@ func (o *bumpOptions) run(ctx context.Context) error {
 		return err
 	}
 	listed := jobstatus.Job{Job: job}
-	text := jobspec.FormatDuration(listed.LifeSpan())
+	text := duration.Format(listed.LifeSpan())
 	if end := listed.Deadline(); !end.IsZero() {
 		text += ", until " + end.UTC().Format(time.RFC3339)
 	}

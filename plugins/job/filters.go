@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
@@ -94,7 +95,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if at, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
 		return at, nil
 	}
-	ago, err := jobspec.ParseDuration(text)
+	ago, err := duration.Parse(text)
 	if err != nil {
 		return time.Time{}, cmdline.Usagef("--%s %q is neither a time such as 2026-01-31 or 2026-01-31T12:00:00Z, nor how long ago, such as 1d12h", flag, text)
 	}

@@ -14,8 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/duration"
+	humanize "k8s.io/apimachinery/pkg/util/duration"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
@@ -176,7 +177,7 @@ func (o *statusOptions) moment(t time.Time) string {
 	}
 	text := t.UTC().Format(time.RFC3339)
 	if cmdline.IsTerminal(o.Out) {
-		text += " (" + duration.HumanDuration(o.now().Sub(t)) + " ago)"
+		text += " (" + humanize.HumanDuration(o.now().Sub(t)) + " ago)"
 	}
 	return text
 }
@@ -185,7 +186,7 @@ func (o *statusOptions) lifeSpan(j *jobstatus.Job) string {
 	if j.LifeSpan() == 0 {
 		return "no limit"
 	}
-	text := jobspec.FormatDuration(j.LifeSpan())
+	text := duration.Format(j.LifeSpan())
 	if end := j.Deadline(); !end.IsZero() && !j.Status().Ended() {
 		text += ", until " + end.UTC().Format(time.RFC3339)
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
-	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 )
@@ -92,7 +92,7 @@ func (o *options) awaitStart(ctx context.Context, api *jobs.Client, job jobs.Ref
 func (o *options) giveUp(ctx context.Context, api *jobs.Client, job jobs.Ref, state jobstatus.State) error {
 	err := fmt.Errorf("job %s can't start: %s", job.Name, progress.Describe(state))
 	if state.Phase != jobstatus.Stuck {
-		err = fmt.Errorf("job %s did not start within %s: %s", job.Name, jobspec.FormatDuration(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
+		err = fmt.Errorf("job %s did not start within %s: %s", job.Name, duration.Format(o.start.limit), strings.TrimSuffix(progress.Describe(state), "."))
 	}
 	o.showLastLines(ctx, api, job, state)
 	err = fmt.Errorf("%w%s", err, o.advice(state))

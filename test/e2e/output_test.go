@@ -209,7 +209,6 @@ func TestLogsAfterRotation(t *testing.T) {
 
 // Output that can't be written is an error, whoever prints it.
 func TestFullOutput(t *testing.T) {
-	long(t)
 	t.Parallel()
 	_, kubeconfig := openCluster(t).namespace(t, "alice")
 	if got := runDirect(t, kubeconfig, "kubectl-apolo_secret", "add", "key", "value"); got.code != 0 {

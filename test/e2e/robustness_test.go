@@ -81,7 +81,6 @@ func TestSignalsLeaveNothing(t *testing.T) {
 
 // TestSignalLeavesTheJobToLogs ends job logs -f, which must not touch the job.
 func TestSignalLeavesTheJobToLogs(t *testing.T) {
-	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

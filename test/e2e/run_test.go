@@ -167,7 +167,6 @@ func TestRunSurvivesLogRotation(t *testing.T) {
 // TestRunIsInterruptedTwice does what timeout(1) does: a signal to the process, and at once to its
 // group. Two at the same moment may count as one.
 func TestRunIsInterruptedTwice(t *testing.T) {
-	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	_, kubeconfig := c.namespace(t, "alice")

@@ -168,7 +168,6 @@ func missing(name string) string {
 // TestInjectedContainers runs jobs into whose pods a webhook puts its own containers: the answers of all commands
 // are about the whole pod, and the exit code is the command's.
 func TestInjectedContainers(t *testing.T) {
-	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")
@@ -249,7 +248,6 @@ func TestInjectedContainers(t *testing.T) {
 // TestSidecarThatMayNotBeEnded runs a job as somebody who can make jobs and read pods, but change neither: run ends
 // with the command, and says that the job runs on.
 func TestSidecarThatMayNotBeEnded(t *testing.T) {
-	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, _ := c.namespace(t, "alice")
@@ -280,7 +278,6 @@ func podOfAttempt(number int, sidecar string) string {
 // TestAttemptsWithSidecars runs jobs of several attempts: a sidecar that outlives a failed one does not keep the next
 // from coming, and restarts of a sidecar are no attempts.
 func TestAttemptsWithSidecars(t *testing.T) {
-	long(t)
 	t.Parallel()
 	c := openCluster(t)
 	namespace, kubeconfig := c.namespace(t, "alice")

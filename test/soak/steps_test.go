@@ -13,6 +13,7 @@ import (
 	"github.com/kballard/go-shellquote"
 	"pgregory.net/rapid"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
@@ -531,7 +532,7 @@ func verbs() []*verb {
 				}
 				j.life += time.Hour
 				m.spaces[s.actor].jobs[s.name] = j
-				return answer{matches: fmt.Sprintf(`job/%s may run %s, until 20[-0-9]+T[:0-9]+Z\n`, s.name, jobspec.FormatDuration(j.life))}
+				return answer{matches: fmt.Sprintf(`job/%s may run %s, until 20[-0-9]+T[:0-9]+Z\n`, s.name, duration.Format(j.life))}
 			}},
 		{name: "generate-run-command", weight: 4, reads: true, draw: drawKnownJob, unless: nameJob,
 			args: func(s *step) []string { return words("job", "generate-run-command", s.name) },
@@ -546,7 +547,7 @@ func verbs() []*verb {
 				}
 				life := ""
 				if j.life != jobspec.DefaultLifeSpan {
-					life = "--life-span " + jobspec.FormatDuration(j.life) + " "
+					life = "--life-span " + duration.Format(j.life) + " "
 				}
 				return done("kubectl apolo run --name %s %s--env X=%s busybox:1 -- sh -c '%s'", s.name, life, j.uri, script)
 			}},

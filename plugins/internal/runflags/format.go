@@ -7,6 +7,7 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 )
 
@@ -70,10 +71,10 @@ func Format(spec jobspec.Spec) ([]string, error) {
 
 	defaults := jobspec.New()
 	if spec.LifeSpan != defaults.LifeSpan || spec.OwnLifeSpan {
-		flag("life-span", jobspec.FormatDuration(spec.LifeSpan))
+		flag("life-span", duration.Format(spec.LifeSpan))
 	}
 	if spec.ScheduleTimeout != defaults.ScheduleTimeout {
-		flag("schedule-timeout", jobspec.FormatDuration(spec.ScheduleTimeout))
+		flag("schedule-timeout", duration.Format(spec.ScheduleTimeout))
 	}
 	if spec.Restart != defaults.Restart {
 		flag("restart", string(spec.Restart))
@@ -83,7 +84,7 @@ func Format(spec jobspec.Spec) ([]string, error) {
 		boolean("detach", true)
 		boolean("rm", true)
 	case spec.TTL != defaults.TTL:
-		flag("ttl", jobspec.FormatDuration(spec.TTL))
+		flag("ttl", duration.Format(spec.TTL))
 	}
 	if spec.HTTPPort > 0 {
 		flag("http-port", strconv.Itoa(int(spec.HTTPPort)))

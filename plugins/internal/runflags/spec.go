@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -202,7 +203,7 @@ func (f *Flags) life(spec *jobspec.Spec, _ Caller) error {
 		if times[flag].text == "" {
 			continue
 		}
-		duration, err := jobspec.ParseDuration(times[flag].text)
+		duration, err := duration.Parse(times[flag].text)
 		if err != nil {
 			return fmt.Errorf("--%s %w", flag, err)
 		}
