@@ -85,6 +85,16 @@ func (r Rules) Names(verb string, resource schema.GroupResource) []string {
 	return slices.Compact(names)
 }
 
+// Count is how many rules allow verb on the object of a name, and name it.
+func (r Rules) Count(verb string, resource schema.GroupResource, name string) (n int) {
+	for _, rule := range r.rules {
+		if covers(rule, verb, resource) && slices.Contains(rule.ResourceNames, name) {
+			n++
+		}
+	}
+	return n
+}
+
 func covers(rule Rule, verb string, resource schema.GroupResource) bool {
 	has := func(list []string, s string) bool { return slices.Contains(list, s) || slices.Contains(list, "*") }
 	return has(rule.Verbs, verb) && has(rule.APIGroups, resource.Group) && has(rule.Resources, resource.Resource)

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -50,7 +51,9 @@ func (s *Server) listGrants(ctx context.Context, input *Keyed) (*body[GrantList]
 		if one.Stale {
 			continue // it gives nothing
 		}
-		list.Items = append(list.Items, grantOf(one.Grantee, one.Level))
+		grant := grantOf(one.Grantee, one.Level)
+		grant.Ends = endsOf(one.Ending)
+		list.Items = append(list.Items, grant)
 	}
 	return &body[GrantList]{list}, nil
 }
@@ -146,11 +149,11 @@ func (s *Server) listAccess(ctx context.Context, input *inPlace) (*body[AccessLi
 			visitOf(ctx).session.worked(client)
 		}
 		if one.Key != "" || one.Namespace != client.Namespace { // what is one's own is not shared
-			list.WithMe = append(list.WithMe, Access{URI: one.URI(client.Cluster), Namespace: one.Namespace, Key: one.Key, Level: string(one.Level)})
+			list.WithMe = append(list.WithMe, Access{URI: one.URI(client.Cluster), Namespace: one.Namespace, Key: one.Key, Level: string(one.Level), Ends: endsOf(one.Ending)})
 		}
 	}
 	for _, one := range shared {
-		list.ByMe = append(list.ByMe, SharedByMe{URI: one.URI(client.Cluster), Key: one.Key, Grantee: describe(one.Grantee), Level: string(one.Level), Stale: one.Stale})
+		list.ByMe = append(list.ByMe, SharedByMe{URI: one.URI(client.Cluster), Key: one.Key, Grantee: describe(one.Grantee), Level: string(one.Level), Stale: one.Stale, Ends: endsOf(one.Ending)})
 	}
 	list.Notes = append(list.Notes, mine.Unseen...)
 	if note != "" {
@@ -161,3 +164,10 @@ func (s *Server) listAccess(ctx context.Context, input *inPlace) (*body[AccessLi
 
 // explainedNote is an error that leaves the rest of an answer as it is.
 func explainedNote(err error) string { return sanitize.Line(err.Error()) }
+
+func endsOf(ending grants.Ending) Ends {
+	if ending.At.IsZero() {
+		return Ends{Problem: ending.Problem}
+	}
+	return Ends{Ends: ending.At.UTC().Format(time.RFC3339), Problem: ending.Problem}
+}

@@ -92,6 +92,7 @@ type Grant struct {
 	Grantee Grantee `json:"grantee"`
 	Level   string  `json:"level" enum:"read,write,manage"`
 	Warning string  `json:"warning,omitempty" doc:"Where the grantee is more than the name tells: everybody, nearly everybody, or a part of Kubernetes"`
+	Ends
 }
 
 // GrantList is who can use a secret.
@@ -118,6 +119,13 @@ type Access struct {
 	Namespace string `json:"namespace"`
 	Key       string `json:"key" doc:"Empty for all of a namespace"`
 	Level     string `json:"level" enum:"read,write,manage"`
+	Ends
+}
+
+// Ends is when access ends.
+type Ends struct {
+	Ends    string `json:"ends,omitempty" doc:"RFC 3339; empty where it does not end, or where the end is not known"`
+	Problem string `json:"endsProblem,omitempty" doc:"What is wrong with what ends it; empty where nothing is"`
 }
 
 // SharedByMe is one grant of a secret of the user's.
@@ -127,6 +135,7 @@ type SharedByMe struct {
 	Grantee Grantee `json:"grantee"`
 	Level   string  `json:"level" enum:"read,write,manage"`
 	Stale   bool    `json:"stale" doc:"Its Role is gone; it gives nothing"`
+	Ends
 }
 
 // UsableSecretList is what a job may use.

@@ -31,3 +31,17 @@ func Parse(s string) (time.Duration, error) {
 
 // Format writes a time as Parse reads it.
 func Format(d time.Duration) string { return str2duration.String(d) }
+
+// ParseTime reads a time as 2026-01-31T12:00:00Z (RFC 3339), without its zone, which is here's then, and without its
+// seconds; or a date, which is its first moment here.
+func ParseTime(s string, here *time.Location) (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, s, here); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time: write something like 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00:00Z", s)
+}

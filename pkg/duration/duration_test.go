@@ -39,3 +39,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseTime(t *testing.T) {
+	here := time.FixedZone("here", 3600)
+	noon := time.Date(2026, 1, 31, 12, 0, 0, 0, here)
+	for text, want := range map[string]time.Time{
+		"2026-01-31T11:00:00Z": noon, "2026-01-31T12:00:00+01:00": noon, "2026-01-31T12:00:00": noon, "2026-01-31T12:00": noon, "2026-01-31 12:00": noon,
+		"2026-01-31 12:00:00": noon, "2026-01-31": noon.Add(-12 * time.Hour),
+	} {
+		if got, err := ParseTime(text, here); err != nil || !got.Equal(want) {
+			t.Errorf("ParseTime(%q) = %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "12:00", "tomorrow", "8h", "2026-02-30", "31.01.2026", "2026-01-31T25:00"} {
+		if got, err := ParseTime(text, here); err == nil {
+			t.Errorf("ParseTime(%q) = %s", text, got)
+		}
+	}
+}
+
+func FuzzParseTime(f *testing.F) {
+	for _, seed := range []string{"2026-01-31T12:00:00Z", "2026-01-31 12:00", "2026-01-31", "9999-12-31T23:59:59.999999999+23:59"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		at, err := ParseTime(s, time.UTC)
+		if err != nil {
+			return
+		}
+		if again, err := ParseTime(at.Format(time.RFC3339Nano), time.UTC); err != nil || !again.Equal(at) {
+			t.Errorf("%q is %s, and then %s, %v", s, at, again, err)
+		}
+	})
+}

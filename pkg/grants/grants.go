@@ -97,7 +97,7 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 	}
 	before = existing.levelOf(grantee)
 	if secret.Owner != "" && level != Read {
-		return before, g.wrap(key, fmt.Errorf("%w: it belongs to %s, so that only read can be granted", secrets.ErrAdopted, secret.Owner))
+		return before, g.wrap(key, adoptedError(secret))
 	}
 	if err := g.renew(ctx, secret, roles); err != nil {
 		return before, g.wrap(key, err)
@@ -119,7 +119,23 @@ func (g *Granter) Grant(ctx context.Context, key string, grantee Grantee, level 
 			}
 		}
 	}
+	// What has an end is no use beside as much without one.
+	timed, err := g.timed(ctx, secret, roles, grantee)
+	if err != nil {
+		return before, g.wrap(key, err)
+	}
+	for _, binding := range timed {
+		if highest.Includes(levelOf(binding)) {
+			if err := g.endTimed(ctx, binding); err != nil && !errors.Is(err, errNoRole) && !errors.Is(err, errRoleRemains) {
+				return before, g.wrap(key, err)
+			}
+		}
+	}
 	return before, nil
+}
+
+func adoptedError(secret secrets.Secret) error {
+	return fmt.Errorf("%w: it belongs to %s, so that only read can be granted", secrets.ErrAdopted, secret.Owner)
 }
 
 // read looks up a secret, the Roles that name it, and its bindings.
@@ -197,6 +213,9 @@ func (g *Granter) renew(ctx context.Context, secret secrets.Secret, found roles)
 	)
 	for _, name := range slices.Sorted(maps.Keys(found.byName)) {
 		role := found.byName[name]
+		if isTimedOf(secret, name) {
+			continue
+		}
 		level, current := wanted[name]
 		if !current {
 			old = append(old, secretroles.Role{ObjectMeta: role.ObjectMeta})

@@ -15,6 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -24,6 +25,7 @@ const parallel = 64
 
 var (
 	secretsResource      = schema.GroupResource{Resource: "secrets"}
+	jobsResource         = schema.GroupResource{Group: "batch", Resource: "jobs"}
 	roleBindingsResource = schema.GroupResource{Group: rbacv1.GroupName, Resource: "rolebindings"}
 	// hashedName is what secrets.ObjectName makes of a key that can't be a name itself. Only the
 	// annotation of such a Secret tells its key.
@@ -39,6 +41,7 @@ type Access struct {
 	Level     Level   // the highest
 	Grantee   Grantee // set by Shared and Grantees alone
 	Stale     bool    // its Role is gone: it gives access to nothing
+	Ending    Ending  // of access to one secret
 }
 
 // URI is how a user calls what the access is to.
@@ -89,10 +92,19 @@ func collect(outer context.Context, client *kube.Client, namespaces []string, ru
 			if err != nil {
 				return err
 			}
+			found := rows(rules)
+			clock, err := timers.NewClient(client, namespace)
+			if err != nil {
+				return err
+			}
+			unknown, err := addEnds(ctx, clock, rules, found)
+			if err != nil {
+				return err
+			}
 			lock.Lock()
 			defer lock.Unlock()
-			list.Items = append(list.Items, rows(rules)...)
-			list.Unseen = append(list.Unseen, unseen...)
+			list.Items = append(list.Items, found...)
+			list.Unseen = slices.Concat(list.Unseen, unseen, unknown)
 			return nil
 		})
 	}
@@ -132,7 +144,8 @@ func sortRows(rows []Access) {
 		return 0
 	}
 	slices.SortFunc(rows, func(a, b Access) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Grantee.String(), b.Grantee.String()), cmp.Compare(a.Level, b.Level), cmp.Compare(stale(a), stale(b)))
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Grantee.String(), b.Grantee.String()), cmp.Compare(a.Level, b.Level),
+			cmp.Compare(stale(a), stale(b)), a.Ending.At.Compare(b.Ending.At))
 	})
 }
 

@@ -36,11 +36,17 @@ func (g *Granter) createRole(ctx context.Context, secret secrets.Secret, level L
 		return made, nil
 	case apierrors.IsAlreadyExists(err):
 		return nil, g.repairRole(ctx, role)
-	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
-		// The API server lets a user make a Role only if they have all that it gives.
-		return nil, &escalationError{level: level, cause: err}
 	}
-	return nil, g.explain(err, "create", "roles", "")
+	return nil, g.explainEscalation(err, level, "roles")
+}
+
+// explainEscalation is explain for the creation of an RBAC object: the API server lets a user make one only if they have
+// all that it gives.
+func (g *Granter) explainEscalation(err error, level Level, resource string) error {
+	if apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource") {
+		return &escalationError{level: level, cause: err}
+	}
+	return g.explain(err, "create", resource, "")
 }
 
 func (g *Granter) repairRole(ctx context.Context, wanted *rbacv1.Role) error {
@@ -88,10 +94,8 @@ func (g *Granter) createBinding(ctx context.Context, secret secrets.Secret, leve
 		return g.renewBinding(ctx, role, binding)
 	case apierrors.IsAlreadyExists(err):
 		return false, nil
-	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "cannot create resource"):
-		return false, &escalationError{level: level, cause: err}
 	}
-	return err == nil, g.explain(err, "create", "rolebindings", "")
+	return err == nil, g.explainEscalation(err, level, "rolebindings")
 }
 
 // renewBinding takes over a binding that is older than its Role, as a secret rm leaves that was ended between its
@@ -179,12 +183,15 @@ func (g *Granter) get(ctx context.Context, name string) (*rbacv1.RoleBinding, er
 
 func (g *Granter) meta(secret secrets.Secret, level Level) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Name:   objectName(secret, level),
-		Labels: map[string]string{wellknown.LabelGrant: wellknown.LabelTrue, wellknown.LabelObject: wellknown.Hash(secret.Object)},
-		OwnerReferences: []metav1.OwnerReference{{
-			APIVersion: "v1", Kind: "Secret", Name: secret.Object, UID: secret.UID,
-		}},
+		Name:            objectName(secret, level),
+		Labels:          map[string]string{wellknown.LabelGrant: wellknown.LabelTrue, wellknown.LabelObject: wellknown.Hash(secret.Object)},
+		OwnerReferences: []metav1.OwnerReference{ownerOf(secret)},
 	}
+}
+
+// ownerOf lets something go with a secret.
+func ownerOf(secret secrets.Secret) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: "v1", Kind: "Secret", Name: secret.Object, UID: secret.UID}
 }
 
 func roleRef(secret secrets.Secret, level Level) rbacv1.RoleRef {

@@ -80,7 +80,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 		})
 		for _, binding := range held {
 			level := levelOf(binding)
-			switch err := g.remove(ctx, binding, grantee); {
+			switch err := g.take(ctx, binding, grantee); {
 			case errors.Is(err, errNoRole):
 				useless[binding.Name] = true
 				continue
@@ -88,6 +88,9 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 				return revoked, g.wrap(key, fmt.Errorf("%s still has %s: %w", grantee, level, err))
 			case err != nil:
 				return revoked, g.wrap(key, err)
+			}
+			if isTimed(binding) {
+				useless[binding.Name] = true // its Role is gone now
 			}
 			if !revoked.Before.Includes(level) {
 				revoked.Before = level
@@ -108,6 +111,16 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 		return revoked, err
 	}
 	return revoked, g.wrap(key, fmt.Errorf("%s %w", grantee, ErrNotGranted))
+}
+
+// take takes from a grantee what a binding gives. One with an end goes as a whole, where the user may remove it.
+func (g *Granter) take(ctx context.Context, binding *rbacv1.RoleBinding, grantee Grantee) error {
+	if isTimed(binding) {
+		if err := g.endTimed(ctx, binding); !errors.Is(err, errRoleRemains) {
+			return err
+		}
+	}
+	return g.remove(ctx, binding, grantee)
 }
 
 func levelOf(binding *rbacv1.RoleBinding) Level {

@@ -27,9 +27,9 @@ func isGrant(binding *rbacv1.RoleBinding) (object string, level Level, ok bool) 
 
 // given is what one binding gives.
 type given struct {
-	object, role string
-	level        Level
-	subjects     []rbacv1.Subject
+	object  string
+	level   Level
+	binding *rbacv1.RoleBinding
 }
 
 // allGiven reads what the grants of a namespace give, and the names of the Roles that exist: nil where the user may not
@@ -47,7 +47,7 @@ func allGiven(ctx context.Context, client *kube.Client, namespace string) (found
 	requests.Go(func() error {
 		return eachBinding(ctx, client, api, namespace, func(binding *rbacv1.RoleBinding) {
 			if object, level, ok := isGrant(binding); ok {
-				found = append(found, given{object, binding.RoleRef.Name, level, binding.Subjects})
+				found = append(found, given{object, level, binding})
 			}
 		})
 	})
@@ -85,13 +85,21 @@ func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Acces
 	if err != nil {
 		return nil, err
 	}
+	bindings := make([]*rbacv1.RoleBinding, 0, len(found))
+	for _, grant := range found {
+		bindings = append(bindings, grant.binding)
+	}
+	ends, err := endsOf(ctx, client, namespace, bindings)
+	if err != nil {
+		return nil, err
+	}
 	var shared []Access
 	for _, grant := range found {
-		row := Access{Namespace: namespace, Key: byObject[grant.object], Object: grant.object, Level: grant.level, Stale: roles != nil && !roles[grant.role]}
+		row := Access{Namespace: namespace, Key: byObject[grant.object], Object: grant.object, Level: grant.level, Stale: roles != nil && !roles[grant.binding.RoleRef.Name], Ending: ends(grant.binding)}
 		if row.Key == "" {
 			row.Key = grant.object
 		}
-		for _, subject := range grant.subjects {
+		for _, subject := range grant.binding.Subjects {
 			row.Grantee = granteeOf(subject)
 			shared = append(shared, row)
 		}
@@ -108,7 +116,7 @@ func IsShared(ctx context.Context, client *kube.Client, namespace string) (func(
 	}
 	shared := map[string]bool{}
 	for _, grant := range found {
-		if roles == nil || roles[grant.role] {
+		if roles == nil || roles[grant.binding.RoleRef.Name] {
 			shared[grant.object] = true
 		}
 	}
@@ -170,11 +178,15 @@ func (g *Granter) access(ctx context.Context, key string, found []*rbacv1.RoleBi
 	if err := requests.Wait(); err != nil {
 		return nil, err
 	}
+	ends, err := endsOf(ctx, g.client, g.store.Namespace(), found)
+	if err != nil {
+		return nil, err
+	}
 	var who []Access
 	for i, binding := range found {
 		object, level, _ := isGrant(binding)
 		for _, subject := range binding.Subjects {
-			who = append(who, Access{Namespace: g.store.Namespace(), Key: key, Object: object, Level: level, Grantee: granteeOf(subject), Stale: gone[i]})
+			who = append(who, Access{Namespace: g.store.Namespace(), Key: key, Object: object, Level: level, Grantee: granteeOf(subject), Stale: gone[i], Ending: ends(binding)})
 		}
 	}
 	sortRows(who)

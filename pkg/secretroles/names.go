@@ -25,6 +25,7 @@ type Name struct {
 	Object string // the name of the Kubernetes Secret
 	Level  string
 	UID    string // the first digits of the UID of the Secret that it was made for
+	Timer  string // the name of the timer that ends it, and empty for what has no end
 }
 
 // NewName names the grants of a level of the Kubernetes Secret of a name and UID.
@@ -32,7 +33,13 @@ func NewName(object string, uid types.UID, level string) Name {
 	return Name{Object: object, Level: level, UID: fmt.Sprintf("%.*s", uidDigits, string(uid))}
 }
 
-func (n Name) String() string { return prefix + n.Object + ":" + n.Level + ":" + n.UID }
+func (n Name) String() string {
+	name := prefix + n.Object + ":" + n.Level + ":" + n.UID
+	if n.Timer != "" {
+		name += ":" + n.Timer
+	}
+	return name
+}
 
 // ParseName is the reverse of Name.String. It accepts every UID and every level, so that nothing that gives
 // access is overlooked.
@@ -43,7 +50,8 @@ func ParseName(name string) (Name, bool) {
 	}
 	object, rest, ok := strings.Cut(rest, ":")
 	level, uid, _ := strings.Cut(rest, ":")
-	return Name{Object: object, Level: level, UID: uid}, ok && object != ""
+	uid, timer, _ := strings.Cut(uid, ":")
+	return Name{Object: object, Level: level, UID: uid, Timer: timer}, ok && object != ""
 }
 
 // Selectors select, together, the Roles that can be grants of a Secret: those with its label, and those that have

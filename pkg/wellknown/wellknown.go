@@ -31,6 +31,16 @@ const (
 	LabelObject = "apolo.us/object"
 )
 
+// Of a timer, the Job without pods that ends a grant.
+const (
+	LabelTimer = "apolo.us/timer"
+	// AnnotationLevel is the level of access that ends with a timer.
+	AnnotationLevel = "apolo.us/level"
+	// AnnotationEnds is, on the RoleBinding that ends with a timer, when it was to end: RFC 3339, in UTC. Anyone who may
+	// change Jobs can change a timer, but not this.
+	AnnotationEnds = "apolo.us/ends"
+)
+
 // Of a Job.
 const (
 	// LabelJob marks Jobs and their pods.

@@ -2,14 +2,17 @@ package acl
 
 import (
 	"context"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/neuro-inc/kubectl-apolo/pkg/duration"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
@@ -23,6 +26,9 @@ const (
   write    also change it
   manage   also share it with others`
 
+	endings = `With --for or --until, access ends by the cluster's own clock, whether anybody is online or not. Granting again with
+another end replaces it. read and write can have an end.`
+
 	warning = `Only the grantee gets access, and only to this secret. But whoever may create pods in its namespace can use all
 secrets there anyway, as Kubernetes has it, and so can the administrators of the cluster.`
 )
@@ -34,6 +40,9 @@ type grantOptions struct {
 	where   uri.Secret
 	grantee grants.Grantee
 	level   grants.Level
+	period  string // --for
+	until   string
+	end     timers.End // none where it is zero
 	output  *cmdline.Output
 }
 
@@ -43,11 +52,12 @@ func newGrant(s *cmdline.Session) *cli.Command {
 		Name:        "grant",
 		Usage:       "Give somebody access to one secret",
 		ArgsUsage:   "URI USER LEVEL",
-		Description: grantees + "\n\n" + levels + "\n\n" + warning,
+		Description: grantees + "\n\n" + levels + "\n\n" + endings + "\n\n" + warning,
 		UsageText: `  ` + s.Typed + ` grant secret:wandb-token bob read
+  ` + s.Typed + ` grant secret:wandb-token bob read --for 8h
   ` + s.Typed + ` grant secret:wandb-token group:research read
   ` + s.Typed + ` grant secret://default/team/wandb-token sa:ci:runner read`,
-		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
+		Flags:  o.flags(),
 		Action: cmdline.CompleteAndRun(o.completeGrant, o.run),
 	}
 }
@@ -59,11 +69,21 @@ func NewShare(s *cmdline.Session) *cli.App {
 	return &cli.App{
 		Usage:       "Share a secret; the same as acl grant",
 		ArgsUsage:   "URI USER [LEVEL]",
-		Description: grantees + "\n\n" + levels + "\nread, where it is left out.\n\n" + warning,
+		Description: grantees + "\n\n" + levels + "\nread, where it is left out.\n\n" + endings + "\n\n" + warning,
 		UsageText: `  ` + s.Typed + ` secret:wandb-token bob
+  ` + s.Typed + ` secret:wandb-token bob --until 2026-12-31
   ` + s.Typed + ` secret:wandb-token group:research write`,
-		Flags:  []cli.Flag{o.output.Flag(), s.QuietFlag("print nothing when it worked")},
+		Flags:  o.flags(),
 		Action: cmdline.CompleteAndRun(o.completeShare, o.run),
+	}
+}
+
+func (o *grantOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "for", Usage: "end the access after `DURATION`, such as 8h or 30d", Destination: &o.period},
+		&cli.StringFlag{Name: "until", Usage: "end the access at `TIME`, such as 2026-12-31 or 2026-12-31T18:00", Destination: &o.until},
+		o.output.Flag(),
+		o.QuietFlag("print nothing when it worked"),
 	}
 }
 
@@ -97,7 +117,33 @@ func (o *grantOptions) complete(uri, user, level string) (err error) {
 	if o.level, err = parseLevel(o.Session, level); err != nil {
 		return err
 	}
+	if err := o.completeEnd(); err != nil {
+		return err
+	}
 	return o.output.Validate()
+}
+
+func (o *grantOptions) completeEnd() (err error) {
+	switch {
+	case o.period == "" && o.until == "":
+		return nil
+	case o.period != "" && o.until != "":
+		return cmdline.Usagef("--for and --until can't be used together")
+	case o.level == grants.Manage:
+		return cmdline.Usagef("manage can't have an end: whoever has it could give it to others without one")
+	case o.until != "":
+		if o.end.At, err = duration.ParseTime(o.until, time.Local); err != nil {
+			return cmdline.Usagef("--until %s", err)
+		}
+		return nil
+	}
+	if o.end.After, err = duration.Parse(o.period); err != nil {
+		return cmdline.Usagef("--for %s", err)
+	}
+	if o.end.After < time.Second {
+		return cmdline.Usagef("--for must be at least 1s")
+	}
+	return nil
 }
 
 func (o *grantOptions) run(ctx context.Context) error {
@@ -105,7 +151,15 @@ func (o *grantOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := granter.Grant(ctx, o.where.Key, o.grantee, o.level)
+	var (
+		before grants.Level
+		ends   time.Time
+	)
+	if o.end == (timers.End{}) {
+		before, err = granter.Grant(ctx, o.where.Key, o.grantee, o.level)
+	} else {
+		before, ends, err = granter.GrantUntil(ctx, o.where.Key, o.grantee, o.level, o.end)
+	}
 	if err != nil {
 		return err
 	}
@@ -120,7 +174,14 @@ func (o *grantOptions) run(ctx context.Context) error {
 		o.Done("%s", complete(client, o.where))
 		return nil
 	case o.output.IsObject():
-		return o.PrintObject(o.output, o.object(client, before))
+		return o.PrintObject(o.output, o.object(client, before, ends))
+	case o.end != (timers.End{}) && ends.IsZero():
+		o.Done("secret/%s unchanged (%s has %s already, without an end; to give it one, revoke it first)", o.where.Key, describe(o.grantee), before)
+		return nil
+	case !ends.IsZero() && before != "":
+		o.Done("secret/%s granted to %s (%s until %s, then %s)", o.where.Key, describe(o.grantee), o.level, ends.UTC().Format(time.RFC3339), before)
+	case !ends.IsZero():
+		o.Done("secret/%s granted to %s (%s until %s)", o.where.Key, describe(o.grantee), o.level, ends.UTC().Format(time.RFC3339))
 	case before == o.level:
 		o.Done("secret/%s unchanged (%s has %s already)", o.where.Key, describe(o.grantee), before)
 		return nil
@@ -137,14 +198,14 @@ func (o *grantOptions) run(ctx context.Context) error {
 }
 
 // object is what the grantee has now, for programs.
-func (o *grantOptions) object(client *kube.Client, before grants.Level) *objects.Access {
+func (o *grantOptions) object(client *kube.Client, before grants.Level, ends time.Time) *objects.Access {
 	now := highest(before, o.level)
 	namespace := o.where.Namespace
 	if namespace == "" {
 		namespace = client.Namespace
 	}
 	return &objects.Access{TypeMeta: objects.Kind("Access"), URI: complete(client, o.where), Namespace: namespace,
-		Key: o.where.Key, Name: secrets.ObjectName(o.where.Key), Access: string(now), Grantee: o.grantee.String(), PreviousAccess: string(before)}
+		Key: o.where.Key, Name: secrets.ObjectName(o.where.Key), Access: string(now), Grantee: o.grantee.String(), PreviousAccess: string(before), Ends: objects.Time(ends)}
 }
 
 // openGranter opens the place of a secret, in the cluster that its URI names.

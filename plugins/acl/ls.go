@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	humanize "k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -217,6 +218,10 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 	if o.shared {
 		headings = []string{"URI", "GRANTED TO", "ACCESS"}
 	}
+	ending := slices.ContainsFunc(a.items, func(item grants.Access) bool { return item.Ending.Timer != "" })
+	if ending {
+		headings = append(headings, "ENDS")
+	}
 	rows := make([][]string, 0, len(a.items))
 	for _, item := range a.items {
 		row := []string{item.URI(client.Cluster)}
@@ -227,7 +232,11 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		if item.Stale {
 			level += " (stale: its role is gone, gives nothing)"
 		}
-		rows = append(rows, append(row, level))
+		row = append(row, level)
+		if ending {
+			row = append(row, o.describeEnd(item.Ending, client.Now()))
+		}
+		rows = append(rows, row)
 	}
 	if err := cmdline.Table(o.Out, headings, rows); err != nil {
 		return err
@@ -241,12 +250,28 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 	return nil
 }
 
+// describeEnd says when access ends, and what is wrong with that: a person is told how long it lasts, a program the time.
+func (o *lsOptions) describeEnd(ending grants.Ending, now time.Time) string {
+	if ending.At.IsZero() {
+		return ending.Problem
+	}
+	text := objects.Time(ending.At)
+	if cmdline.IsTerminal(o.Out) {
+		text = "in " + humanize.HumanDuration(max(0, ending.At.Sub(now)))
+	}
+	if ending.Problem != "" {
+		text += " (" + ending.Problem + ")"
+	}
+	return text
+}
+
 // object is what is printed for programs.
 func object(cluster string, a answer, shared bool) *objects.AccessList {
 	list := &objects.AccessList{TypeMeta: objects.Kind("AccessList"), Items: make([]objects.Access, 0, len(a.items)),
 		AskedNamespaces: a.asked, Unseen: a.unseen}
 	for _, item := range a.items {
-		entry := objects.Access{URI: item.URI(cluster), Namespace: item.Namespace, Access: string(item.Level)}
+		entry := objects.Access{URI: item.URI(cluster), Namespace: item.Namespace, Access: string(item.Level),
+			Ends: objects.Time(item.Ending.At), EndsProblem: item.Ending.Problem}
 		if item.Key != "" {
 			entry.Key, entry.Name = item.Key, item.Object
 		}

@@ -89,10 +89,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	if at, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
+	if at, err := duration.ParseTime(text, now.Location()); err == nil {
 		return at, nil
 	}
 	ago, err := duration.Parse(text)

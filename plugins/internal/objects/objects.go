@@ -4,6 +4,8 @@
 // what it means. The kinds are no resources of the API server.
 package objects
 
+import "time"
+
 // APIVersion is that of all kinds here.
 const APIVersion = "apolo.us/v1"
 
@@ -64,6 +66,16 @@ type Access struct {
 	Grantee        string `json:"grantee,omitempty"`
 	PreviousAccess string `json:"previousAccess,omitempty"`
 	Stale          bool   `json:"stale,omitempty"`
+	Ends           string `json:"ends,omitempty"`        // when the access ends, RFC 3339 in UTC
+	EndsProblem    string `json:"endsProblem,omitempty"` // what is wrong with what ends it
+}
+
+// Time is a time as objects have it: RFC 3339 in UTC, and empty for none.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // AccessList is what acl ls prints.

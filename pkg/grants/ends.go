@@ -1,0 +1,292 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/access"
+	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
+	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
+	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
+)
+
+// Ending is when access ends.
+type Ending struct {
+	// Timer is the name of the timer that ends it. It is empty for access without an end.
+	Timer string
+	// At is when the cluster ends it. It is zero where it never does or where that can't be seen; Problem says so then.
+	At time.Time
+	// Problem is what is wrong with the timer, and empty where nothing is.
+	Problem string
+}
+
+// GrantUntil gives a level, Read or Write, to a grantee for a time. It returns the level that the grantee has without an
+// end, and when the new access ends. Where they have as much without an end, that holds: nothing changes, and ends is zero.
+// Another grant of the same level with an end is replaced by this one, without a moment without access.
+//
+// The grant has a Role and a RoleBinding of its own, which a timer owns. They are made when the timer's end is certain, so
+// that a call that is ended in between leaves nothing that has no end. It returns the errors of Grant, and a
+// *timers.HeldError where the cluster keeps timers from running.
+func (g *Granter) GrantUntil(ctx context.Context, key string, grantee Grantee, level Level, end timers.End) (without Level, ends time.Time, err error) {
+	secret, roles, existing, err := g.read(ctx, key)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	without = existing.levelOf(grantee)
+	switch {
+	case without.Includes(level):
+		return without, time.Time{}, nil
+	case level == Manage:
+		return without, time.Time{}, g.wrap(key, errors.New("manage can't have an end: whoever has it could give it to others without one"))
+	case secret.Owner != "" && level != Read:
+		return without, time.Time{}, g.wrap(key, adoptedError(secret))
+	}
+	if err := g.renew(ctx, secret, roles); err != nil {
+		return without, time.Time{}, g.wrap(key, err)
+	}
+	replaced, err := g.timed(ctx, secret, roles, grantee)
+	if err != nil {
+		return without, time.Time{}, g.wrap(key, err)
+	}
+	clock, err := timers.NewClient(g.client, g.store.Namespace())
+	if err != nil {
+		return without, time.Time{}, err
+	}
+	timer, err := clock.Start(ctx, ownerOf(secret), string(level), end)
+	if err != nil {
+		return without, time.Time{}, g.wrap(key, err)
+	}
+	if err := g.grantTimed(ctx, secret, level, grantee, timer); err != nil {
+		background, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+		defer cancel()
+		if left := clock.Stop(background, timer); left != nil {
+			g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, left))
+		}
+		return without, time.Time{}, g.wrap(key, err)
+	}
+	for _, old := range replaced {
+		planned, _ := time.Parse(time.RFC3339, old.Annotations[wellknown.AnnotationEnds])
+		if levelOf(old) == level || level.Includes(levelOf(old)) && !planned.IsZero() && !planned.After(timer.Ends) {
+			if err := g.endTimed(ctx, old); err != nil {
+				return without, timer.Ends, g.wrap(key, fmt.Errorf("granted until %s, but an earlier grant could not be removed: %w", timer.Ends.UTC().Format(time.RFC3339), err))
+			}
+		}
+	}
+	return without, timer.Ends, nil
+}
+
+// cleanup is how long it may take to remove what is of no use, also after an interrupt.
+const cleanup = 10 * time.Second
+
+// grantTimed makes the Role and the RoleBinding that end with a timer.
+func (g *Granter) grantTimed(ctx context.Context, secret secrets.Secret, level Level, grantee Grantee, timer timers.Timer) error {
+	meta := g.meta(secret, level)
+	name := secretroles.NewName(secret.Object, secret.UID, string(level))
+	name.Timer = timer.Name
+	meta.Name = name.String()
+	meta.OwnerReferences = []metav1.OwnerReference{timer.Owner()}
+	role := &rbacv1.Role{ObjectMeta: meta, Rules: append(Rules(secret, level), timerRule(timer.Name))}
+	err := g.rbac.Post().Namespace(g.store.Namespace()).Resource("roles").Body(role).Do(ctx).Error()
+	if err != nil {
+		return g.explainEscalation(err, level, "roles")
+	}
+	meta.Annotations = map[string]string{wellknown.AnnotationEnds: timer.Ends.UTC().Format(time.RFC3339)}
+	binding := &rbacv1.RoleBinding{ObjectMeta: meta, Subjects: []rbacv1.Subject{subjectOf(grantee)},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name}}
+	err = g.rbac.Post().Namespace(g.store.Namespace()).Resource("rolebindings").Body(binding).Do(ctx).Error()
+	return g.explainEscalation(err, level, "rolebindings")
+}
+
+// timerRule lets a grantee read when their access ends. The timer has nothing in it that is not theirs to know.
+func timerRule(timer string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, ResourceNames: []string{timer}, Verbs: []string{"get"}}
+}
+
+// timed are the bindings with an end that a grantee has on a secret, as far as its Roles can be seen.
+func (g *Granter) timed(ctx context.Context, secret secrets.Secret, of roles, grantee Grantee) ([]*rbacv1.RoleBinding, error) {
+	var names []string
+	for name := range of.byName {
+		if isTimedOf(secret, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	bindings := make([]*rbacv1.RoleBinding, len(names))
+	var requests errgroup.Group
+	requests.SetLimit(parallel)
+	for i, name := range names {
+		requests.Go(func() error {
+			binding, err := g.get(ctx, name)
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			bindings[i] = binding
+			return g.explain(err, "get", "rolebindings", name)
+		})
+	}
+	err := requests.Wait()
+	return slices.DeleteFunc(bindings, func(b *rbacv1.RoleBinding) bool {
+		return b == nil || !slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return concerns(s, grantee) })
+	}), err
+}
+
+// isTimedOf reports whether a Role gives access to a secret, as it is now, until a timer ends.
+func isTimedOf(secret secrets.Secret, role string) bool {
+	name, ok := secretroles.ParseName(role)
+	current := secretroles.NewName(secret.Object, secret.UID, name.Level)
+	return ok && name.Timer != "" && name.Object == current.Object && name.UID == current.UID
+}
+
+// isTimed reports whether a binding is one that GrantUntil made for one grantee.
+func isTimed(binding *rbacv1.RoleBinding) bool {
+	return timerOf(binding) != "" && binding.Name == binding.RoleRef.Name && len(binding.Subjects) == 1
+}
+
+// timerOf is the name of the timer that ends what a binding gives, and empty where none does.
+func timerOf(binding *rbacv1.RoleBinding) string {
+	name, _ := secretroles.ParseName(binding.RoleRef.Name)
+	return name.Timer
+}
+
+// errRoleRemains says that the Role of a grant with an end can't be removed.
+var errRoleRemains = errors.New("its role can't be removed")
+
+// endTimed removes what one grant with an end consists of: first its Role, with which the access ends, and last its timer.
+// It returns errNoRole where the Role was gone before, and errRoleRemains where the user may not remove it.
+func (g *Granter) endTimed(ctx context.Context, binding *rbacv1.RoleBinding) error {
+	role, err := g.metadata.Resource(rbacv1.SchemeGroupVersion.WithResource("roles")).Namespace(g.store.Namespace()).Get(ctx, binding.RoleRef.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return errNoRole
+	case apierrors.IsForbidden(err):
+		return errRoleRemains
+	case err != nil:
+		return g.explain(err, "get", "roles", binding.RoleRef.Name)
+	}
+	remaining, err := g.store.Roles().Remove(ctx, []secretroles.Role{{ObjectMeta: role.ObjectMeta}})
+	if err != nil {
+		return err
+	}
+	if len(remaining) > 0 {
+		return fmt.Errorf("%w: %w", errRoleRemains, remaining[0].Reason)
+	}
+	for _, owner := range role.OwnerReferences {
+		if owner.Kind != "Job" || !timers.IsTimer(owner.Name) {
+			continue
+		}
+		clock, err := timers.NewClient(g.client, g.store.Namespace())
+		if err == nil {
+			err = clock.Stop(ctx, timers.Timer{Name: owner.Name, UID: owner.UID})
+		}
+		if err != nil {
+			g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", owner.Name, err))
+		}
+	}
+	return nil
+}
+
+// endOf says when a binding with an end ends, from the timers that there are.
+func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) Ending {
+	ending := Ending{Timer: timerOf(binding)}
+	if ending.Timer == "" {
+		return ending
+	}
+	timer, exists := known[ending.Timer]
+	owned := slices.ContainsFunc(binding.OwnerReferences, func(owner metav1.OwnerReference) bool {
+		return owner.Kind == "Job" && owner.Name == ending.Timer && (!exists || owner.UID == timer.UID)
+	})
+	planned, err := time.Parse(time.RFC3339, binding.Annotations[wellknown.AnnotationEnds])
+	switch {
+	case !owned:
+		ending.Problem = "never: it is no longer owned by its timer"
+	case !exists:
+		ending.Problem = "now: its timer has ended"
+	case timer.Ends.IsZero():
+		ending.Problem = "never: its timer was changed"
+	case err != nil || timer.Ends.Sub(planned).Abs() > time.Second:
+		ending.At, ending.Problem = timer.Ends, "its timer was changed"
+	default:
+		ending.At = timer.Ends
+	}
+	return ending
+}
+
+// endsOf says for each binding that has an end when it is. Without one there is no request.
+func endsOf(ctx context.Context, client *kube.Client, namespace string, bindings []*rbacv1.RoleBinding) (func(*rbacv1.RoleBinding) Ending, error) {
+	if !slices.ContainsFunc(bindings, func(b *rbacv1.RoleBinding) bool { return timerOf(b) != "" }) {
+		return func(*rbacv1.RoleBinding) Ending { return Ending{} }, nil
+	}
+	clock, err := timers.NewClient(client, namespace)
+	if err != nil {
+		return nil, err
+	}
+	known, err := clock.List(ctx)
+	if apierrors.IsForbidden(err) {
+		return func(b *rbacv1.RoleBinding) Ending {
+			if timerOf(b) == "" {
+				return Ending{}
+			}
+			return Ending{Timer: timerOf(b), Problem: "unknown: you can't list jobs"}
+		}, nil
+	}
+	return func(b *rbacv1.RoleBinding) Ending { return endOf(b, known) }, err
+}
+
+// addEnds finds when the access in rows ends, from the timers that the rules let their user read by name.
+func addEnds(ctx context.Context, clock *timers.Client, rules access.Rules, rows []Access) (unseen []string, err error) {
+	names := slices.DeleteFunc(rules.Names("get", jobsResource), func(name string) bool { return !timers.IsTimer(name) })
+	if len(names) == 0 {
+		return nil, nil
+	}
+	known, err := clock.Get(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	if missing := len(names) - len(known); missing > 0 {
+		unseen = append(unseen, fmt.Sprintf("when access in namespace %s ends whose timers can't be read, or have just ended (%d)", rules.Namespace, missing))
+	}
+	byObject := map[string][]timers.Timer{}
+	for _, timer := range known {
+		byObject[timer.Object] = append(byObject[timer.Object], timer)
+	}
+	for i := range rows {
+		if row := &rows[i]; row.Object != "" {
+			row.Ending = lastEnd(rules, *row, byObject[wellknown.Hash(row.Object)])
+		}
+	}
+	return unseen, nil
+}
+
+// lastEnd is when the last grant of a row's level ends. It has no end where there are more rules that give the level than
+// timers that end one.
+func lastEnd(rules access.Rules, row Access, of []timers.Timer) Ending {
+	verb := "get"
+	if row.Level != Read {
+		verb = "update"
+		of = slices.DeleteFunc(slices.Clone(of), func(t timers.Timer) bool { return t.Level != string(Write) })
+	}
+	if len(of) == 0 || row.Level == Manage || rules.Count(verb, secretsResource, row.Object) > len(of) {
+		return Ending{}
+	}
+	last := slices.MaxFunc(of, func(a, b timers.Timer) int {
+		if a.Ends.IsZero() || b.Ends.IsZero() {
+			return strings.Compare(b.Ends.Format(time.RFC3339), a.Ends.Format(time.RFC3339)) // what never ends is the last
+		}
+		return a.Ends.Compare(b.Ends)
+	})
+	if last.Ends.IsZero() {
+		return Ending{Timer: last.Name, Problem: "never: its timer was changed"}
+	}
+	return Ending{Timer: last.Name, At: last.Ends}
+}
