@@ -14,9 +14,9 @@ import (
 
 // layers are the packages, those that import nothing of this folder first. A package may import those of earlier lines.
 var layers = [][]string{
-	{"envfile", "grantee", "joblog", "mask", "privatefile", "sanitize", "spool", "uri", "wellknown"},
+	{"duration", "envfile", "grantee", "joblog", "mask", "privatefile", "sanitize", "spool", "uri", "wellknown"},
 	{"kube"},
-	{"access", "discovery", "namespaces", "remote", "secretroles", "usedby"},
+	{"access", "discovery", "namespaces", "remote", "secretroles", "timers", "usedby"},
 	{"leftovers", "secrets"},
 	{"doctor", "grants", "jobspec"},
 	{"jobstatus"},
