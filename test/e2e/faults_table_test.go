@@ -432,7 +432,9 @@ func (a *attempt) wantRequests(want []string) {
 func endsGrant(request string) bool { return strings.HasPrefix(request, "DELETE NS/role") }
 
 // endsJob reports whether a request is one of the two that job kill sends at the same time.
-func endsJob(request string) bool { return request == "DELETE NS/jobs/KEY" || request == "GET NS/pods" }
+func endsJob(request string) bool {
+	return strings.HasPrefix(request, "DELETE NS/jobs/") || request == "GET NS/pods"
+}
 
 // sortRuns sorts requests of a kind that follow one another: they may have been sent at the same time.
 func sortRuns(requests []string, kind func(string) bool) {
