@@ -9,6 +9,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/candidates"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
@@ -35,21 +36,21 @@ func New(s *cmdline.Session) *cli.App {
 	}
 }
 
-func completers() cmdline.Completers {
+func completers() completion.Completers {
 	var levels []string
 	for _, level := range grants.Levels() {
 		levels = append(levels, string(level))
 	}
-	return cmdline.Completers{"URI": completion.URIs, "USER": offerUsers, "-u": completion.Users, "LEVEL": cmdline.Words(levels...)}
+	return completion.Completers{"URI": candidates.URIs, "USER": offerUsers, "-u": candidates.Users, "LEVEL": completion.Words(levels...)}
 }
 
 // offerUsers completes whom something is granted to, or taken from.
-func offerUsers(ctx context.Context, c *cmdline.Completion) {
+func offerUsers(ctx context.Context, c *completion.Word) {
 	if c.Command == "revoke" {
-		completion.UsersOf(ctx, c)
+		candidates.UsersOf(ctx, c)
 		return
 	}
-	completion.NamespaceUsers(ctx, c)
+	candidates.NamespaceUsers(ctx, c)
 }
 
 // complete returns the complete URI of a secret.

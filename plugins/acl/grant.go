@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 const (
@@ -43,11 +44,11 @@ type grantOptions struct {
 	period  string // --for
 	until   string
 	end     timers.End // none where it is zero
-	output  *cmdline.Output
+	output  *output.Format
 }
 
 func newGrant(s *cmdline.Session) *cli.Command {
-	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &grantOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:        "grant",
 		Usage:       "Give somebody access to one secret",
@@ -65,7 +66,7 @@ func newGrant(s *cmdline.Session) *cli.Command {
 // NewShare builds the command share, which is acl grant with a level that may be left out.
 func NewShare(s *cmdline.Session) *cli.App {
 	s.Completers = completers()
-	o := &grantOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &grantOptions{Session: s, output: output.New("name")}
 	return &cli.App{
 		Usage:       "Share a secret; the same as acl grant",
 		ArgsUsage:   "URI USER [LEVEL]",
@@ -170,11 +171,11 @@ func (o *grantOptions) run(ctx context.Context) error {
 		o.Warn("%s", text)
 	}
 	switch {
-	case o.output.Format == "name":
+	case o.output.Name == "name":
 		o.Done("%s", complete(client, o.where))
 		return nil
 	case o.output.IsObject():
-		return o.PrintObject(o.output, o.object(client, before, ends))
+		return o.output.Print(o.Out, o.object(client, before, ends))
 	case o.end != (timers.End{}) && ends.IsZero():
 		o.Done("secret/%s unchanged (%s has %s already, without an end; to give it one, revoke it first)", o.where.Key, describe(o.grantee), before)
 		return nil

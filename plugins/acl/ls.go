@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // patience is how long a person waits without being told what for.
@@ -30,11 +31,11 @@ type lsOptions struct {
 	user    string
 	fullURI bool
 	in      cmdline.Strings
-	output  *cmdline.Output
+	output  *output.Format
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &lsOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:      "ls",
 		Aliases:   []string{"list"},
@@ -205,9 +206,9 @@ func (o *lsOptions) progress(format string, args ...any) (done func()) {
 
 func (o *lsOptions) print(client *kube.Client, a answer) error {
 	if o.output.IsObject() {
-		return o.PrintObject(o.output, object(client.Cluster, a, o.shared))
+		return o.output.Print(o.Out, object(client.Cluster, a, o.shared))
 	}
-	if o.Quiet || o.output.Format == "name" {
+	if o.Quiet || o.output.Name == "name" {
 		var uris []string
 		for _, item := range a.items {
 			uris = append(uris, item.URI(client.Cluster))
@@ -238,7 +239,7 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		}
 		rows = append(rows, row)
 	}
-	if err := cmdline.Table(o.Out, headings, rows); err != nil {
+	if err := output.Table(o.Out, headings, rows); err != nil {
 		return err
 	}
 	for _, text := range a.unseen {

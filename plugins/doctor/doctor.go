@@ -18,7 +18,9 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // Main runs the plugin as a process and returns its exit code.
@@ -30,15 +32,15 @@ type options struct {
 
 	names  cmdline.Strings // of tasks, as typed
 	rbac   bool
-	output *cmdline.Output
+	output *output.Format
 
 	tasks []doctor.Task
 }
 
 // New builds the command.
 func New(s *cmdline.Session) *cli.App {
-	o := &options{Session: s, output: cmdline.NewOutput()}
-	s.Completers = cmdline.Completers{"TASK": cmdline.Words(names()...)}
+	o := &options{Session: s, output: output.New()}
+	s.Completers = completion.Completers{"TASK": completion.Words(names()...)}
 	return &cli.App{
 		Usage: "Check that your cluster and your rights are fit for secrets and jobs",
 		Description: `The kubeconfig, the cluster, who you are there, what you may do in your namespace, and what is known of the
@@ -75,7 +77,7 @@ func (o *options) complete(args []string) error {
 	if err := o.output.Validate(); err != nil {
 		return err
 	}
-	if o.rbac && o.output.Format != "" {
+	if o.rbac && o.output.Name != "" {
 		return cmdline.Usagef("--rbac prints YAML: it can't be used with -o")
 	}
 	for _, name := range o.names {
@@ -128,11 +130,11 @@ func (o *options) print(report *doctor.Report) error {
 		for _, check := range report.Checks {
 			object.Checks = append(object.Checks, objects.DoctorCheck{Name: check.Name, Status: string(check.Status), Details: check.Details})
 		}
-		return o.PrintObject(o.output, object)
+		return o.output.Print(o.Out, object)
 	}
-	paint := cmdline.PaintFor(o.Out)
-	styles := map[doctor.Status]cmdline.Style{
-		doctor.OK: cmdline.Good, doctor.Warning: cmdline.Waiting, doctor.Missing: cmdline.Bad, doctor.Unknown: cmdline.Faint,
+	paint := output.PaintFor(o.Out)
+	styles := map[doctor.Status]output.Style{
+		doctor.OK: output.Good, doctor.Warning: output.Waiting, doctor.Missing: output.Bad, doctor.Unknown: output.Faint,
 	}
 	for _, check := range report.Checks {
 		if o.Quiet && check.Status == doctor.OK {

@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/candidates"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
@@ -49,24 +50,24 @@ func New(s *cmdline.Session) *cli.App {
 	}
 }
 
-func completers() cmdline.Completers {
+func completers() completion.Completers {
 	var statuses []string
 	for _, status := range jobstatus.Statuses() {
 		statuses = append(statuses, string(status))
 	}
-	return cmdline.Completers{
-		"JOB": offerJobs, "--name": completion.Jobs, "USER": completion.Users, "TAG": completion.Tags(wellknown.AnnotationTags),
-		"STATUS": cmdline.Words(statuses...), "COLUMNS": cmdline.WordList(columnNames()...),
+	return completion.Completers{
+		"JOB": offerJobs, "--name": candidates.Jobs, "USER": candidates.Users, "TAG": candidates.Tags(wellknown.AnnotationTags),
+		"STATUS": completion.Words(statuses...), "COLUMNS": completion.WordList(columnNames()...),
 	}
 }
 
 // offerJobs completes the name of a job: one that has not ended, where a verb is of no use otherwise.
-func offerJobs(ctx context.Context, c *cmdline.Completion) {
+func offerJobs(ctx context.Context, c *completion.Word) {
 	switch c.Command {
 	case "exec", "attach", "port-forward", "browse", "kill", "top", "bump-life-span", "share":
-		completion.RunningJobs(ctx, c)
+		candidates.RunningJobs(ctx, c)
 	default:
-		completion.Jobs(ctx, c)
+		candidates.Jobs(ctx, c)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
@@ -37,7 +38,7 @@ type lsOptions struct {
 	since         string
 	watch         bool
 	format        string
-	output        *cmdline.Output
+	output        *output.Format
 
 	columns  []column
 	earliest time.Time // zero: no limit
@@ -100,7 +101,7 @@ func columnNames() []string {
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, now: time.Now, output: cmdline.NewOutput("wide", "name")}
+	o := &lsOptions{Session: s, now: time.Now, output: output.New("wide", "name")}
 	return &cli.Command{
 		Name:    "ls",
 		Aliases: []string{"list", "ps"},
@@ -137,7 +138,7 @@ func (o *lsOptions) complete(args []string) error {
 		return cmdline.Usagef("%s; for the jobs of a user, use --owner USER", err)
 	}
 	if o.watch && o.output.IsObject() {
-		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Format)
+		return cmdline.Usagef("--watch prints a table or names, not -o %s", o.output.Name)
 	}
 	for _, status := range o.statuses {
 		if err := cmdline.CheckOneOf("--status", jobstatus.Status(status), jobstatus.Statuses()...); err != nil {
@@ -159,7 +160,7 @@ func (o *lsOptions) chooseColumns() error {
 	switch {
 	case o.format != "":
 		format = o.format
-	case o.output.Format == "wide":
+	case o.output.Name == "wide":
 		format = wideFormat
 	}
 	if o.allNamespaces && o.format == "" {
@@ -211,8 +212,8 @@ func (o *lsOptions) run(ctx context.Context) error {
 	}
 	switch {
 	case o.output.IsObject():
-		return o.PrintObject(o.output, objectList(found))
-	case o.output.Format == "name":
+		return o.output.Print(o.Out, objectList(found))
+	case o.output.Name == "name":
 		return o.lines(found, "job/")
 	case o.Quiet:
 		return o.lines(found, "")
@@ -221,8 +222,8 @@ func (o *lsOptions) run(ctx context.Context) error {
 }
 
 func (o *lsOptions) table(found []jobstatus.Job) error {
-	paint := cmdline.PaintFor(o.Out)
-	return cmdline.PaintedTable(o.Out, o.headings(), o.rows(found), func(i int, cell string) string {
+	paint := output.PaintFor(o.Out)
+	return output.PaintedTable(o.Out, o.headings(), o.rows(found), func(i int, cell string) string {
 		if o.columns[i].name == "status" {
 			status, _, _ := strings.Cut(cell, " ")
 			return paint(style(jobstatus.Status(status)), cell)
@@ -239,16 +240,16 @@ func statusCell(j *jobstatus.Job) string {
 	return string(j.Status())
 }
 
-func style(status jobstatus.Status) cmdline.Style {
+func style(status jobstatus.Status) output.Style {
 	switch status {
 	case jobstatus.StatusRunning, jobstatus.StatusSucceeded:
-		return cmdline.Good
+		return output.Good
 	case jobstatus.StatusFailed, jobstatus.StatusOrphaned:
-		return cmdline.Bad
+		return output.Bad
 	case jobstatus.StatusPending, jobstatus.StatusSuspended:
-		return cmdline.Waiting
+		return output.Waiting
 	}
-	return cmdline.Faint
+	return output.Faint
 }
 
 func (o *lsOptions) choose(found []jobstatus.Job) []jobstatus.Job {
@@ -283,7 +284,7 @@ func (o *lsOptions) lines(found []jobstatus.Job, prefix string) error {
 
 // label is the job as other commands take it.
 func (o *lsOptions) label(j *jobstatus.Job) string {
-	if o.allNamespaces && o.output.Format != "name" {
+	if o.allNamespaces && o.output.Name != "name" {
 		return uri.Job{Namespace: j.Namespace, Name: j.Name}.String()
 	}
 	return j.Name

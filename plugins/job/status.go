@@ -26,6 +26,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
 
@@ -35,12 +36,12 @@ type statusOptions struct {
 	now func() time.Time
 
 	target uri.Job
-	output *cmdline.Output
+	output *output.Format
 	shared []grantee.Grantee
 }
 
 func newStatus(s *cmdline.Session) *cli.Command {
-	o := &statusOptions{Session: s, now: time.Now, output: cmdline.NewOutput("name")}
+	o := &statusOptions{Session: s, now: time.Now, output: output.New("name")}
 	return &cli.Command{
 		Name:        "status",
 		Usage:       "Show a job's details, including why it has not started",
@@ -69,7 +70,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		return err
 	}
 	o.now = client.Now // a job has the cluster's times
-	if o.output.Format == "name" {
+	if o.output.Name == "name" {
 		return o.Lines("job/" + job.Name)
 	}
 	if o.output.IsObject() {
@@ -79,7 +80,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return o.PrintObject(o.output, object)
+		return o.output.Print(o.Out, object)
 	}
 	pods, err := client.PodsOf(ctx, job)
 	if err != nil {
@@ -110,7 +111,7 @@ func (o *statusOptions) print(j *jobstatus.Job, attempts []jobstatus.Attempt, la
 			fmt.Fprintf(out, "%s:\t%s\n", name, sanitize.Line(value))
 		}
 	}
-	paint := cmdline.PaintFor(o.Out)
+	paint := output.PaintFor(o.Out)
 	line("Name", j.Name)
 	line("Namespace", j.Namespace)
 	line("ID", string(j.UID))

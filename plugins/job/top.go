@@ -14,6 +14,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // topOptions is one call of job top.
@@ -93,7 +94,7 @@ func (o *topOptions) run(ctx context.Context) error {
 	if len(rows) == 0 {
 		o.Hint("no such job is running")
 	}
-	return cmdline.Table(o.Out, []string{"NAME", "CPU", "CPU LIMIT", "MEMORY", "MEMORY LIMIT"}, rows)
+	return output.Table(o.Out, []string{"NAME", "CPU", "CPU LIMIT", "MEMORY", "MEMORY LIMIT"}, rows)
 }
 
 func cpu(list corev1.ResourceList) string {

@@ -7,29 +7,29 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/candidates"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
-func completers() cmdline.Completers {
-	return cmdline.Completers{
-		"--env":      completion.Env,
+func completers() completion.Completers {
+	return completion.Completers{
+		"--env":      candidates.Env,
 		"--volume":   offerVolumes,
 		"--v":        offerVolumes,
-		"--share":    completion.Users,
+		"--share":    candidates.Users,
 		"--preset":   offerPresets,
-		"--restart":  cmdline.Words(string(jobspec.RestartNever), string(jobspec.RestartOnFailure), string(jobspec.RestartAlways)),
-		"--pull":     cmdline.Words(string(jobspec.PullAlways), string(jobspec.PullMissing), string(jobspec.PullNever)),
-		"--security": cmdline.Words(string(jobspec.SecurityRestricted)),
-		"--dry-run":  cmdline.Words("client", "server"),
+		"--restart":  completion.Words(string(jobspec.RestartNever), string(jobspec.RestartOnFailure), string(jobspec.RestartAlways)),
+		"--pull":     completion.Words(string(jobspec.PullAlways), string(jobspec.PullMissing), string(jobspec.PullNever)),
+		"--security": completion.Words(string(jobspec.SecurityRestricted)),
+		"--dry-run":  completion.Words("client", "server"),
 
-		"--service-account":   completion.Objects("serviceaccounts", ""),
-		"--image-pull-secret": completion.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),
+		"--service-account":   candidates.Objects("serviceaccounts", ""),
+		"--image-pull-secret": candidates.Objects("secrets", "type=kubernetes.io/dockerconfigjson"),
 	}
 }
 
-func offerPresets(ctx context.Context, c *cmdline.Completion) {
-	client, err := kube.NewClient(&c.Kube)
+func offerPresets(ctx context.Context, c *completion.Word) {
+	client, err := kube.NewClient(c.Kube)
 	if err != nil {
 		return
 	}
@@ -47,15 +47,15 @@ func offerPresets(ctx context.Context, c *cmdline.Completion) {
 }
 
 // offerVolumes completes the first part of a volume, up to the colon before the path in the container.
-func offerVolumes(ctx context.Context, c *cmdline.Completion) {
+func offerVolumes(ctx context.Context, c *completion.Word) {
 	switch scheme, _, ok := strings.Cut(c.Text, ":"); {
 	case !ok:
 		for _, scheme := range []string{"secret:", "disk:", "storage:"} {
 			c.OfferOpen(scheme)
 		}
 	case scheme == "secret":
-		completion.URIsWith(ctx, c, "", ":")
+		candidates.URIsWith(ctx, c, "", ":")
 	case scheme == "disk":
-		completion.ObjectsWith(ctx, c, "persistentvolumeclaims", "disk:", ":")
+		candidates.ObjectsWith(ctx, c, "persistentvolumeclaims", "disk:", ":")
 	}
 }

@@ -16,7 +16,7 @@ func (o *options) printDetached(plan *jobs.Plan, job jobs.Ref) error {
 		manifest := plan.Job()
 		manifest.Name, manifest.UID = job.Name, job.UID
 		return o.print(manifest)
-	case o.output.Format == "name":
+	case o.output.Name == "name":
 		return o.Lines("job/" + job.Name)
 	}
 	err := o.Lines(job.Name)
@@ -27,7 +27,7 @@ func (o *options) printDetached(plan *jobs.Plan, job jobs.Ref) error {
 // print shows a job that was not created.
 func (o *options) print(job *batchv1.Job) error {
 	switch {
-	case o.output.Format == "name":
+	case o.output.Name == "name":
 		o.Done("job/%s", job.Name)
 		return nil
 	case !o.output.IsObject():
@@ -40,5 +40,5 @@ func (o *options) print(job *batchv1.Job) error {
 		return err
 	}
 	delete(object, "status") // a job that was not created has none
-	return o.PrintObject(o.output, object)
+	return o.output.Print(o.Out, object)
 }

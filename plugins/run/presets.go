@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobspec"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 )
 
@@ -35,8 +36,8 @@ func (o *options) printPresets(ctx context.Context, api *jobs.Client) error {
 	}
 	switch {
 	case o.output.IsObject():
-		err = o.PrintObject(o.output, presetList(presets))
-	case o.output.Format == "name" || o.Quiet:
+		err = o.output.Print(o.Out, presetList(presets))
+	case o.output.Name == "name" || o.Quiet:
 		var names []string
 		for _, preset := range presets.All {
 			names = append(names, preset.Name)
@@ -71,7 +72,7 @@ func (o *options) presetTable(presets jobspec.Presets) error {
 		}
 		rows = append(rows, cells)
 	}
-	return cmdline.Table(o.Out, []string{"PRESET", "CPU", "MEMORY", "GPU", "NODES", "DESCRIPTION"}, rows)
+	return output.Table(o.Out, []string{"PRESET", "CPU", "MEMORY", "GPU", "NODES", "DESCRIPTION"}, rows)
 }
 
 // placement is where a preset's jobs run, in the words of the flags.

@@ -17,6 +17,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/mask"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/logview"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/progress"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/runflags"
 )
@@ -34,7 +35,7 @@ type options struct {
 	listPresets bool
 	noMask      bool
 	dryRun      string
-	output      *cmdline.Output
+	output      *output.Format
 	start       startLimit
 	share       sharing
 	sidecars    sidecars
@@ -51,7 +52,7 @@ func New(s *cmdline.Session) *cli.App {
 
 // newApp returns the options too, so that tests can look at them.
 func newApp(s *cmdline.Session) (*cli.App, *options) {
-	o := &options{Session: s, lookup: os.LookupEnv, output: cmdline.NewOutput("name")}
+	o := &options{Session: s, lookup: os.LookupEnv, output: output.New("name")}
 	s.Completers = completers()
 	s.Volume = o.flags.AddVolume
 	app := &cli.App{

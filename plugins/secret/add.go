@@ -11,6 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // addOptions is one call of secret add.
@@ -21,11 +22,11 @@ type addOptions struct {
 	value     *string // as typed; nil: to be asked for
 	overwrite bool
 	dryRun    string
-	output    *cmdline.Output
+	output    *output.Format
 }
 
 func newAdd(s *cmdline.Session) *cli.Command {
-	o := &addOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &addOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:      "add",
 		Usage:     "Store a value under a key",
@@ -123,14 +124,14 @@ func (o *addOptions) print(namespace string, value []byte, what string) error {
 		manifest.SetNamespace("")
 	}
 	switch {
-	case o.output.Format == "name":
+	case o.output.Name == "name":
 		o.Done("secret/%s", manifest.GetName())
 		return nil
 	case o.output.IsObject():
 		if o.dryRun == "" {
 			delete(manifest.Object, "data")
 		}
-		return o.PrintObject(o.output, manifest.Object)
+		return o.output.Print(o.Out, manifest.Object)
 	}
 	o.Done("secret/%s %s (%s)%s", o.where.Key, what, cmdline.Bytes(len(value)), dryRunWords(o.dryRun))
 	return nil

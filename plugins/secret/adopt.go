@@ -9,6 +9,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // adoptOptions is one call of secret adopt.
@@ -18,11 +19,11 @@ type adoptOptions struct {
 	where   uri.Secret
 	dataKey string
 	dryRun  string
-	output  *cmdline.Output
+	output  *output.Format
 }
 
 func newAdopt(s *cmdline.Session) *cli.Command {
-	o := &adoptOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &adoptOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:      "adopt",
 		Usage:     "Use a Kubernetes Secret of another tool as a secret",

@@ -15,6 +15,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // cpOptions is one call of secret cp or secret mv.
@@ -23,11 +24,11 @@ type cpOptions struct {
 
 	from, to  uri.Secret
 	overwrite bool
-	output    *cmdline.Output
+	output    *output.Format
 }
 
 func newCp(s *cmdline.Session) *cli.Command {
-	o := &cpOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &cpOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:      "cp",
 		Usage:     "Copy a secret to another key, namespace or cluster",
@@ -43,7 +44,7 @@ copy is yours: it does not follow the original, and nobody else has access to it
 }
 
 func newMv(s *cmdline.Session) *cli.Command {
-	o := &cpOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &cpOptions{Session: s, output: output.New("name")}
 	return &cli.Command{
 		Name:      "mv",
 		Usage:     "Rename a secret, or move it to another namespace or cluster",

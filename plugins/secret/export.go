@@ -20,6 +20,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // exportOptions is one call of secret export.
@@ -31,7 +32,7 @@ type exportOptions struct {
 	toEnvFile string
 	toSecret  string
 	overwrite bool
-	output    *cmdline.Output
+	output    *output.Format
 }
 
 // exported is a secret with its value.
@@ -41,7 +42,7 @@ type exported struct {
 }
 
 func newExport(s *cmdline.Session) *cli.Command {
-	o := &exportOptions{Session: s, output: cmdline.NewOutput()}
+	o := &exportOptions{Session: s, output: output.New()}
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "Write secrets with their values to files, or as Kubernetes manifests",
@@ -331,7 +332,7 @@ func (o *exportOptions) writeManifest(found []exported) error {
 			manifest.SetNamespace("")
 			items = append(items, manifest.Object)
 		}
-		return o.PrintObject(o.output, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
+		return o.output.Print(o.Out, map[string]any{"apiVersion": "v1", "kind": "List", "items": items})
 	}
 	total, data := 0, map[string]any{}
 	for _, e := range found {
@@ -341,7 +342,7 @@ func (o *exportOptions) writeManifest(found []exported) error {
 	if total > secrets.MaxValueSize {
 		return fmt.Errorf("the values have %d bytes together, and a Kubernetes Secret holds at most %d; choose fewer keys", total, secrets.MaxValueSize)
 	}
-	return o.PrintObject(o.output, map[string]any{
+	return o.output.Print(o.Out, map[string]any{
 		"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
 		"metadata": map[string]any{"name": o.toSecret},
 		"data":     data,

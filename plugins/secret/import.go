@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // parallel is how many secrets are read or written at once.
@@ -31,7 +32,7 @@ type importOptions struct {
 	prefix    string
 	overwrite bool
 	dryRun    string
-	output    *cmdline.Output
+	output    *output.Format
 
 	objects  []uri.Secret // of fromSecrets
 	projects []platformProject
@@ -44,7 +45,7 @@ type platformProject struct {
 }
 
 func newImport(s *cmdline.Session) *cli.Command {
-	o := &importOptions{Session: s, output: cmdline.NewOutput("name")}
+	o := &importOptions{Session: s, output: output.New("name")}
 	list := func(name, usage string, destination *cmdline.Strings) cli.Flag {
 		return &cli.GenericFlag{Name: name, Usage: usage + "; may be given several times", Value: destination}
 	}
@@ -309,14 +310,14 @@ func (o *importOptions) print(store *place, changes []change) error {
 		})
 		switch {
 		case o.output.IsObject() || c.result == refused:
-		case o.output.Format == "name":
+		case o.output.Name == "name":
 			o.Done("secret/%s", object)
 		default:
 			o.Done("secret/%s %s (%s)%s", c.key, c.result, cmdline.Bytes(len(c.value)), dryRunWords(o.dryRun))
 		}
 	}
 	if o.output.IsObject() {
-		return o.PrintObject(o.output, list)
+		return o.output.Print(o.Out, list)
 	}
 	return nil
 }

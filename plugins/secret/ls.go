@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // lsOptions is one call of secret ls.
@@ -24,11 +25,11 @@ type lsOptions struct {
 
 	allNamespaces bool
 	fullURI       bool
-	output        *cmdline.Output
+	output        *output.Format
 }
 
 func newLs(s *cmdline.Session) *cli.Command {
-	o := &lsOptions{Session: s, output: cmdline.NewOutput("wide", "name")}
+	o := &lsOptions{Session: s, output: output.New("wide", "name")}
 	return &cli.Command{
 		Name:        "ls",
 		Aliases:     []string{"list"},
@@ -79,8 +80,8 @@ func (o *lsOptions) run(ctx context.Context) error {
 	}
 	switch {
 	case o.output.IsObject():
-		return o.PrintObject(o.output, objectList(client.Cluster, found))
-	case o.output.Format == "name":
+		return o.output.Print(o.Out, objectList(client.Cluster, found))
+	case o.output.Name == "name":
 		return o.lines(found, func(s secrets.Secret) string { return "secret/" + s.Object })
 	case o.Quiet:
 		return o.lines(found, func(s secrets.Secret) string { return o.label(client, s) })
@@ -91,7 +92,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 // findUsers asks what uses the secrets, where that is shown; nil where it can't be known.
 func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan *usedby.Found {
 	found := make(chan *usedby.Found, 1)
-	if o.output.Format != "wide" {
+	if o.output.Name != "wide" {
 		close(found)
 		return found
 	}
@@ -153,7 +154,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 		headings = append(headings, "NAMESPACE")
 	}
 	headings = append(headings, "KEY")
-	wide := o.output.Format == "wide"
+	wide := o.output.Name == "wide"
 	if wide {
 		headings = append(headings, "AGE", "KUBERNETES SECRET", "USED BY")
 	}
@@ -176,7 +177,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 		}
 		rows = append(rows, row)
 	}
-	return cmdline.Table(o.Out, headings, rows)
+	return output.Table(o.Out, headings, rows)
 }
 
 // usersOf names what uses a secret; "?" is for what could not be seen.

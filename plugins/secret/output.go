@@ -7,6 +7,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // warnOfDeletion says that the value that was read will be gone.
@@ -18,13 +19,13 @@ func warnOfDeletion(s *cmdline.Session, where uri.Secret, read secrets.Value) {
 
 // printStored prints the Kubernetes Secret that a command made or changed, without its value, if -o was given;
 // otherwise the sentence.
-func printStored(s *cmdline.Session, output *cmdline.Output, stored secrets.Secret, sentence string, args ...any) error {
+func printStored(s *cmdline.Session, format *output.Format, stored secrets.Secret, sentence string, args ...any) error {
 	switch {
-	case output.Format == "name":
+	case format.Name == "name":
 		s.Done("secret/%s", stored.Object)
 		return nil
-	case output.IsObject():
-		return s.PrintObject(output, manifest(stored))
+	case format.IsObject():
+		return format.Print(s.Out, manifest(stored))
 	}
 	s.Done(sentence, args...)
 	return nil

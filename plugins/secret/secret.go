@@ -11,6 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/candidates"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
@@ -20,9 +21,9 @@ func Main() int { return cmdline.Main(New) }
 
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
-	s.Completers = cmdline.Completers{
-		"KEY": completion.Keys, "NAME": completion.Foreign, "VALUE": offerValue, "--dry-run": cmdline.Words("client", "server"),
-		"SECRET": completion.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
+	s.Completers = completion.Completers{
+		"KEY": candidates.Keys, "NAME": candidates.Foreign, "VALUE": offerValue, "--dry-run": completion.Words("client", "server"),
+		"SECRET": candidates.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
 		"--key": nothing, "--data-key": nothing, "--to-secret": nothing,
 	}
 	return &cli.App{

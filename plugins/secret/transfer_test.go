@@ -15,6 +15,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // kept draws secrets, with values that tempt who reads or writes them to change them.
@@ -35,7 +36,7 @@ func kept(t *rapid.T) []exported {
 
 func newExportOptions(out *bytes.Buffer) *exportOptions {
 	s := &cmdline.Session{IOStreams: genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: out, ErrOut: &bytes.Buffer{}}, Quiet: true}
-	return &exportOptions{Session: s, output: cmdline.NewOutput()}
+	return &exportOptions{Session: s, output: output.New()}
 }
 
 // compare reports whether what was read is what was written.

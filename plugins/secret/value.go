@@ -14,6 +14,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // readValue turns the VALUE of the command line into bytes: the text itself, @path for a file,
@@ -171,13 +172,13 @@ func askHidden(ctx context.Context, s *cmdline.Session, prompt string) ([]byte, 
 }
 
 // offerValue completes the path of a file; a value itself can't be known.
-func offerValue(_ context.Context, c *cmdline.Completion) { c.OfferPaths("@") }
+func offerValue(_ context.Context, c *completion.Word) { c.OfferPaths("@") }
 
 // offerPath completes a path.
-func offerPath(_ context.Context, c *cmdline.Completion) { c.OfferPaths("") }
+func offerPath(_ context.Context, c *completion.Word) { c.OfferPaths("") }
 
 // offerFile completes the path in [KEY=]PATH.
-func offerFile(_ context.Context, c *cmdline.Completion) {
+func offerFile(_ context.Context, c *completion.Word) {
 	key, _, found := strings.Cut(c.Text, "=")
 	if found {
 		key += "="
@@ -188,4 +189,4 @@ func offerFile(_ context.Context, c *cmdline.Completion) {
 }
 
 // nothing is for what can't be known without reading values, or is new.
-func nothing(context.Context, *cmdline.Completion) {}
+func nothing(context.Context, *completion.Word) {}

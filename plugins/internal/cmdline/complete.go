@@ -1,286 +1,200 @@
 package cmdline
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"io"
-	"os"
-	"path/filepath"
+	"flag"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-	"unicode"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
-	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
-const (
-	// completeVerb asks a plugin, or the dispatcher, what may stand where the cursor is. The words after
-	// it are those of the command line, the last one up to the cursor.
-	completeVerb = "__complete"
-	// completerPrefix begins the names by which kubectl looks for who completes a plugin's arguments
-	// (k8s.io/kubectl/pkg/cmd/plugin, plugin_completion.go): kubectl_complete-apolo_secret.
-	completerPrefix = "kubectl_complete-"
-	// patienceVariable changes how long an answer may take.
-	patienceVariable = "APOLO_COMPLETION_TIMEOUT"
-	// patience is how long it may take otherwise: with the start of the process, a person does not
-	// notice it yet.
-	patience = 120 * time.Millisecond
-)
-
-// What a shell is to do, as cobra's scripts and kubectl read it in the last line of an answer.
-const (
-	noSpace = 2 // after the only candidate
-	noFiles = 4 // names of files where there are no candidates
-)
-
-// Completer offers what may stand where the cursor is. It needs no care for errors and time: what was
-// offered when its context ends, is shown.
-type Completer func(ctx context.Context, c *Completion)
-
-// Completers are by what a word is called in the help: "KEY" for an argument in a command's ArgsUsage and
-// the value of a flag in its Usage, "--name" for the value of one flag.
-type Completers map[string]Completer
-
-// Completion is one word that is being typed.
-type Completion struct {
-	*Session
-	Command string   // the name of the command that the word is for; empty where a plugin has none
-	Args    []string // the arguments before it, without flags
-	Text    string   // what there is of it; of --flag=value, the value
-
-	prefix string // what stands before Text in a word such as -nTEXT
-	inFlag bool   // --flag= stands before it, which answers leave out
-	with   Completer
-
-	lock       sync.Mutex
-	candidates []candidate
-	offered    map[string]bool
-	open       bool
-	files      bool
-}
-
-type candidate struct{ text, description string }
-
-// Offer adds a candidate. Those that don't begin as typed are left out, and those that a shell would read
-// as anything else than one plain word: what stands in a cluster or is the name of a file, others may
-// have chosen.
-func (c *Completion) Offer(text, description string) {
-	if !strings.HasPrefix(text, c.Text) || !plain(text) || text[0] == '-' && c.Text == "" {
-		return // what begins with a dash would be a flag, where none was begun
-	}
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if !c.offered[text] {
-		c.offered[text] = true
-		c.candidates = append(c.candidates, candidate{c.prefix + text, description})
-		if i := strings.LastIndexByte(c.Text, '='); c.inFlag && i >= 0 {
-			// kubectl's script for bash takes what stands before the first = for the flag, those for zsh and
-			// fish what stands before the last. Each shell leaves out what does not begin as typed.
-			c.candidates = append(c.candidates, candidate{text[i+1:], description})
-		}
-	}
-}
-
-// OfferOpen is Offer for the beginning of a word: no space is put after it.
-func (c *Completion) OfferOpen(text string) {
-	c.Offer(text, "")
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.open = c.open || c.offered[text]
-}
-
-// OfferPaths offers paths of files, with what stands before a path in the word.
-func (c *Completion) OfferPaths(before string) {
-	folder, base := filepath.Split(strings.TrimPrefix(c.Text, before))
-	read := cmp.Or(folder, ".")
-	if rest, ok := strings.CutPrefix(read, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return
-		}
-		read = filepath.Join(home, rest)
-	}
-	entries, _ := os.ReadDir(read) // what can't be read has nothing to offer
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") && !strings.HasPrefix(base, ".") {
-			continue
-		}
-		info, err := os.Stat(filepath.Join(read, entry.Name()))
-		if err == nil && info.IsDir() {
-			c.OfferOpen(before + folder + entry.Name() + "/")
-		} else {
-			c.Offer(before+folder+entry.Name(), "")
-		}
-	}
-}
-
-// plain reports whether all shells take a word as it is.
-func plain(text string) bool {
-	return text != "" && !strings.ContainsAny(text[:1], "#~=%") && strings.IndexFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.,/:@=+%#~", r)
-	}) < 0
-}
-
-// Files lets the shell complete the name of a file.
-func Files(_ context.Context, c *Completion) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.files = true
-}
-
-// Words offers fixed words. One that ends with "=" continues.
-func Words(words ...string) Completer {
-	return func(_ context.Context, c *Completion) {
-		for _, word := range words {
-			if strings.HasSuffix(word, "=") {
-				c.OfferOpen(word)
-			} else {
-				c.Offer(word, "")
-			}
-		}
-	}
-}
-
-// WordList offers fixed words for a list with commas between them.
-func WordList(words ...string) Completer {
-	return func(_ context.Context, c *Completion) {
-		before := c.Text[:strings.LastIndexByte(c.Text, ',')+1]
-		for _, word := range words {
-			if !slices.Contains(strings.Split(before, ","), word) {
-				c.OfferOpen(before + word)
-			}
-		}
-	}
-}
-
-// kubeconfig offers names of entries of the kubeconfig.
-func kubeconfig(names func(kube.Entries) []string) Completer {
-	return func(_ context.Context, c *Completion) {
-		entries, err := kube.EntriesOf(&c.Kube)
-		if err != nil {
-			return
-		}
-		for _, name := range names(entries) {
-			c.Offer(name, "")
-		}
-	}
-}
-
-// offerNamespaces begins with what is known without a request.
-func offerNamespaces(ctx context.Context, c *Completion) { c.OfferNamespaces(ctx, "", "", "") }
-
-// OfferNamespaces offers the namespaces of a cluster, the current one where its name is empty, with text
-// before and after each.
-func (c *Completion) OfferNamespaces(ctx context.Context, cluster, before, after string) {
-	offer := func(names []string) {
-		for _, name := range names {
-			if after == "" {
-				c.Offer(before+name, "")
-			} else {
-				c.OfferOpen(before + name + after)
-			}
-		}
-	}
-	client, err := kube.NewClientFor(&c.Kube, cluster)
-	if err != nil {
-		return
-	}
-	if known, err := namespaces.Known(&c.Kube, client); err == nil {
-		offer(known)
-	}
-	if all, err := namespaces.All(ctx, client); err == nil {
-		offer(all)
-	}
-}
-
-// completer returns a plugin's own Completer for the first of several keys, or one that all plugins have.
-func (s *Session) completer(keys ...string) Completer {
-	common := Completers{
-		"--context": kubeconfig(func(e kube.Entries) []string { return e.Contexts }),
-		"--cluster": kubeconfig(func(e kube.Entries) []string { return e.Clusters }),
-		"--user":    kubeconfig(func(e kube.Entries) []string { return e.Users }),
-		"NAMESPACE": offerNamespaces,
-		"FILE":      Files,
-	}
-	for _, key := range keys {
-		if own, ok := s.Completers[key]; ok {
-			return own
-		}
-		if found, ok := common[key]; ok {
-			return found
-		}
-	}
-	return func(context.Context, *Completion) {}
-}
-
-// completing returns the words to complete, where that is what a process was started for.
-func completing(args []string) (words []string, ok bool) {
-	switch {
-	case strings.HasPrefix(filepath.Base(args[0]), completerPrefix):
-		words = args[1:]
-	case len(args) > 1 && args[1] == completeVerb:
-		words = args[2:]
-	default:
-		return nil, false
-	}
-	if len(words) == 0 {
-		words = []string{""}
-	}
-	return words, true
-}
-
-// complete answers with what may stand in place of the last word. It never fails and never takes longer
-// than its patience, whatever the cluster and the programs that log in to it do.
+// complete answers with what may stand in place of the last word.
 func (s *Session) complete(ctx context.Context, app *cli.App, words []string) {
-	limit, err := time.ParseDuration(os.Getenv(patienceVariable))
-	if err != nil {
-		limit = patience
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	c := s.parseForCompletion(app, words)
+	word, with := s.parseForCompletion(app, words)
 	s.verbosity = 0 // there is no place for a log
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if s.applyGlobalFlags() == nil {
-			c.with(ctx, c)
-		}
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done(): // a program that gets credentials, or a file system, may not heed it
-	}
-	c.print(s.Out)
+	completion.Answer(ctx, s.Out, word, with, s.applyGlobalFlags)
 }
 
-// print writes the candidates, each in a line with a description after a tab, and the directive, in the
-// form that kubectl and cobra's scripts read.
-func (c *Completion) print(out io.Writer) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	var b strings.Builder
-	for _, found := range c.candidates {
-		b.WriteString(found.text)
-		if found.description != "" {
-			b.WriteString("\t" + sanitize.Line(found.description))
+// parseForCompletion finds out what the last of the words is and what completes it, and applies the flags before it. It reads
+// words as normalizeArgs does, and passes over what can't be.
+func (s *Session) parseForCompletion(app *cli.App, words []string) (*completion.Word, completion.Completer) {
+	last := len(words) - 1
+	c := completion.NewWord(&s.Kube, words[last])
+	known, commands, usage := app.Flags, app.Commands, app.ArgsUsage
+	var (
+		typed   []string // flags, in the form -name or -name=value
+		waiting string   // the flag whose value the last word is
+		dash    bool
+	)
+	for i := 0; i < last; i++ {
+		switch arg := words[i]; {
+		case arg == "--" && !dash:
+			dash = true
+		case dash || len(arg) < 2 || arg[0] != '-':
+			if command := find(commands, arg); command != nil && !dash && len(c.Args) == 0 {
+				known, commands, usage = command.Flags, command.Subcommands, command.ArgsUsage
+				c.Command = command.Name
+			} else {
+				c.Args = append(c.Args, arg)
+			}
+		default:
+			read, needsNext, err := expand(known, arg)
+			switch {
+			case err != nil:
+				continue
+			case needsNext && i+1 == last:
+				waiting = read[len(read)-1]
+				read = read[:len(read)-1]
+			case needsNext:
+				i++
+				read[len(read)-1] += "=" + words[i]
+			}
+			typed = append(typed, read...)
 		}
-		b.WriteByte('\n')
 	}
-	directive := noFiles
-	if c.files {
-		directive = 0
+	apply(slices.Concat(app.Flags, known), typed)
+
+	if waiting == "" && !dash {
+		waiting = cutFlag(c, known)
 	}
-	if c.open {
-		directive += noSpace
+	switch {
+	case waiting != "":
+		return c, s.valueCompleter(known, strings.TrimPrefix(waiting, "-"))
+	case !dash && strings.HasPrefix(c.Text, "-"):
+		return c, flagCompleter(known, typed)
+	case !dash && len(commands) > 0:
+		return c, commandCompleter(commands)
 	}
-	fmt.Fprintf(&b, ":%d\n", directive)
-	_, _ = io.WriteString(out, b.String()) // who asked is gone
+	return c, s.argumentCompleter(usage, len(c.Args))
+}
+
+// cutFlag takes the flag off a word that also has the beginning of its value, and returns it.
+func cutFlag(c *completion.Word, known []cli.Flag) string {
+	word := c.Text
+	if name, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(word, "--") {
+		if first, takesValue := lookup(known, name[2:]); takesValue {
+			c.InFlag, c.Text = true, value
+			return first
+		}
+	}
+	if len(word) > 2 && word[0] == '-' && word[1] != '-' {
+		if first, takesValue := lookup(known, word[1:2]); takesValue {
+			c.Prefix, c.Text = word[:2], word[2:]
+			if value, ok := strings.CutPrefix(c.Text, "="); ok {
+				c.Prefix, c.InFlag, c.Text = "", true, value
+			}
+			return first
+		}
+	}
+	return ""
+}
+
+// apply sets what flags point to. Flags of the same name point to the same.
+func apply(known []cli.Flag, typed []string) {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	for _, f := range known {
+		if set.Lookup(f.Names()[0]) == nil {
+			_ = f.Apply(set) // fails for a default that can't be read, and there is none
+		}
+	}
+	for _, word := range typed {
+		name, value, ok := strings.Cut(word[1:], "=")
+		if !ok {
+			value = "true"
+		}
+		_ = set.Set(name, value) // what is wrong with it, the command itself says
+	}
+}
+
+// flagCompleter offers flags that were not given yet, or may be given again.
+func flagCompleter(known []cli.Flag, typed []string) completion.Completer {
+	return func(_ context.Context, c *completion.Word) {
+		for _, f := range slices.Concat(known, []cli.Flag{cli.HelpFlag}) {
+			_, repeatable := f.(*cli.GenericFlag)
+			given := slices.ContainsFunc(typed, func(word string) bool {
+				name, _, _ := strings.Cut(word[1:], "=")
+				return name == f.Names()[0]
+			})
+			if visible, ok := f.(cli.VisibleFlag); given && !repeatable || ok && !visible.IsVisible() {
+				continue
+			}
+			_, usage := described(f)
+			long := len(f.Names()[0]) > 1
+			for _, name := range f.Names() {
+				switch {
+				case len(name) > 1:
+					c.Offer("--"+name, usage)
+				case !long || c.Text == "-"+name: // the long name says more
+					c.Offer("-"+name, usage)
+				}
+			}
+		}
+	}
+}
+
+// described returns what a flag calls its value, and its description.
+func described(f cli.Flag) (placeholder, usage string) {
+	documented, ok := f.(cli.DocGenerationFlag)
+	if !ok {
+		return "", ""
+	}
+	return flag.UnquoteUsage(&flag.Flag{Usage: documented.GetUsage()})
+}
+
+func commandCompleter(commands []*cli.Command) completion.Completer {
+	return func(_ context.Context, c *completion.Word) {
+		for _, command := range commands {
+			if command.Hidden {
+				continue
+			}
+			c.Offer(command.Name, command.Usage)
+			if c.Text != "" { // another name for the same is not another choice
+				for _, alias := range command.Aliases {
+					c.Offer(alias, command.Usage)
+				}
+			}
+		}
+	}
+}
+
+// valueCompleter completes the value of the flag of a name.
+func (s *Session) valueCompleter(known []cli.Flag, name string) completion.Completer {
+	i := slices.IndexFunc(known, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 {
+		return s.Completers.Find()
+	}
+	if chosen, ok := known[i].(interface{ Choices() []string }); ok {
+		return completion.Words(chosen.Choices()...)
+	}
+	placeholder, _ := described(known[i])
+	return s.Completers.Find("--"+name, placeholder)
+}
+
+// argumentCompleter completes the nth argument of a command, from 0, as its ArgsUsage calls it. What may
+// be given several times is offered once.
+func (s *Session) argumentCompleter(usage string, n int) completion.Completer {
+	usage, _, _ = strings.Cut(usage, "--") // what comes after it is not ours
+	names := strings.FieldsFunc(usage, func(r rune) bool { return strings.ContainsRune("[] ", r) })
+	repeated := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
+	if n >= len(names) && repeated {
+		n = len(names) - 1
+	}
+	if n >= len(names) {
+		return s.Completers.Find()
+	}
+	with := s.Completers.Find(strings.TrimSuffix(names[n], "..."))
+	if n < len(names)-1 || !repeated {
+		return with
+	}
+	return func(ctx context.Context, c *completion.Word) {
+		for _, arg := range c.Args[n:] {
+			if arg != c.Text {
+				c.Skip(arg)
+			}
+		}
+		with(ctx, c)
+	}
 }

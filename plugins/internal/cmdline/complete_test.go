@@ -3,28 +3,33 @@ package cmdline
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/urfave/cli/v2"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
+
+// chosen is a flag whose values are known, as -o.
+type chosen struct{ *cli.StringFlag }
+
+func (chosen) Choices() []string { return []string{"wide", "json", "yaml", "jsonpath=", "jsonpath-file="} }
 
 // completedApp has one of each that can be completed. A KEY shows what its Completer was told.
 func completedApp(s *Session) *cli.App {
-	told := func(_ context.Context, c *Completion) {
+	told := func(_ context.Context, c *completion.Word) {
 		c.Offer(strings.Join(append([]string{c.Command, c.Kube.Overrides.Context.Namespace}, c.Args...), "/"), "")
 	}
-	s.Completers = Completers{
-		"KEY": Words("alpha", "beta"), "VALUE": func(_ context.Context, c *Completion) { c.OfferPaths("@") },
-		"WHERE": told, "--env": Words("A=b", "A=c"), "COLUMNS": WordList("id", "name"), "TEXT": Words("x\ty", "a b", "$(reboot)", "`x`", "-", "ok"),
-		"PART": func(_ context.Context, c *Completion) { c.OfferOpen("disk:") },
+	s.Completers = completion.Completers{
+		"KEY": completion.Words("alpha", "beta"), "VALUE": func(_ context.Context, c *completion.Word) { c.OfferPaths("@") },
+		"WHERE": told, "--env": completion.Words("A=b", "A=c"), "COLUMNS": completion.WordList("id", "name"), "TEXT": completion.Words("x\ty", "a b", "$(reboot)", "`x`", "-", "ok"),
+		"PART": func(_ context.Context, c *completion.Word) { c.OfferOpen("disk:") },
 	}
 	return &cli.App{Commands: []*cli.Command{
 		{Name: "get", Aliases: []string{"fetch"}, Usage: "Print it", ArgsUsage: "KEY [WHERE]", Flags: []cli.Flag{
@@ -32,7 +37,7 @@ func completedApp(s *Session) *cli.App {
 			&cli.StringFlag{Name: "format", Usage: "`COLUMNS` to show"},
 			&cli.GenericFlag{Name: "env", Aliases: []string{"e"}, Usage: "`NAME=VALUE`", Value: &Strings{}},
 			&cli.BoolFlag{Name: "secretly", Hidden: true},
-			NewOutput("wide").Flag(),
+			&chosen{&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "print as `FORMAT`"}},
 			s.QuietFlag("say nothing"),
 		}},
 		{Name: "add", ArgsUsage: "KEY [VALUE]"},
@@ -46,7 +51,7 @@ func completedApp(s *Session) *cli.App {
 func completed(t testing.TB, words ...string) string {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	code := Run(context.Background(), append([]string{"kubectl apolo test", completeVerb}, words...),
+	code := Run(context.Background(), append([]string{"kubectl apolo test", completion.Verb}, words...),
 		genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut}, completedApp)
 	if code != 0 || errOut.Len() > 0 {
 		t.Errorf("%q: code %d, stderr %q", words, code, errOut.String())
@@ -152,34 +157,6 @@ func TestCompletesUnderTheNameThatKubectlLooksFor(t *testing.T) {
 		if got := candidatesOf(out.String()); got != "get :4" {
 			t.Errorf("%s answered %q", name, got)
 		}
-	}
-}
-
-// What was found in time is shown, and a Completer that does not heed its context is left alone.
-func TestCompletionEndsInTime(t *testing.T) {
-	t.Setenv(patienceVariable, "10ms")
-	forever := make(chan struct{})
-	defer close(forever)
-	var out bytes.Buffer
-	Run(context.Background(), []string{"x", completeVerb, ""}, genericiooptions.IOStreams{Out: &out, ErrOut: &out}, func(s *Session) *cli.App {
-		s.Completers = Completers{"KEY": func(ctx context.Context, c *Completion) {
-			c.Offer("found", "")
-			if _, ok := ctx.Deadline(); !ok {
-				panic(errors.New("there is no deadline"))
-			}
-			<-forever
-			c.Offer("late", "")
-		}}
-		return &cli.App{ArgsUsage: "KEY"}
-	})
-	if got := out.String(); got != "found\n:4\n" {
-		t.Errorf("answered %q", got)
-	}
-}
-
-func TestPatienceIsShorterThanAnybodyNotices(t *testing.T) {
-	if patience > 150*time.Millisecond {
-		t.Errorf("completion may take %s", patience)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package cmdline is what the plugins share as command-line programs: kubectl's flags, their free
-// order, help, tables, errors and exit codes.
+// Package cmdline is one call of a plugin as a command-line program: kubectl's flags, their free order, help, errors and
+// exit codes.
 package cmdline
 
 import (
@@ -25,6 +25,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/suggest"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/version"
 )
@@ -47,7 +48,7 @@ type Session struct {
 	// Volume takes the value of a -v that is no number, as Apolo's -v is a volume; nil where there are no volumes.
 	Volume func(value string)
 	// Completers complete what users type.
-	Completers Completers
+	Completers completion.Completers
 
 	// Instead says what to type in place of commands of Apolo's that there are not.
 	Instead map[string]string
@@ -81,7 +82,7 @@ func Serve(build func(*Session) *cli.App) int {
 	// timeout(1) and supervisors send a signal to a process and then to its group: the same one twice,
 	// in no time. Only one that comes later is a second wish.
 	context.AfterFunc(ctx, func() { time.AfterFunc(secondSignal, stop) })
-	if _, ok := completing(os.Args); ok {
+	if _, ok := completion.Requested(os.Args); ok {
 		// A program that gets credentials must not ask or complain in the middle of a line that is typed.
 		if nowhere, err := os.OpenFile(os.DevNull, os.O_RDWR, 0); err == nil {
 			os.Stdin, os.Stderr = nowhere, nowhere
@@ -100,7 +101,7 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 	s := &Session{IOStreams: streams, Typed: typed(args[0]), Dash: -1, ctx: ctx}
 	s.Kube.Files = &kube.ConfigFiles{Context: ctx}
 	app := s.prepare(build(s))
-	if words, ok := completing(args); ok {
+	if words, ok := completion.Requested(args); ok {
 		s.Kube.Files.RegularOnly = true
 		s.complete(ctx, app, words)
 		return ExitDone

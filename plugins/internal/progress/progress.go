@@ -16,6 +16,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 // troublePatience is how long a cluster must be out of reach before it is mentioned: all continues by
@@ -37,7 +38,7 @@ type Progress struct {
 	terminal bool             // lines can be written over
 	width    func() int       // columns of the terminal; 0: not known
 	spinner  *spinner.Spinner // nil where there is no terminal of its own to draw on
-	paint    cmdline.Paint
+	paint    output.Paint
 	now      func() time.Time
 
 	job     jobs.Ref
@@ -57,8 +58,8 @@ func frames() []string { return []string{"|", "/", "-", "\\"} }
 func New(s *cmdline.Session, job jobs.Ref) *Progress {
 	p := &Progress{
 		Banner: "runs, and this is its log; Ctrl-C deletes it",
-		w:      s.ErrOut, quiet: s.Quiet, terminal: cmdline.CanMoveCursor(s.ErrOut), width: func() int { return terminalWidth(s.ErrOut) },
-		paint: cmdline.PaintFor(s.ErrOut), now: time.Now, job: job,
+		w:      s.ErrOut, quiet: s.Quiet, terminal: output.CanMoveCursor(s.ErrOut), width: func() int { return terminalWidth(s.ErrOut) },
+		paint: output.PaintFor(s.ErrOut), now: time.Now, job: job,
 	}
 	if file, ok := s.ErrOut.(*os.File); ok && p.terminal {
 		// The cursor stays visible: a command that is killed could not show it again.
@@ -119,7 +120,7 @@ func (p *Progress) State(state jobstatus.State) {
 func (p *Progress) End(state jobstatus.State) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.bold(cmdline.Bad, "job/%s failed: %s", p.job.Name, Describe(state))
+	p.bold(output.Bad, "job/%s failed: %s", p.job.Name, Describe(state))
 }
 
 // OutOfReach is an Observer's.
@@ -182,9 +183,9 @@ func (p *Progress) Line(format string, args ...any) {
 	p.line(format, args...)
 }
 
-func (p *Progress) line(format string, args ...any) { p.bold(cmdline.Plain, format, args...) }
+func (p *Progress) line(format string, args ...any) { p.bold(output.Plain, format, args...) }
 
-func (p *Progress) bold(style cmdline.Style, format string, args ...any) {
+func (p *Progress) bold(style output.Style, format string, args ...any) {
 	text := sanitize.Line(fmt.Sprintf(format, args...))
 	if p.quiet || text == p.said {
 		return

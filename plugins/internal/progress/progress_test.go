@@ -7,7 +7,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobs"
 	"github.com/neuro-inc/kubectl-apolo/pkg/jobstatus"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
 func TestProgress(t *testing.T) {
@@ -22,7 +22,7 @@ func TestProgress(t *testing.T) {
 	}
 	play := func(p *Progress) string {
 		var b bytes.Buffer
-		p.w, p.job, p.paint = &b, jobs.Ref{Name: "j"}, cmdline.PaintFor(&b)
+		p.w, p.job, p.paint = &b, jobs.Ref{Name: "j"}, output.PaintFor(&b)
 		p.Banner = "runs, and this is its log; Ctrl-C deletes it"
 		p.Created()
 		for _, state := range states {

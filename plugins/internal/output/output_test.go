@@ -1,4 +1,4 @@
-package cmdline
+package output
 
 import (
 	"bytes"
@@ -8,15 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 // printed is what -o prints of a list with two items.
 func printed(t testing.TB, format string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	s := &Session{IOStreams: genericiooptions.IOStreams{Out: &out}}
-	o := NewOutput("wide", "name")
+	o := New("wide", "name")
 	o.typed = format
 	if err := o.Validate(); err != nil {
 		return "", err
@@ -24,7 +23,7 @@ func printed(t testing.TB, format string) (string, error) {
 	if !o.IsObject() {
 		return "", nil
 	}
-	err := s.PrintObject(o, map[string]any{"kind": "L", "apiVersion": "v1", "items": []any{
+	err := o.Print(&out, map[string]any{"kind": "L", "apiVersion": "v1", "items": []any{
 		map[string]any{"key": "a", "n": int64(137), "tags": []any{"x", "y"}, "canary": "p@ss"},
 		map[string]any{"key": "b\x1b[31m"},
 	}})
@@ -76,7 +75,7 @@ func TestOutputRefusesBeforeAnythingIsDone(t *testing.T) {
 		"custom-columns-file=/dev/null": "-o custom-columns-file: the file must have a line of headings",
 	} {
 		_, err := printed(t, format)
-		if usage := (*UsageError)(nil); !errors.As(err, &usage) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if usage := (*cmdline.UsageError)(nil); !errors.As(err, &usage) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("-o %s: %v; want a usage error of one line with %q", format, err, want)
 		}
 	}
@@ -96,7 +95,7 @@ func FuzzColumns(f *testing.F) {
 	f.Add("A:.a,B:{.b[0].c}")
 	f.Add("A:.items[?(@.n==1)].key")
 	f.Fuzz(func(t *testing.T, spec string) {
-		o := NewOutput()
+		o := New()
 		o.typed = "custom-columns=" + spec
 		if err := o.Validate(); err != nil && strings.Contains(err.Error(), "p@ss") {
 			t.Error(err)

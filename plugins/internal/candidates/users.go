@@ -1,4 +1,4 @@
-package completion
+package candidates
 
 import (
 	"context"
@@ -13,15 +13,15 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // Users offers those who have a grant for a secret of the current namespace. Nobody else is known:
 // Kubernetes keeps no list of users.
-func Users(ctx context.Context, c *cmdline.Completion) { users(ctx, c, uri.Secret{}) }
+func Users(ctx context.Context, c *completion.Word) { users(ctx, c, uri.Secret{}) }
 
 // NamespaceUsers is Users for the namespace of the secret that the first argument names.
-func NamespaceUsers(ctx context.Context, c *cmdline.Completion) {
+func NamespaceUsers(ctx context.Context, c *completion.Word) {
 	if where, ok := firstSecret(c); ok {
 		where.Key = ""
 		users(ctx, c, where)
@@ -29,13 +29,13 @@ func NamespaceUsers(ctx context.Context, c *cmdline.Completion) {
 }
 
 // UsersOf offers those who have a grant for the secret that the first argument names.
-func UsersOf(ctx context.Context, c *cmdline.Completion) {
+func UsersOf(ctx context.Context, c *completion.Word) {
 	if where, ok := firstSecret(c); ok {
 		users(ctx, c, where)
 	}
 }
 
-func firstSecret(c *cmdline.Completion) (uri.Secret, bool) {
+func firstSecret(c *completion.Word) (uri.Secret, bool) {
 	if len(c.Args) == 0 {
 		return uri.Secret{}, false
 	}
@@ -45,8 +45,8 @@ func firstSecret(c *cmdline.Completion) (uri.Secret, bool) {
 
 // users reads RoleBindings of grants, without the types of RBAC for the size of the binaries. One page is
 // enough: nobody chooses out of more.
-func users(ctx context.Context, c *cmdline.Completion, of uri.Secret) {
-	client, err := kube.NewClientFor(&c.Kube, of.Cluster)
+func users(ctx context.Context, c *completion.Word, of uri.Secret) {
+	client, err := kube.NewClientFor(c.Kube, of.Cluster)
 	if err != nil {
 		return
 	}

@@ -1,8 +1,10 @@
-package cmdline
+// Package output is what commands print beside plain lines: tables, and what -o asks for.
+package output
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 // The formats that every command prints the same way, with kubectl's words. Those of templates need
@@ -33,25 +36,25 @@ func templateFormats() []string {
 	return []string{formatGoTemplate, formatGoTemplateFile, formatJSONPath, formatJSONPathFile, formatCustomColumns, formatCustomColumnsFile}
 }
 
-// Output is the flag -o.
-type Output struct {
-	// Format is the word before any "=", known once Validate was called.
-	Format string
+// Format is the flag -o.
+type Format struct {
+	// Name is the word before any "=", known once Validate was called.
+	Name string
 
 	typed   string
 	own     []string // words of the command itself
 	printer printers.ResourcePrinter
 }
 
-// NewOutput makes a flag -o that takes, beside the formats that all commands know, these words.
-func NewOutput(own ...string) *Output { return &Output{own: own} }
+// New makes a flag -o that takes, beside the formats that all commands know, these words.
+func New(own ...string) *Format { return &Format{own: own} }
 
-func (o *Output) words() []string {
+func (o *Format) words() []string {
 	return slices.Concat(o.own, []string{formatJSON, formatYAML}, templateFormats())
 }
 
 // Flag is the flag itself.
-func (o *Output) Flag() cli.Flag {
+func (o *Format) Flag() cli.Flag {
 	offered := slices.Concat(o.own, []string{formatJSON, formatYAML})
 	for _, format := range templateFormats() {
 		offered = append(offered, format+"=")
@@ -66,32 +69,33 @@ type chosenFlag struct {
 	words []string
 }
 
-func (f *chosenFlag) choices() []string { return f.words }
+// Choices are the words that the value can be.
+func (f *chosenFlag) Choices() []string { return f.words }
 
 // Given reports whether the flag was given.
-func (o *Output) Given() bool { return o.typed != "" }
+func (o *Format) Given() bool { return o.typed != "" }
 
 // Choose sets the format for a command that was not told any.
-func (o *Output) Choose(format string) { o.typed = format }
+func (o *Format) Choose(format string) { o.typed = format }
 
 // Validate reads the format, and its template where it has one. Whatever is wrong with them is an error in
 // how the command was typed: it is known before anything is done.
-func (o *Output) Validate() error {
+func (o *Format) Validate() error {
 	word, template, hasTemplate := strings.Cut(o.typed, "=")
 	takesTemplate := slices.Contains(templateFormats(), word)
 	switch {
 	case o.typed == "":
 		return nil
 	case !slices.Contains(o.words(), word), hasTemplate && !takesTemplate:
-		return CheckOneOf("output format", o.typed, o.words()...)
+		return cmdline.CheckOneOf("output format", o.typed, o.words()...)
 	case takesTemplate && template == "":
-		return Usagef("-o %s needs a template: -o %s=…", word, word)
+		return cmdline.Usagef("-o %s needs a template: -o %s=…", word, word)
 	}
-	o.Format = word
+	o.Name = word
 	if strings.HasSuffix(word, "-file") {
 		var err error
 		if template, err = readTemplate(template); err != nil {
-			return Usagef("-o %s: %s", word, err)
+			return cmdline.Usagef("-o %s: %s", word, err)
 		}
 	}
 	var err error
@@ -114,13 +118,13 @@ func (o *Output) Validate() error {
 		o.printer, err = newColumnsOfFile(template)
 	}
 	if err != nil {
-		return Usagef("-o %s: %s", word, err)
+		return cmdline.Usagef("-o %s: %s", word, err)
 	}
 	return nil
 }
 
 func readTemplate(path string) (string, error) {
-	path, err := HomePath(path)
+	path, err := cmdline.HomePath(path)
 	if err != nil {
 		return "", err
 	}
@@ -128,15 +132,15 @@ func readTemplate(path string) (string, error) {
 	return string(content), err
 }
 
-// IsObject reports whether the format is one that Session.PrintObject knows.
-func (o *Output) IsObject() bool { return o.printer != nil }
+// IsObject reports whether the format is one that Print knows.
+func (o *Format) IsObject() bool { return o.printer != nil }
 
-// PrintObject prints as -o says, with the printers that kubectl has. The object is a map of the kinds that
+// Print prints an object as -o says, with the printers that kubectl has. The object is a map of the kinds that
 // JSON knows, or a pointer to a struct with JSON tags.
 //
 // A template that fails halfway prints nothing: kubectl's printers would add the whole object, and with it
 // whatever must not be seen.
-func (s *Session) PrintObject(o *Output, object any) error {
+func (o *Format) Print(out io.Writer, object any) error {
 	content, ok := object.(map[string]any)
 	if !ok {
 		var err error
@@ -144,20 +148,20 @@ func (s *Session) PrintObject(o *Output, object any) error {
 			return err
 		}
 	}
-	var out bytes.Buffer
+	var printed bytes.Buffer
 	var err error
 	if path, ok := o.printer.(*printers.JSONPathPrinter); ok {
-		err = path.Execute(&out, content) // its PrintObj puts the object into errors
+		err = path.Execute(&printed, content) // its PrintObj puts the object into errors
 	} else {
-		err = o.printer.PrintObj(&unstructured.Unstructured{Object: content}, &out)
+		err = o.printer.PrintObj(&unstructured.Unstructured{Object: content}, &printed)
 	}
 	if err != nil {
-		return fmt.Errorf("-o %s: %w", o.Format, err)
+		return fmt.Errorf("-o %s: %w", o.Name, err)
 	}
-	text := out.Bytes()
-	if IsTerminal(s.Out) { // JSON and YAML leave some of what reorders text as it is
-		text = []byte(sanitize.Text(out.String()))
+	text := printed.Bytes()
+	if cmdline.IsTerminal(out) { // JSON and YAML leave some of what reorders text as it is
+		text = []byte(sanitize.Text(printed.String()))
 	}
-	_, err = s.Out.Write(text)
+	_, err = out.Write(text)
 	return err
 }

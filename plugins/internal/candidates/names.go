@@ -1,11 +1,11 @@
-package completion
+package candidates
 
 import (
 	"context"
 	"strings"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // place is a namespace; what is empty is the current one.
@@ -14,12 +14,12 @@ type place struct{ cluster, namespace string }
 // names completes URIs of one scheme, in their three forms.
 type names struct {
 	scheme string
-	each   func(ctx context.Context, c *cmdline.Completion, where place, offer func(name string))
+	each   func(ctx context.Context, c *completion.Word, where place, offer func(name string))
 }
 
 // complete offers whole URIs, and up to the next slash where a part before the last is being typed. Each
 // has text before and after it; with some after it the word continues.
-func (n names) complete(ctx context.Context, c *cmdline.Completion, before, after string) {
+func (n names) complete(ctx context.Context, c *completion.Word, before, after string) {
 	typed, ok := strings.CutPrefix(c.Text, before)
 	if !ok {
 		return
@@ -45,7 +45,7 @@ func (n names) complete(ctx context.Context, c *cmdline.Completion, before, afte
 	switch {
 	case !ok && !strings.HasPrefix(n.scheme, typed):
 	case strings.HasPrefix(rest, "//"):
-		clusters, err := kube.Clusters(&c.Kube)
+		clusters, err := kube.Clusters(c.Kube)
 		if err != nil {
 			return
 		}

@@ -1,9 +1,11 @@
-package cmdline
+package output
 
 import (
 	"os"
 
 	"github.com/fatih/color"
+
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 )
 
 // Style is what a text is shown as, where there are colours.
@@ -40,4 +42,4 @@ func PaintFor(stream any) Paint {
 }
 
 // CanMoveCursor reports whether a stream is a terminal that knows escape sequences.
-func CanMoveCursor(stream any) bool { return IsTerminal(stream) && os.Getenv("TERM") != "dumb" }
+func CanMoveCursor(stream any) bool { return cmdline.IsTerminal(stream) && os.Getenv("TERM") != "dumb" }

@@ -1,4 +1,4 @@
-package completion
+package candidates
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
-	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
 )
 
 // page is how many objects are asked for at once.
@@ -26,26 +26,26 @@ const (
 )
 
 // Jobs offers all of our jobs.
-func Jobs(ctx context.Context, c *cmdline.Completion) { jobNames(allJobs).complete(ctx, c) }
+func Jobs(ctx context.Context, c *completion.Word) { jobNames(allJobs).complete(ctx, c) }
 
 // RunningJobs offers jobs that have a pod which has not ended.
-func RunningJobs(ctx context.Context, c *cmdline.Completion) { jobNames(runningJobs).complete(ctx, c) }
+func RunningJobs(ctx context.Context, c *completion.Word) { jobNames(runningJobs).complete(ctx, c) }
 
-type jobNames func(ctx context.Context, c *cmdline.Completion, where place, offer func(string))
+type jobNames func(ctx context.Context, c *completion.Word, where place, offer func(string))
 
-func (each jobNames) complete(ctx context.Context, c *cmdline.Completion) {
+func (each jobNames) complete(ctx context.Context, c *completion.Word) {
 	if len(c.Text) >= len(uri.JobScheme) {
 		names{uri.JobScheme, each}.complete(ctx, c, "", "")
 	}
 	each(ctx, c, place{}, func(name string) { c.Offer(name, "") })
 }
 
-func allJobs(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
+func allJobs(ctx context.Context, c *completion.Word, where place, offer func(string)) {
 	_ = list(ctx, c, where, jobsResource, metav1.ListOptions{LabelSelector: jobSelector}, func(job *metav1.ObjectMeta) { offer(job.Name) })
 }
 
 // runningJobs asks for pods, since a Job tells in its status alone that it has ended, and that is no metadata.
-func runningJobs(ctx context.Context, c *cmdline.Completion, where place, offer func(string)) {
+func runningJobs(ctx context.Context, c *completion.Word, where place, offer func(string)) {
 	err := list(ctx, c, where, core("pods"), metav1.ListOptions{LabelSelector: jobSelector, FieldSelector: activePodSelector},
 		func(pod *metav1.ObjectMeta) { offer(pod.Labels[jobNameLabel]) })
 	if err != nil {
@@ -54,8 +54,8 @@ func runningJobs(ctx context.Context, c *cmdline.Completion, where place, offer 
 }
 
 // Tags offers the tags of jobs, which are in an annotation of that name.
-func Tags(annotation string) cmdline.Completer {
-	return func(ctx context.Context, c *cmdline.Completion) {
+func Tags(annotation string) completion.Completer {
+	return func(ctx context.Context, c *completion.Word) {
 		_ = list(ctx, c, place{}, jobsResource, metav1.ListOptions{LabelSelector: jobSelector}, func(job *metav1.ObjectMeta) {
 			var tags []string
 			if json.Unmarshal([]byte(job.Annotations[annotation]), &tags) != nil {
@@ -69,8 +69,8 @@ func Tags(annotation string) cmdline.Completer {
 }
 
 // Objects offers the names of core objects that a field selector chooses, all where it is empty.
-func Objects(resource, selector string) cmdline.Completer {
-	return func(ctx context.Context, c *cmdline.Completion) {
+func Objects(resource, selector string) completion.Completer {
+	return func(ctx context.Context, c *completion.Word) {
 		_ = list(ctx, c, place{}, core(resource), metav1.ListOptions{FieldSelector: selector}, func(object *metav1.ObjectMeta) {
 			c.Offer(object.Name, "")
 		})
@@ -79,7 +79,7 @@ func Objects(resource, selector string) cmdline.Completer {
 
 // ObjectsWith offers the names of all core objects of a kind, with text before and after each; the word
 // continues.
-func ObjectsWith(ctx context.Context, c *cmdline.Completion, resource, before, after string) {
+func ObjectsWith(ctx context.Context, c *completion.Word, resource, before, after string) {
 	_ = list(ctx, c, place{}, core(resource), metav1.ListOptions{}, func(object *metav1.ObjectMeta) {
 		c.OfferOpen(before + object.Name + after)
 	})
@@ -90,8 +90,8 @@ func core(resource string) schema.GroupVersionResource {
 }
 
 // list calls each for the metadata of objects.
-func list(ctx context.Context, c *cmdline.Completion, where place, resource schema.GroupVersionResource, options metav1.ListOptions, each func(*metav1.ObjectMeta)) error {
-	client, err := kube.NewClientFor(&c.Kube, where.cluster)
+func list(ctx context.Context, c *completion.Word, where place, resource schema.GroupVersionResource, options metav1.ListOptions, each func(*metav1.ObjectMeta)) error {
+	client, err := kube.NewClientFor(c.Kube, where.cluster)
 	if err != nil {
 		return err
 	}
