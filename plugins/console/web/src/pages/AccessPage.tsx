@@ -17,6 +17,7 @@ import { RowSkeletons } from "../components/feedback/Loading";
 import { Notes } from "../components/feedback/Notes";
 import ShareDialog, { granteeLabel } from "../components/secrets/ShareDialog";
 import { Card } from "../components/ui/Card";
+import { Ends } from "../components/ui/Ends";
 import { PageHeading } from "../components/ui/PageHeading";
 
 const maxRows = 500;
@@ -27,6 +28,7 @@ export default function AccessPage() {
   const [sharing, setSharing] = useState("");
   const withMe = access.data?.withMe ?? [];
   const byMe = access.data?.byMe ?? [];
+  const ending = (tab === "withMe" ? withMe : byMe).some((one) => one.ends || one.endsProblem);
   return (
     <>
       <PageHeading title="Access" />
@@ -75,6 +77,7 @@ export default function AccessPage() {
                   <TableRow>
                     <TableCell>Secret</TableCell>
                     <TableCell>Level</TableCell>
+                    {ending && <TableCell>Ends</TableCell>}
                   </TableRow>
                 </TableHead>
                 <TableBody>
@@ -91,11 +94,16 @@ export default function AccessPage() {
                       <TableCell>
                         <LevelChip level={one.level} />
                       </TableCell>
+                      {ending && (
+                        <TableCell>
+                          <Ends ends={one.ends} problem={one.endsProblem} />
+                        </TableCell>
+                      )}
                     </TableRow>
                   ))}
                   {withMe.length > maxRows && (
                     <TableRow>
-                      <TableCell colSpan={2}>
+                      <TableCell colSpan={3}>
                         and {withMe.length - maxRows} more: <code>kubectl apolo acl ls</code>
                       </TableCell>
                     </TableRow>
@@ -114,12 +122,13 @@ export default function AccessPage() {
                   <TableCell>Secret</TableCell>
                   <TableCell>Shared with</TableCell>
                   <TableCell>Level</TableCell>
+                  {ending && <TableCell>Ends</TableCell>}
                   <TableCell align="right">Actions</TableCell>
                 </TableRow>
               </TableHead>
               <TableBody>
                 {byMe.slice(0, maxRows).map((one) => (
-                  <TableRow key={one.uri + one.grantee.id + one.level + String(one.stale)}>
+                  <TableRow key={one.uri + one.grantee.id + one.level + String(one.stale) + (one.ends ?? "")}>
                     <TableCell>
                       <code>{one.key}</code>
                     </TableCell>
@@ -131,6 +140,11 @@ export default function AccessPage() {
                         <LevelChip level={one.level} />
                       )}
                     </TableCell>
+                    {ending && (
+                      <TableCell>
+                        <Ends ends={one.ends} problem={one.endsProblem} />
+                      </TableCell>
+                    )}
                     <TableCell align="right">
                       {!one.stale && (
                         <Button
@@ -146,7 +160,7 @@ export default function AccessPage() {
                 ))}
                 {byMe.length > maxRows && (
                   <TableRow>
-                    <TableCell colSpan={4}>
+                    <TableCell colSpan={5}>
                       and {byMe.length - maxRows} more: <code>kubectl apolo acl ls --shared</code>
                     </TableCell>
                   </TableRow>

@@ -20,6 +20,7 @@ import { useToast } from "../../app/toasts";
 import { checkGrantee } from "../../lib/validate";
 import { Failed } from "../feedback/Failed";
 import { RowSkeletons } from "../feedback/Loading";
+import { Ends } from "../ui/Ends";
 
 const kinds: Record<string, string> = { User: "User", Group: "Group", ServiceAccount: "Service account" };
 
@@ -180,7 +181,7 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
               {grants.data.items.map((grant) => (
                 <Box
                   component="li"
-                  key={grant.grantee.id}
+                  key={grant.grantee.id + grant.level + (grant.ends ?? "")}
                   sx={{
                     display: "flex",
                     alignItems: "center",
@@ -202,7 +203,14 @@ export default function ShareDialog({ secret, onClose }: { secret: string; onClo
                       </Typography>
                     )}
                   </Box>
-                  <Typography variant="body2">{grant.level}</Typography>
+                  <Typography variant="body2">
+                    {grant.level}
+                    {(grant.ends || grant.endsProblem) && (
+                      <>
+                        , ends <Ends ends={grant.ends} problem={grant.endsProblem} />
+                      </>
+                    )}
+                  </Typography>
                   <IconButton
                     data-tip="Revoke access"
                     aria-label={`Revoke access from ${grant.grantee.name}`}
