@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/sanitize"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -165,7 +166,7 @@ func (s *Server) listAccess(ctx context.Context, input *inPlace) (*body[AccessLi
 // explainedNote is an error that leaves the rest of an answer as it is.
 func explainedNote(err error) string { return sanitize.Line(err.Error()) }
 
-func endsOf(ending grants.Ending) Ends {
+func endsOf(ending timers.Ending) Ends {
 	if ending.At.IsZero() {
 		return Ends{Problem: ending.Problem}
 	}

@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/access"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -20,16 +21,6 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
-
-// Ending is when access ends.
-type Ending struct {
-	// Timer is the name of the timer that ends it. It is empty for access without an end.
-	Timer string
-	// At is when the cluster ends it. It is zero where it never does or where that can't be seen; Problem says so then.
-	At time.Time
-	// Problem is what is wrong with the timer, and empty where nothing is.
-	Problem string
-}
 
 // GrantUntil gives a level, Read or Write, to a grantee for a time. It returns the level that the grantee has without an
 // end, and when the new access ends. Where they have as much without an end, that holds: nothing changes, and ends is zero.
@@ -63,7 +54,7 @@ func (g *Granter) GrantUntil(ctx context.Context, key string, grantee Grantee, l
 	if err != nil {
 		return without, time.Time{}, err
 	}
-	timer, err := clock.Start(ctx, ownerOf(secret), string(level), end)
+	timer, err := clock.Start(ctx, timers.Spec{Object: secret.Object, Level: string(level), Owner: ptr.To(ownerOf(secret)), End: end})
 	if err != nil {
 		return without, time.Time{}, g.wrap(key, err)
 	}
@@ -181,24 +172,23 @@ func (g *Granter) endTimed(ctx context.Context, binding *rbacv1.RoleBinding) err
 	if len(remaining) > 0 {
 		return fmt.Errorf("%w: %w", errRoleRemains, remaining[0].Reason)
 	}
-	for _, owner := range role.OwnerReferences {
-		if owner.Kind != "Job" || !timers.IsTimer(owner.Name) {
-			continue
-		}
-		clock, err := timers.NewClient(g.client, g.store.Namespace())
-		if err == nil {
-			err = clock.Stop(ctx, timers.Timer{Name: owner.Name, UID: owner.UID})
-		}
-		if err != nil {
-			g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", owner.Name, err))
-		}
+	timer, owned := timers.OwnerOf(role)
+	if !owned {
+		return nil
+	}
+	clock, err := timers.NewClient(g.client, g.store.Namespace())
+	if err == nil {
+		err = clock.Stop(ctx, timer)
+	}
+	if err != nil {
+		g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, err))
 	}
 	return nil
 }
 
 // endOf says when a binding with an end ends, from the timers that there are.
-func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) Ending {
-	ending := Ending{Timer: timerOf(binding)}
+func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) timers.Ending {
+	ending := timers.Ending{Timer: timerOf(binding)}
 	if ending.Timer == "" {
 		return ending
 	}
@@ -211,9 +201,9 @@ func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) Ending {
 	case !owned:
 		ending.Problem = "never: it is no longer owned by its timer"
 	case !exists:
-		ending.Problem = "now: its timer has ended"
+		ending.Problem = timers.Ended
 	case timer.Ends.IsZero():
-		ending.Problem = "never: its timer was changed"
+		ending.Problem = timers.Never
 	case err != nil || timer.Ends.Sub(planned).Abs() > time.Second:
 		ending.At, ending.Problem = timer.Ends, "its timer was changed"
 	default:
@@ -223,9 +213,9 @@ func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) Ending {
 }
 
 // endsOf says for each binding that has an end when it is. Without one there is no request.
-func endsOf(ctx context.Context, client *kube.Client, namespace string, bindings []*rbacv1.RoleBinding) (func(*rbacv1.RoleBinding) Ending, error) {
+func endsOf(ctx context.Context, client *kube.Client, namespace string, bindings []*rbacv1.RoleBinding) (func(*rbacv1.RoleBinding) timers.Ending, error) {
 	if !slices.ContainsFunc(bindings, func(b *rbacv1.RoleBinding) bool { return timerOf(b) != "" }) {
-		return func(*rbacv1.RoleBinding) Ending { return Ending{} }, nil
+		return func(*rbacv1.RoleBinding) timers.Ending { return timers.Ending{} }, nil
 	}
 	clock, err := timers.NewClient(client, namespace)
 	if err != nil {
@@ -233,14 +223,14 @@ func endsOf(ctx context.Context, client *kube.Client, namespace string, bindings
 	}
 	known, err := clock.List(ctx)
 	if apierrors.IsForbidden(err) {
-		return func(b *rbacv1.RoleBinding) Ending {
+		return func(b *rbacv1.RoleBinding) timers.Ending {
 			if timerOf(b) == "" {
-				return Ending{}
+				return timers.Ending{}
 			}
-			return Ending{Timer: timerOf(b), Problem: "unknown: you can't list jobs"}
+			return timers.Ending{Timer: timerOf(b), Problem: timers.Unseen}
 		}, nil
 	}
-	return func(b *rbacv1.RoleBinding) Ending { return endOf(b, known) }, err
+	return func(b *rbacv1.RoleBinding) timers.Ending { return endOf(b, known) }, err
 }
 
 // addEnds finds when the access in rows ends, from the timers that the rules let their user read by name.
@@ -270,14 +260,14 @@ func addEnds(ctx context.Context, clock *timers.Client, rules access.Rules, rows
 
 // lastEnd is when the last grant of a row's level ends. It has no end where there are more rules that give the level than
 // timers that end one.
-func lastEnd(rules access.Rules, row Access, of []timers.Timer) Ending {
+func lastEnd(rules access.Rules, row Access, of []timers.Timer) timers.Ending {
 	verb := "get"
 	if row.Level != Read {
 		verb = "update"
 		of = slices.DeleteFunc(slices.Clone(of), func(t timers.Timer) bool { return t.Level != string(Write) })
 	}
 	if len(of) == 0 || row.Level == Manage || rules.Count(verb, secretsResource, row.Object) > len(of) {
-		return Ending{}
+		return timers.Ending{}
 	}
 	last := slices.MaxFunc(of, func(a, b timers.Timer) int {
 		if a.Ends.IsZero() || b.Ends.IsZero() {
@@ -286,7 +276,7 @@ func lastEnd(rules access.Rules, row Access, of []timers.Timer) Ending {
 		return a.Ends.Compare(b.Ends)
 	})
 	if last.Ends.IsZero() {
-		return Ending{Timer: last.Name, Problem: "never: its timer was changed"}
+		return timers.Ending{Timer: last.Name, Problem: timers.Never}
 	}
-	return Ending{Timer: last.Name, At: last.Ends}
+	return timers.Ending{Timer: last.Name, At: last.Ends}
 }

@@ -37,11 +37,11 @@ var (
 type Access struct {
 	Namespace string
 	Key       string
-	Object    string  // the name of the Kubernetes Secret
-	Level     Level   // the highest
-	Grantee   Grantee // set by Shared and Grantees alone
-	Stale     bool    // its Role is gone: it gives access to nothing
-	Ending    Ending  // of access to one secret
+	Object    string        // the name of the Kubernetes Secret
+	Level     Level         // the highest
+	Grantee   Grantee       // set by Shared and Grantees alone
+	Stale     bool          // its Role is gone: it gives access to nothing
+	Ending    timers.Ending // of access to one secret
 }
 
 // URI is how a user calls what the access is to.

@@ -99,7 +99,7 @@ func readList(body []byte, each func(*metav1.ObjectMeta) bool) (next string, err
 // readObjectMeta reads what tells one of Apolo's own secrets from another.
 func readObjectMeta(encoded []byte, into *metav1.ObjectMeta) error {
 	into.Name, into.UID, into.CreationTimestamp = "", "", metav1.Time{}
-	into.DeletionTimestamp, into.Finalizers = nil, nil
+	into.DeletionTimestamp, into.Finalizers, into.OwnerReferences = nil, nil, nil
 	clear(into.Labels)
 	clear(into.Annotations)
 	return fields(encoded, func(number uint64, value []byte) error {
@@ -121,6 +121,12 @@ func readObjectMeta(encoded []byte, into *metav1.ObjectMeta) error {
 		case 9:
 			into.DeletionTimestamp = &metav1.Time{}
 			return into.DeletionTimestamp.Unmarshal(value)
+		case 13:
+			var owner metav1.OwnerReference
+			if err := owner.Unmarshal(value); err != nil {
+				return err
+			}
+			into.OwnerReferences = append(into.OwnerReferences, owner)
 		case 14:
 			into.Finalizers = append(into.Finalizers, string(value))
 		case 11:

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
@@ -136,6 +137,7 @@ func describe(object metav1.Object) Secret {
 		Created:   object.GetCreationTimestamp().Time,
 	}
 	described.DataKey = described.Key
+	described.Timer, _ = timers.OwnerOf(object)
 	_ = errors.As(kube.CheckNotBeingDeleted(object), &described.BeingDeleted) // else it stays nil
 	switch object.GetLabels()[wellknown.LabelSecret] {
 	case wellknown.LabelTrue:

@@ -38,6 +38,9 @@ func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 	if err == nil && removed.Owner != "" && ended.held == nil {
 		s.warnOfGrants(key, ended.left) // the Kubernetes Secret stays, and they give access to it
 	}
+	if err == nil && removed.Owner == "" {
+		s.stopTimer(ctx, removed.Timer)
+	}
 	return removed, s.wrap(key, s.whatIsLeft(ended, err))
 }
 
@@ -165,7 +168,9 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants secretro
 	if held := (*kube.BeingDeletedError)(nil); deleteErr != nil && !errors.As(deleteErr, &held) {
 		return false, s.wrap(read.Key, deleteErr)
 	}
-	gone = deleteErr == nil
+	if gone = deleteErr == nil; gone {
+		s.stopTimer(ctx, read.Timer)
+	}
 	ended, err := s.end(ctx, grants)
 	switch {
 	case err != nil && gone:

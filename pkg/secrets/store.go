@@ -14,6 +14,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 )
 
@@ -48,6 +49,8 @@ type Secret struct {
 	// BeingDeleted says that the Secret was deleted and what holds it; nil for others. Its value can be read, and what
 	// is written to it is lost.
 	BeingDeleted *kube.BeingDeletedError
+	// Timer is what ends the secret, by name and UID; Name is empty for one without an end.
+	Timer timers.Timer
 }
 
 // Value is a secret with its value.

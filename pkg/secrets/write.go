@@ -16,6 +16,7 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
@@ -29,6 +30,9 @@ const partialObjectMetadata = "application/vnd.kubernetes.protobuf;as=PartialObj
 type AddOptions struct {
 	Overwrite bool // replace the value of a key that exists; its grants are kept
 	DryRun    bool // let the API server check everything and store nothing
+
+	mustExist bool          // with Overwrite: ErrNotFound for a key that does not exist
+	owner     *timers.Timer // of a key that is made
 }
 
 // Add stores value under key and reports whether the key is new.
@@ -42,7 +46,7 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	}
 	if o.Overwrite {
 		err := s.overwrite(ctx, key, value, o)
-		if !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, ErrNotFound) || o.mustExist {
 			return false, s.wrap(key, err)
 		}
 	}
@@ -84,7 +88,11 @@ func Validate(key string, value []byte) error {
 }
 
 func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptions) error {
-	body, err := json.Marshal(Manifest(s.Namespace(), key, value))
+	manifest := Manifest(s.Namespace(), key, value)
+	if o.owner != nil {
+		manifest.SetOwnerReferences([]metav1.OwnerReference{o.owner.Owner()})
+	}
+	body, err := json.Marshal(manifest)
 	if err != nil {
 		return err
 	}

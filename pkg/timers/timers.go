@@ -62,13 +62,54 @@ type Timer struct {
 	Ends time.Time
 	// Object is the label wellknown.LabelObject: whose timer it is.
 	Object string
-	// Level is the annotation wellknown.AnnotationLevel: which level of access ends.
+	// Level is the annotation wellknown.AnnotationLevel: which level of access ends; empty where a secret does.
 	Level string
 }
 
 // Owner is the reference that lets something end with the timer.
 func (t Timer) Owner() metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: jobs.String(), Kind: "Job", Name: t.Name, UID: t.UID}
+}
+
+// Ending is when something ends.
+type Ending struct {
+	// Timer is the name of the timer that ends it. It is empty for what has no end.
+	Timer string
+	// At is when the cluster ends it. It is zero where it never does or where that can't be seen; Problem says so then.
+	At time.Time
+	// Problem is what is wrong with the timer, and empty where nothing is.
+	Problem string
+}
+
+// What Ending.Problem says where there is no At.
+const (
+	Never  = "never: its timer was changed"
+	Ended  = "now: its timer has ended"
+	Unseen = "unknown: you can't list jobs"
+)
+
+// EndingOf is when what a timer owns ends, among the timers that List found.
+func EndingOf(timer Timer, known map[string]Timer) Ending {
+	found, exists := known[timer.Name]
+	switch {
+	case timer.Name == "":
+		return Ending{}
+	case !exists || found.UID != timer.UID:
+		return Ending{Timer: timer.Name, Problem: Ended}
+	case found.Ends.IsZero():
+		return Ending{Timer: timer.Name, Problem: Never}
+	}
+	return Ending{Timer: timer.Name, At: found.Ends}
+}
+
+// OwnerOf is the timer that owns an object, by its name and UID; false where none does.
+func OwnerOf(object metav1.Object) (Timer, bool) {
+	for _, owner := range object.GetOwnerReferences() {
+		if owner.Kind == "Job" && owner.APIVersion == jobs.String() && strings.HasPrefix(owner.Name, Prefix) {
+			return Timer{Name: owner.Name, UID: owner.UID}, true
+		}
+	}
+	return Timer{}, false
 }
 
 // Client starts, reads and stops the timers of one namespace. It is safe for use by several goroutines.
@@ -141,16 +182,28 @@ type HeldError struct{ Reason string }
 
 func (e *HeldError) Error() string { return "the timer can't run: " + e.Reason }
 
-// Start starts a timer for a level of access to the Secret that owner is, and waits until its end is certain. On an error,
-// such as a *HeldError, no timer is left, or, where even that fails, one that ends by itself and owns nothing.
-func (c *Client) Start(ctx context.Context, owner metav1.OwnerReference, level string, end End) (Timer, error) {
+// Spec is a timer as it is asked for.
+type Spec struct {
+	// Object is the name of the Secret whose timer it is.
+	Object string
+	// Level is the level of access that ends; empty for the secret itself.
+	Level string
+	// Owner is what the timer goes with before its end; nil for nothing.
+	Owner *metav1.OwnerReference
+	End   End
+}
+
+// Start starts a timer, and waits until its end is certain. On an error, such as a *HeldError, no timer is left, or,
+// where even that fails, one that ends by itself and owns nothing.
+func (c *Client) Start(ctx context.Context, spec Spec) (Timer, error) {
+	end := spec.End
 	seconds := end.After
 	if !end.At.IsZero() {
 		if seconds = end.At.Sub(c.kube.Now()); seconds < tolerance {
 			return Timer{}, pastError(end)
 		}
 	}
-	timer, err := c.start(ctx, c.manifest(owner, level, wholeSeconds(seconds)), end)
+	timer, err := c.start(ctx, manifest(spec, wholeSeconds(seconds)), end)
 	if err != nil && timer.UID != "" {
 		background, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 		defer cancel()
@@ -166,14 +219,18 @@ func wholeSeconds(d time.Duration) int32 {
 	return int32(min(max(1, math.Ceil(d.Seconds())), math.MaxInt32)) // #nosec G115 -- it is between 1 and the maximum
 }
 
-func (c *Client) manifest(owner metav1.OwnerReference, level string, seconds int32) *job {
+func manifest(spec Spec, seconds int32) *job {
 	none := int32(0)
 	manifest := &job{TypeMeta: metav1.TypeMeta{APIVersion: jobs.String(), Kind: "Job"}}
 	manifest.ObjectMeta = metav1.ObjectMeta{
-		Name:            Prefix + rand.String(10),
-		Labels:          map[string]string{wellknown.LabelTimer: wellknown.LabelTrue, wellknown.LabelObject: wellknown.Hash(owner.Name)},
-		Annotations:     map[string]string{wellknown.AnnotationLevel: level},
-		OwnerReferences: []metav1.OwnerReference{owner},
+		Name:   Prefix + rand.String(10),
+		Labels: map[string]string{wellknown.LabelTimer: wellknown.LabelTrue, wellknown.LabelObject: wellknown.Hash(spec.Object)},
+	}
+	if spec.Level != "" {
+		manifest.Annotations = map[string]string{wellknown.AnnotationLevel: spec.Level}
+	}
+	if spec.Owner != nil {
+		manifest.OwnerReferences = []metav1.OwnerReference{*spec.Owner}
 	}
 	manifest.Spec.Completions, manifest.Spec.Parallelism, manifest.Spec.BackoffLimit = &none, &none, &none
 	manifest.Spec.TTLSecondsAfterFinished = &seconds

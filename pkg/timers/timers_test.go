@@ -56,7 +56,7 @@ func TestStart(t *testing.T) {
 	server, timers := newClient(t)
 	done := time.Now().Truncate(time.Second)
 	server.On("GET default/jobs/*", nil, completed(server, done)) // complete when it is looked at for the second time
-	timer, err := timers.Start(t.Context(), secret, "read", End{After: 1500 * time.Millisecond})
+	timer, err := timers.Start(t.Context(), Spec{Object: "token", Level: "read", Owner: &secret, End: End{After: 1500 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,10 +91,10 @@ func TestStartUntil(t *testing.T) {
 		}
 		changed(`"ttlSecondsAfterFinished": 1200`)(w, r)
 	})
-	if _, err := timers.Start(t.Context(), secret, "read", End{At: until}); err != nil {
+	if _, err := timers.Start(t.Context(), Spec{Object: "token", Level: "read", Owner: &secret, End: End{At: until}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := timers.Start(t.Context(), secret, "read", End{At: time.Now().Add(-time.Minute)}); err == nil || !strings.Contains(err.Error(), "in the past by the cluster's clock") {
+	if _, err := timers.Start(t.Context(), Spec{Object: "token", Level: "read", Owner: &secret, End: End{At: time.Now().Add(-time.Minute)}}); err == nil || !strings.Contains(err.Error(), "in the past by the cluster's clock") {
 		t.Errorf("an end in the past: %v", err)
 	}
 }
@@ -108,7 +108,7 @@ func TestStartIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, timers := newClient(t)
 			server.On("POST default/jobs", changed(test.spec))
-			_, err := timers.Start(t.Context(), secret, "read", End{After: time.Minute})
+			_, err := timers.Start(t.Context(), Spec{Object: "token", Level: "read", Owner: &secret, End: End{After: time.Minute}})
 			var held *HeldError
 			if !errors.As(err, &held) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
@@ -120,7 +120,7 @@ func TestStartIsRefused(t *testing.T) {
 	}
 	server, timers := newClient(t)
 	server.Forbid("create", "jobs")
-	_, err := timers.Start(t.Context(), secret, "read", End{After: time.Minute})
+	_, err := timers.Start(t.Context(), Spec{Object: "token", Level: "read", Owner: &secret, End: End{After: time.Minute}})
 	if err == nil || !strings.Contains(err.Error(), `forbidden: you lack permission to create jobs in namespace "default"`) {
 		t.Error(err)
 	}
@@ -130,7 +130,7 @@ func TestListAndGet(t *testing.T) {
 	server, timers := newClient(t)
 	done := time.Now().Truncate(time.Second)
 	server.On("GET default/jobs/*", completed(server, done))
-	timer, err := timers.Start(t.Context(), secret, "write", End{After: time.Hour})
+	timer, err := timers.Start(t.Context(), Spec{Object: "token", Level: "write", Owner: &secret, End: End{After: time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	humanize "k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grants"
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -235,7 +234,7 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		}
 		row = append(row, level)
 		if ending {
-			row = append(row, o.describeEnd(item.Ending, client.Now()))
+			row = append(row, output.Ends(o.Out, item.Ending, client.Now()))
 		}
 		rows = append(rows, row)
 	}
@@ -249,21 +248,6 @@ func (o *lsOptions) print(client *kube.Client, a answer) error {
 		o.Hint("you can't list namespaces, so these were asked: %s; name others with --in", strings.Join(a.asked, ", "))
 	}
 	return nil
-}
-
-// describeEnd says when access ends, and what is wrong with that: a person is told how long it lasts, a program the time.
-func (o *lsOptions) describeEnd(ending grants.Ending, now time.Time) string {
-	if ending.At.IsZero() {
-		return ending.Problem
-	}
-	text := objects.Time(ending.At)
-	if cmdline.IsTerminal(o.Out) {
-		text = "in " + humanize.HumanDuration(max(0, ending.At.Sub(now)))
-	}
-	if ending.Problem != "" {
-		text += " (" + ending.Problem + ")"
-	}
-	return text
 }
 
 // object is what is printed for programs.

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
+	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
 )
 
@@ -22,6 +25,8 @@ type addOptions struct {
 	value     *string // as typed; nil: to be asked for
 	overwrite bool
 	dryRun    string
+	expires   string
+	end       timers.End // none where it is zero
 	output    *output.Format
 }
 
@@ -39,10 +44,12 @@ func newAdd(s *cmdline.Session) *cli.Command {
 Without VALUE you are asked for it, and it is not shown.`,
 		UsageText: `  ` + s.Typed + ` add wandb-token                     # asks; nothing stays in the shell's history
   ` + s.Typed + ` add secret-password 'p@$$w0rd123'   # single quotes, or the shell changes it
-  ` + s.Typed + ` add gcp-key @~/gcp.json
+  ` + s.Typed + ` add gcp-key @~/gcp.json --expires 30d
   pass show db | ` + s.Typed + ` add db-password - --overwrite`,
 		Flags: []cli.Flag{
 			overwriteFlag(&o.overwrite, "replace the value of an existing key; existing grants are kept"),
+			&cli.StringFlag{Name: "expires", Usage: "let the cluster remove the secret at `END`: after a duration such as 30d, or at a time such as 2026-12-31",
+				Destination: &o.expires},
 			dryRunFlag(&o.dryRun),
 			o.output.Flag(),
 			s.QuietFlag("print nothing when it worked"),
@@ -70,6 +77,11 @@ func (o *addOptions) complete(args []string) (err error) {
 	if o.where, err = parse(args[0]); err != nil {
 		return err
 	}
+	if o.expires != "" {
+		if o.end, err = parseEnd(o.expires); err != nil {
+			return err
+		}
+	}
 	return o.output.Validate()
 }
 
@@ -83,15 +95,24 @@ func (o *addOptions) run(ctx context.Context) error {
 	}
 	store, err := open(o.Session, o.where)
 	if errors.Is(err, kube.ErrNoKubeconfig) && o.dryRun == "client" {
-		return o.print(o.Kube.Overrides.Context.Namespace, value, "created")
+		return o.print(o.Kube.Overrides.Context.Namespace, value, "created", time.Time{})
 	}
 	if err != nil {
 		return err
 	}
 	if o.dryRun == "client" {
-		return o.print(store.Namespace(), value, "created")
+		return o.print(store.Namespace(), value, "created", time.Time{})
 	}
-	created, err := store.Add(ctx, o.where.Key, value, secrets.AddOptions{Overwrite: o.overwrite, DryRun: o.dryRun == "server"})
+	options := secrets.AddOptions{Overwrite: o.overwrite, DryRun: o.dryRun == "server"}
+	var (
+		created bool
+		ends    time.Time
+	)
+	if o.end == (timers.End{}) || options.DryRun {
+		created, err = store.Add(ctx, o.where.Key, value, options)
+	} else {
+		created, ends, err = store.AddUntil(ctx, o.where.Key, value, options, o.end)
+	}
 	if errors.Is(err, secrets.ErrExists) {
 		return &cmdline.ExitError{Code: cmdline.ExitFailed, Err: errors.New(err.Error() + "; --overwrite replaces its value")}
 	}
@@ -106,7 +127,7 @@ func (o *addOptions) run(ctx context.Context) error {
 	if o.value != nil && string(value) == *o.value && cmdline.IsTerminal(os.Stdin) {
 		o.Hint("the value is in your shell's history now; leave it out to be asked for it, or use @file")
 	}
-	return o.print(store.Namespace(), value, what)
+	return o.print(store.Namespace(), value, what, ends)
 }
 
 func (o *addOptions) read(ctx context.Context) ([]byte, error) {
@@ -118,7 +139,7 @@ func (o *addOptions) read(ctx context.Context) ([]byte, error) {
 
 // print says what was stored. Only a dry run shows the value, because showing the whole manifest
 // is what it is for.
-func (o *addOptions) print(namespace string, value []byte, what string) error {
+func (o *addOptions) print(namespace string, value []byte, what string, ends time.Time) error {
 	manifest := secrets.Manifest(namespace, o.where.Key, value)
 	if namespace == "" {
 		manifest.SetNamespace("")
@@ -133,6 +154,10 @@ func (o *addOptions) print(namespace string, value []byte, what string) error {
 		}
 		return o.output.Print(o.Out, manifest.Object)
 	}
-	o.Done("secret/%s %s (%s)%s", o.where.Key, what, cmdline.Bytes(len(value)), dryRunWords(o.dryRun))
+	details := cmdline.Bytes(len(value))
+	if !ends.IsZero() {
+		details += ", expires " + objects.Time(ends)
+	}
+	o.Done("secret/%s %s (%s)%s", o.where.Key, what, details, dryRunWords(o.dryRun))
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -34,7 +35,7 @@ func newCp(s *cmdline.Session) *cli.Command {
 		Usage:     "Copy a secret to another key, namespace or cluster",
 		ArgsUsage: "KEY KEY",
 		Description: `A KEY is also secret:/NAMESPACE/KEY, or secret://CLUSTER/NAMESPACE/KEY for any cluster of the kubeconfig. The
-copy is yours: it does not follow the original, and nobody else has access to it.`,
+copy is yours: it does not follow the original, nobody else has access to it, and it does not expire.`,
 		UsageText: `  ` + s.Typed + ` cp db-password db-password-old
   ` + s.Typed + ` cp wandb-token secret:/research/wandb-token
   ` + s.Typed + ` cp secret://staging/team/api-key secret://production/team/api-key --overwrite`,
@@ -50,7 +51,7 @@ func newMv(s *cmdline.Session) *cli.Command {
 		Usage:     "Rename a secret, or move it to another namespace or cluster",
 		ArgsUsage: "KEY KEY",
 		Description: `The new one is stored before the old one goes, so that the value is never lost. Access that was granted to the
-old one ends: grant it again. Jobs that name the old one have to be told the new one.`,
+old one ends: grant it again. The new one expires when the old one would. Jobs that name the old one have to be told the new one.`,
 		UsageText: `  ` + s.Typed + ` mv db-pasword db-password
   ` + s.Typed + ` mv wandb-token secret:/research/wandb-token`,
 		Flags:  o.flags(),
@@ -84,7 +85,7 @@ func (o *cpOptions) copy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := o.store(ctx, from, to, value); err != nil {
+	if err := o.store(ctx, from, to, value, timers.End{}); err != nil {
 		return err
 	}
 	warnOfDeletion(o.Session, o.from, value)
@@ -120,9 +121,13 @@ func (o *cpOptions) read(ctx context.Context) (from, to *place, value secrets.Va
 	return from, to, value, err
 }
 
-// store stores what was read.
-func (o *cpOptions) store(ctx context.Context, from, to *place, value secrets.Value) error {
-	_, err := to.Add(ctx, o.to.Key, value.Data, secrets.AddOptions{Overwrite: o.overwrite})
+// store stores what was read, until an end where it is to have one.
+func (o *cpOptions) store(ctx context.Context, from, to *place, value secrets.Value, end timers.End) (err error) {
+	if options := (secrets.AddOptions{Overwrite: o.overwrite}); end == (timers.End{}) {
+		_, err = to.Add(ctx, o.to.Key, value.Data, options)
+	} else {
+		_, _, err = to.AddUntil(ctx, o.to.Key, value.Data, options, end)
+	}
 	if errors.Is(err, secrets.ErrExists) {
 		return fmt.Errorf("%w; --overwrite replaces its value", err)
 	}
@@ -145,7 +150,14 @@ func (o *cpOptions) move(ctx context.Context) error {
 	if value.Owner != "" {
 		return fmt.Errorf("%s: %w: it belongs to %s, and stays; copy it with cp", o.from, secrets.ErrAdopted, value.Owner)
 	}
-	if err := o.store(ctx, from, to, value); err != nil {
+	ending, err := from.Ending(ctx, value.Secret)
+	if err != nil {
+		return err
+	}
+	if ending.Problem != "" {
+		return fmt.Errorf("%s: its end is not certain (%s); change it with expire, or copy the secret with cp", o.from, ending.Problem)
+	}
+	if err := o.store(ctx, from, to, value, timers.End{At: ending.At}); err != nil {
 		return err
 	}
 	// What is asked before the old one goes is for what is told afterwards: the garbage collector may be faster than a

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
@@ -78,15 +80,45 @@ func (o *lsOptions) run(ctx context.Context) error {
 	if len(found) == 0 {
 		o.Hint("there are no secrets in namespace %q yet; 'apolo secret add KEY' makes one", client.Namespace)
 	}
+	endings, err := o.endings(ctx, client, found)
+	if err != nil {
+		return err
+	}
 	switch {
 	case o.output.IsObject():
-		return o.output.Print(o.Out, objectList(client.Cluster, found))
+		return o.output.Print(o.Out, objectList(client.Cluster, found, endings))
 	case o.output.Name == "name":
 		return o.lines(found, func(s secrets.Secret) string { return "secret/" + s.Object })
 	case o.Quiet:
 		return o.lines(found, func(s secrets.Secret) string { return o.label(client, s) })
 	}
-	return o.table(client, found, <-users)
+	return o.table(client, found, <-users, endings)
+}
+
+// endings finds when secrets end, where that is shown and one of them does.
+func (o *lsOptions) endings(ctx context.Context, client *kube.Client, found []secrets.Secret) (func(secrets.Secret) timers.Ending, error) {
+	ending := slices.ContainsFunc(found, func(s secrets.Secret) bool { return s.Timer.Name != "" })
+	if !ending || o.output.Name != "wide" && !o.output.IsObject() {
+		return func(secrets.Secret) timers.Ending { return timers.Ending{} }, nil
+	}
+	namespace := client.Namespace
+	if o.allNamespaces {
+		namespace = ""
+	}
+	clock, err := timers.NewClient(client, namespace)
+	if err != nil {
+		return nil, err
+	}
+	known, err := clock.List(ctx)
+	if apierrors.IsForbidden(err) {
+		return func(s secrets.Secret) timers.Ending {
+			if s.Timer.Name == "" {
+				return timers.Ending{}
+			}
+			return timers.Ending{Timer: s.Timer.Name, Problem: timers.Unseen}
+		}, nil
+	}
+	return func(s secrets.Secret) timers.Ending { return timers.EndingOf(s.Timer, known) }, err
 }
 
 // findUsers asks what uses the secrets, where that is shown; nil where it can't be known.
@@ -148,7 +180,7 @@ func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) stri
 	return o.Lines(texts...)
 }
 
-func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *usedby.Found) error {
+func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *usedby.Found, endings func(secrets.Secret) timers.Ending) error {
 	var headings []string
 	if o.allNamespaces && !o.fullURI {
 		headings = append(headings, "NAMESPACE")
@@ -157,6 +189,10 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 	wide := o.output.Name == "wide"
 	if wide {
 		headings = append(headings, "AGE", "KUBERNETES SECRET", "USED BY")
+	}
+	ending := wide && slices.ContainsFunc(found, func(s secrets.Secret) bool { return s.Timer.Name != "" })
+	if ending {
+		headings = append(headings, "ENDS")
 	}
 	rows := make([][]string, 0, len(found))
 	for _, s := range found {
@@ -174,6 +210,9 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 				object += " (" + s.BeingDeleted.Error() + ")"
 			}
 			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, usersOf(users, s))
+		}
+		if ending {
+			row = append(row, output.Ends(o.Out, endings(s), client.Now()))
 		}
 		rows = append(rows, row)
 	}
@@ -194,7 +233,7 @@ func usersOf(users *usedby.Found, s secrets.Secret) string {
 }
 
 // objectList is what is printed for programs.
-func objectList(cluster string, found []secrets.Secret) *objects.SecretKeyList {
+func objectList(cluster string, found []secrets.Secret, endings func(secrets.Secret) timers.Ending) *objects.SecretKeyList {
 	list := &objects.SecretKeyList{TypeMeta: objects.Kind("SecretKeyList"), Items: make([]objects.SecretKey, 0, len(found))}
 	for _, s := range found {
 		item := objects.SecretKey{
@@ -210,6 +249,8 @@ func objectList(cluster string, found []secrets.Secret) *objects.SecretKeyList {
 		if s.BeingDeleted != nil {
 			item.BeingDeleted, item.Finalizers = true, s.BeingDeleted.Finalizers
 		}
+		ending := endings(s)
+		item.Ends, item.EndsProblem = objects.Time(ending.At), ending.Problem
 		list.Items = append(list.Items, item)
 	}
 	return list

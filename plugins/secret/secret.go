@@ -22,7 +22,7 @@ func Main() int { return cmdline.Main(New) }
 // New builds the plugin's commands.
 func New(s *cmdline.Session) *cli.App {
 	s.Completers = completion.Completers{
-		"KEY": candidates.Keys, "NAME": candidates.Foreign, "VALUE": offerValue, "--dry-run": completion.Words("client", "server"),
+		"KEY": candidates.Keys, "NAME": candidates.Foreign, "VALUE": offerValue, "--dry-run": completion.Words("client", "server"), "END": completion.Words("8h", "30d", never), "--expires": completion.Words("8h", "30d"),
 		"SECRET": candidates.Foreign, "FOLDER": offerPath, "[KEY=]PATH": offerFile,
 		"--key": nothing, "--data-key": nothing, "--to-secret": nothing,
 	}
@@ -33,6 +33,7 @@ func New(s *cmdline.Session) *cli.App {
 			newGet(s),
 			newLs(s),
 			newRm(s),
+			newExpire(s),
 			newCp(s),
 			newMv(s),
 			newAdopt(s),

@@ -51,33 +51,52 @@ func (p *fixture) wantNothingTimed(t *testing.T) {
 	})
 }
 
-// A grant that is killed before or after any of its requests leaves nothing that has no end.
-func TestKilledGrantEnds(t *testing.T) {
+// A command that is killed before or after any of its requests leaves nothing that has no end.
+func TestKilledCommandsEnd(t *testing.T) {
 	t.Parallel()
-	p := newFixture(t)
-	for _, kind := range []faultKind{killBefore, killAfter} {
-		for nth := 1; ; nth++ {
-			key := strings.ReplaceAll(fmt.Sprintf("%s-%d", kind, nth), " ", "-")
-			p.add(t, key, p.oldValue)
-			a := p.attempt(t, key, fault{kind: kind, nth: nth})
-			got := a.proxy.run("kubectl-apolo_acl", "grant", "secret:"+key, "bob", "read", "--for", "20s")
-			if !a.proxy.injected {
-				if nth < 6 || got.code != 0 {
-					t.Errorf("request %d was never sent: %s", nth, got)
+	for name, command := range map[string]string{
+		"grant":  "kubectl-apolo_acl grant secret:KEY bob read --for 20s",
+		"add":    "kubectl-apolo_secret add KEY value --expires 20s --overwrite",
+		"expire": "kubectl-apolo_secret expire KEY 20s",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newFixture(t)
+			for _, kind := range []faultKind{killBefore, killAfter} {
+				for nth := 1; ; nth++ {
+					key := strings.ReplaceAll(fmt.Sprintf("%s-%d", kind, nth), " ", "-")
+					if name != "add" {
+						p.add(t, key, p.oldValue)
+					}
+					a := p.attempt(t, key, fault{kind: kind, nth: nth})
+					got := a.proxy.run(a.words(command)...)
+					if !a.proxy.injected {
+						if nth < 5 || got.code != 0 {
+							t.Errorf("request %d was never sent: %s", nth, got)
+						}
+						break
+					}
+					p.wantTimed(t)
+					if made := p.find(t, secretResource, p.namespace, key); name == "add" && made != nil {
+						if _, owned := timers.OwnerOf(made); !owned {
+							t.Errorf("%s request %d: the secret has no end", kind, nth)
+						}
+					}
+					// Again, it works.
+					if got := runDirect(t, p.kubeconfig, a.words(command)...); got.code != 0 {
+						t.Errorf("%s request %d, and again: %s", kind, nth, got)
+					}
 				}
-				break
 			}
 			p.wantTimed(t)
-			// Again, it works.
-			if got := runDirect(t, p.kubeconfig, "kubectl-apolo_acl", "grant", "secret:"+key, "bob", "read", "--for", "20s"); got.code != 0 {
-				t.Errorf("%s request %d, and again: %s", kind, nth, got)
+			p.wantNothingTimed(t)
+			if p.may(t, "bob", "get", secretResource, "kill-before-1") {
+				t.Error("bob still has access")
 			}
-		}
-	}
-	p.wantTimed(t)
-	p.wantNothingTimed(t)
-	if p.may(t, "bob", "get", secretResource, "kill-before-1") {
-		t.Error("bob still has access")
+			if there := p.find(t, secretResource, p.namespace, "kill-before-1"); (there == nil) != (name != "grant") {
+				t.Errorf("of %s: the secret is %v", name, there)
+			}
+		})
 	}
 }
 

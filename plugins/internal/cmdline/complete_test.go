@@ -19,7 +19,9 @@ import (
 // chosen is a flag whose values are known, as -o.
 type chosen struct{ *cli.StringFlag }
 
-func (chosen) Choices() []string { return []string{"wide", "json", "yaml", "jsonpath=", "jsonpath-file="} }
+func (chosen) Choices() []string {
+	return []string{"wide", "json", "yaml", "jsonpath=", "jsonpath-file="}
+}
 
 // completedApp has one of each that can be completed. A KEY shows what its Completer was told.
 func completedApp(s *Session) *cli.App {

@@ -30,6 +30,8 @@ type SecretKey struct {
 	CreationTimestamp string   `json:"creationTimestamp,omitempty"`
 	BeingDeleted      bool     `json:"beingDeleted,omitempty"`
 	Finalizers        []string `json:"finalizers,omitempty"`
+	Ends              string   `json:"ends,omitempty"`        // when the cluster removes it, RFC 3339 in UTC
+	EndsProblem       string   `json:"endsProblem,omitempty"` // what is wrong with what ends it
 }
 
 // SecretKeyList is what secret ls prints.

@@ -85,7 +85,7 @@ func quotingServer(w http.ResponseWriter, r *http.Request) {
 // examples stand for what the help calls arguments.
 func examples() map[string]string {
 	return map[string]string{
-		"KEY": "some-key", "VALUE": "some-value", "URI": "secret:some-key", "USER": "bob", "LEVEL": "read", "JOB": "some-job", "TIME": "1h",
+		"KEY": "some-key", "VALUE": "some-value", "URI": "secret:some-key", "USER": "bob", "LEVEL": "read", "JOB": "some-job", "TIME": "1h", "END": "1h",
 		"NAME": "some-name", "IMAGE": "busybox:1", "COMMAND": "true", "ARGUMENT": "x", "LOCAL:REMOTE": "8080:80",
 		"command": "ls", // of the help that urfave/cli brings
 	}

@@ -1,0 +1,145 @@
+package secrets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
+)
+
+// cleanup is how long it may take to remove what is of no use, also after an interrupt.
+const cleanup = 10 * time.Second
+
+// Expire ends a secret, with everybody's access to it, after a time or at one, by a timer that owns its Kubernetes Secret. It
+// takes the place of another end. It returns the secret and when it ends, and the errors of timers.Client.Start.
+func (s *Store) Expire(ctx context.Context, key string, end timers.End) (Secret, time.Time, error) {
+	found, err := s.expirable(ctx, key)
+	if err != nil {
+		return found, time.Time{}, err
+	}
+	timer, err := s.startTimer(ctx, found.Object, end)
+	if err != nil {
+		return found, time.Time{}, s.wrap(key, err)
+	}
+	if err := s.own(ctx, found, &timer); err != nil {
+		s.stopTimer(ctx, timer)
+		return found, time.Time{}, s.wrap(key, err)
+	}
+	s.stopTimer(ctx, found.Timer)
+	return found, timer.Ends, nil
+}
+
+// NeverExpire takes the end of a secret away. It reports whether there was one.
+func (s *Store) NeverExpire(ctx context.Context, key string) (Secret, bool, error) {
+	found, err := s.expirable(ctx, key)
+	if err != nil || found.Timer.Name == "" {
+		return found, false, err
+	}
+	if err := s.own(ctx, found, nil); err != nil {
+		return found, false, s.wrap(key, err)
+	}
+	s.stopTimer(ctx, found.Timer)
+	return found, true, nil
+}
+
+// Ending is when a secret ends.
+func (s *Store) Ending(ctx context.Context, secret Secret) (timers.Ending, error) {
+	if secret.Timer.Name == "" {
+		return timers.Ending{}, nil
+	}
+	clock, err := timers.NewClient(s.client, s.Namespace())
+	if err != nil {
+		return timers.Ending{}, err
+	}
+	known, err := clock.Get(ctx, []string{secret.Timer.Name})
+	return timers.EndingOf(secret.Timer, known), err
+}
+
+func (s *Store) expirable(ctx context.Context, key string) (Secret, error) {
+	found, err := s.Lookup(ctx, key)
+	switch {
+	case err != nil:
+		return found, err
+	case found.BeingDeleted != nil:
+		return found, s.wrap(key, found.BeingDeleted)
+	case found.Owner != "":
+		return found, s.wrap(key, adoptedError(found))
+	}
+	return found, nil
+}
+
+// own makes a timer the owner of a Secret, in place of the one that it had, in one request: it is never without an end in
+// between.
+func (s *Store) own(ctx context.Context, secret Secret, timer *timers.Timer) error {
+	var owners []any
+	if timer != nil {
+		owners = append(owners, timer.Owner())
+	}
+	if secret.Timer.Name != "" {
+		owners = append(owners, map[string]any{"$patch": "delete", "uid": secret.Timer.UID})
+	}
+	// A strategic merge patch leaves other owners alone. The UID is a precondition.
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": secret.UID, "ownerReferences": owners}})
+	if err != nil {
+		return err
+	}
+	return s.patchLiving(ctx, secret.Object, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+}
+
+func (s *Store) startTimer(ctx context.Context, object string, end timers.End) (timers.Timer, error) {
+	clock, err := timers.NewClient(s.client, s.Namespace())
+	if err != nil {
+		return timers.Timer{}, err
+	}
+	return clock.Start(ctx, timers.Spec{Object: object, End: end})
+}
+
+// stopTimer removes a timer that ends nothing any more. One that can't be removed ends by itself.
+func (s *Store) stopTimer(ctx context.Context, timer timers.Timer) {
+	if timer.Name == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	defer cancel()
+	clock, err := timers.NewClient(s.client, s.Namespace())
+	if err == nil {
+		err = clock.Stop(ctx, timer)
+	}
+	if err != nil && s.Warn != nil {
+		s.Warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, err))
+	}
+}
+
+// AddUntil is Add for a secret that ends. A new one has its end from the first moment. It returns when that is.
+func (s *Store) AddUntil(ctx context.Context, key string, value []byte, o AddOptions, end timers.End) (created bool, ends time.Time, err error) {
+	if o.Overwrite {
+		replace := o
+		replace.mustExist = true
+		_, err := s.Add(ctx, key, value, replace)
+		if err == nil {
+			_, ends, err = s.Expire(ctx, key, end)
+			if err != nil {
+				err = fmt.Errorf("the value is replaced, but when it ends is unchanged: %w", err)
+			}
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return false, ends, err
+		}
+	}
+	timer, err := s.startTimer(ctx, ObjectName(key), end)
+	if err != nil {
+		return false, time.Time{}, s.wrap(key, err)
+	}
+	o.Overwrite, o.owner = false, &timer
+	if created, err = s.Add(ctx, key, value, o); err != nil {
+		s.stopTimer(ctx, timer)
+		return false, time.Time{}, err
+	}
+	return created, timer.Ends, nil
+}
