@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -245,15 +246,16 @@ func newJobWatch(c *Client, job Ref, observer Observer) *jobWatch {
 }
 
 type jobWatch struct {
-	client   *Client
-	job      Ref
-	observer Observer
-	changes  chan change
-	failed   chan error
-	snapshot *jobstatus.Snapshot
-	asked    map[types.UID]bool // whose events are observed
-	listed   map[string]bool    // resources of which all objects were seen
-	troubled bool               // the last attempt to reach the cluster failed
+	client    *Client
+	job       Ref
+	observer  Observer
+	changes   chan change
+	failed    chan error
+	snapshot  *jobstatus.Snapshot
+	asked     map[types.UID]bool // whose events are observed
+	listed    map[string]bool    // resources of which all objects were seen
+	observers sync.WaitGroup
+	troubled  bool // the last attempt to reach the cluster failed
 
 	attempts func([]*corev1.Pod) // where not nil: gets the pods, in order, after each state
 }
@@ -269,6 +271,7 @@ func (w *jobWatch) run(ctx context.Context) (jobstatus.State, error) {
 
 func (w *jobWatch) watch(ctx context.Context) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer w.observers.Wait() // nothing of a call goes on after it
 	defer cancel()
 	w.snapshot = jobstatus.NewSnapshot(w.job.UID, w.observer.Values)
 	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}
@@ -339,7 +342,7 @@ func (w *jobWatch) catchUp(ctx context.Context) error {
 
 // observe feeds the changes of objects to run. The end of what is vital ends run.
 func (w *jobWatch) observe(ctx context.Context, o objects, vital bool) {
-	go func() {
+	w.observers.Go(func() {
 		err := w.client.observe(ctx, o, func(change change) {
 			if change.trouble != nil && !vital {
 				return
@@ -352,7 +355,7 @@ func (w *jobWatch) observe(ctx context.Context, o objects, vital bool) {
 		if vital {
 			w.failed <- err
 		}
-	}()
+	})
 }
 
 // askWhy begins to observe the events of what doesn't start: of the job, then of its pod. Who may

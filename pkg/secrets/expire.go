@@ -89,7 +89,8 @@ func (s *Store) own(ctx context.Context, secret Secret, timer *timers.Timer) err
 	if err != nil {
 		return err
 	}
-	return s.patchLiving(ctx, secret.Object, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	// A field manager of its own: the time of the other one's last change is that of the value.
+	return s.patchLiving(ctx, secret.Object, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-apolo-expire"})
 }
 
 func (s *Store) startTimer(ctx context.Context, object string, end timers.End) (timers.Timer, error) {

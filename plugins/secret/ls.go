@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -236,22 +235,26 @@ func usersOf(users *usedby.Found, s secrets.Secret) string {
 func objectList(cluster string, found []secrets.Secret, endings func(secrets.Secret) timers.Ending) *objects.SecretKeyList {
 	list := &objects.SecretKeyList{TypeMeta: objects.Kind("SecretKeyList"), Items: make([]objects.SecretKey, 0, len(found))}
 	for _, s := range found {
-		item := objects.SecretKey{
-			Key:               s.Key,
-			Namespace:         s.Namespace,
-			URI:               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
-			Name:              s.Object,
-			CreationTimestamp: s.Created.UTC().Format(time.RFC3339),
-		}
-		if s.Owner != "" {
-			item.DataKey, item.Owner = s.DataKey, s.Owner
-		}
-		if s.BeingDeleted != nil {
-			item.BeingDeleted, item.Finalizers = true, s.BeingDeleted.Finalizers
-		}
-		ending := endings(s)
-		item.Ends, item.EndsProblem = objects.Time(ending.At), ending.Problem
-		list.Items = append(list.Items, item)
+		list.Items = append(list.Items, secretKey(cluster, s, endings(s)))
 	}
 	return list
+}
+
+func secretKey(cluster string, s secrets.Secret, ending timers.Ending) objects.SecretKey {
+	key := objects.SecretKey{
+		Key:               s.Key,
+		Namespace:         s.Namespace,
+		URI:               uri.Secret{Cluster: cluster, Namespace: s.Namespace, Key: s.Key}.String(),
+		Name:              s.Object,
+		CreationTimestamp: objects.Time(s.Created),
+		Ends:              objects.Time(ending.At),
+		EndsProblem:       ending.Problem,
+	}
+	if s.Owner != "" {
+		key.DataKey, key.Owner = s.DataKey, s.Owner
+	}
+	if s.BeingDeleted != nil {
+		key.BeingDeleted, key.Finalizers = true, s.BeingDeleted.Finalizers
+	}
+	return key
 }

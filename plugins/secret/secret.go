@@ -32,6 +32,7 @@ func New(s *cmdline.Session) *cli.App {
 			newAdd(s),
 			newGet(s),
 			newLs(s),
+			newDescribe(s),
 			newRm(s),
 			newExpire(s),
 			newCp(s),

@@ -108,6 +108,8 @@ func TestWrongUsage(t *testing.T) {
 		"get secret:/team":                       `"secret:/team" is not complete: it must be secret:/NAMESPACE/KEY`,
 		"ls key":                                 "ls takes no arguments; choose a namespace with -n",
 		"ls -o x":                                `invalid output format "x": must be one of wide, name, json, yaml, go-template, go-template-file, jsonpath, jsonpath-file, custom-columns, custom-columns-file`,
+		"describe":                               "accepts 1 arg (KEY), received 0",
+		"describe a b":                           "accepts 1 arg (KEY), received 2",
 		"expire key":                             "accepts 2 args (KEY END), received 1",
 		"expire key soon":                        `"soon" is not an end: write a duration such as 8h or 30d, or a time such as 2026-12-31 or 2026-12-31T18:00`,
 		"expire key 0":                           "a secret must last at least 1s",

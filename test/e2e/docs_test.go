@@ -79,6 +79,7 @@ until kubectl get secret secret-password -n "$ALICE" >/dev/null; do sleep 0.2; d
 		{file: "docs/secrets.md", begins: "kubectl apolo secret export", setup: "for k in wandb-token db-user db-password; do kubectl apolo secret add -q $k x; done"},
 		{file: "docs/secrets.md", begins: "kubectl apolo secret edit", setup: `kubectl apolo secret add -q app-config x; export KUBE_EDITOR='sed -i s/x/y/'; mkdir bin; printf '#!/bin/sh\ntest "$1" = --wait\n' >bin/code; chmod +x bin/code; PATH=$PWD/bin:$PATH`},
 		{file: "docs/sharing.md", begins: "kubectl apolo acl grant", setup: "kubectl apolo secret add -q wandb-token x"},
+		{file: "docs/lifecycle.md", begins: "kubectl apolo secret describe", setup: "kubectl apolo secret add -q wandb-token x"},
 		{file: "docs/lifecycle.md", begins: "kubectl apolo secret add", setup: "echo x >token.txt"},
 		{file: "docs/lifecycle.md", begins: "kubectl apolo acl grant", setup: "kubectl apolo secret add -q wandb-token x"},
 		{file: "docs/sharing.md", begins: "kubectl apolo run --env WANDB",

@@ -34,6 +34,17 @@ type SecretKey struct {
 	EndsProblem       string   `json:"endsProblem,omitempty"` // what is wrong with what ends it
 }
 
+// SecretDescription is what secret describe prints: a SecretKey, and more.
+type SecretDescription struct {
+	TypeMeta   `json:",inline"`
+	SecretKey  `json:",inline"`
+	Stored     string   `json:"stored,omitempty"` // when the value was last stored, RFC 3339 in UTC
+	StoredBy   string   `json:"storedBy,omitempty"`
+	SharedWith []Access `json:"sharedWith"`
+	UsedBy     []string `json:"usedBy"`
+	Unseen     []string `json:"unseen,omitempty"`
+}
+
 // SecretKeyList is what secret ls prints.
 type SecretKeyList struct {
 	TypeMeta `json:",inline"`

@@ -13,7 +13,7 @@ import (
 // documented are the kinds that docs/output.md must tell of.
 func documented() map[string]any {
 	return map[string]any{
-		"SecretKey": &SecretKey{}, "SecretKeyList": &SecretKeyList{}, "SecretImport": &SecretImport{}, "SecretImportList": &SecretImportList{},
+		"SecretKey": &SecretKey{}, "SecretKeyList": &SecretKeyList{}, "SecretDescription": &SecretDescription{}, "SecretImport": &SecretImport{}, "SecretImportList": &SecretImportList{},
 		"Access": &Access{}, "AccessList": &AccessList{},
 		"Job": &Job{}, "JobList": &JobList{}, "Preset": &Preset{}, "PresetList": &PresetList{},
 		"DoctorCheck": &DoctorCheck{}, "DoctorReport": &DoctorReport{},
