@@ -47,7 +47,7 @@ func managesData(entry metav1.ManagedFieldsEntry, key string) bool {
 	var fields struct {
 		Data map[string]json.RawMessage `json:"f:data"`
 	}
-	if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+	if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 		return false
 	}
 	_, ok := fields.Data["f:"+key]

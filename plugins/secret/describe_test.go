@@ -22,7 +22,7 @@ func storedBy(fields ...string) func(metav1.Object) {
 		for i, field := range fields {
 			at := metav1.NewTime(time.Date(2026, 1, 31, 12+i, 0, 0, 0, time.UTC))
 			entries = append(entries, metav1.ManagedFieldsEntry{Manager: "program-" + string(rune('a'+i)), Operation: "Update", APIVersion: "v1", Time: &at,
-				FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(field)}})
+				FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(field)})
 		}
 		object.SetManagedFields(entries)
 	}
