@@ -194,7 +194,8 @@ func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) timers.En
 	}
 	timer, exists := known[ending.Timer]
 	owned := slices.ContainsFunc(binding.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		return owner.Kind == "Job" && owner.Name == ending.Timer && (!exists || owner.UID == timer.UID)
+		exists = exists && owner.UID == timer.UID // of another Job of that name it is not
+		return owner.Kind == "Job" && owner.Name == ending.Timer
 	})
 	planned, err := time.Parse(time.RFC3339, binding.Annotations[wellknown.AnnotationEnds])
 	switch {

@@ -69,7 +69,7 @@ func TestEndsInLs(t *testing.T) {
 		{Name: "longer", Command: "ls --shared", Objects: with(until("read", longer), key()), Table: []string{shared, "secret://c/default/key bob read 2050-01-31T14:00:00Z (its timer was changed)"}},
 		{Name: "never", Command: "ls --shared", Objects: with(until("read", never), key()), Table: []string{shared, "secret://c/default/key bob read never: its timer was changed"}},
 		{Name: "loose", Command: "ls --shared", Objects: with(until("read", loose), key()), Table: []string{shared, "secret://c/default/key bob read never: it is no longer owned by its timer"}},
-		{Name: "of another timer", Command: "ls --shared", Objects: with(until("read", another), key()), Table: []string{shared, "secret://c/default/key bob read never: it is no longer owned by its timer"}},
+		{Name: "of another timer", Command: "ls --shared", Objects: with(until("read", another), key()), Table: []string{shared, "secret://c/default/key bob read now: its timer has ended"}},
 		{Name: "ended", Command: "ls --shared", Objects: with(until("read")[1:], key()), Table: []string{shared, "secret://c/default/key bob read now: its timer has ended"}},
 		{Name: "forbidden", Command: "ls --shared", Objects: with(until("read"), key()), Server: forbid("list", "jobs"), Table: []string{shared, "secret://c/default/key bob read unknown: you can't list jobs"}},
 		{Name: "mine", Command: "ls -n default", Objects: with(until("read"), key()), Server: rules("key"), Table: []string{mine, "secret://c/default/key read 2050-01-31T13:00:00Z"},
