@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,20 +48,12 @@ func (g *Granter) GrantUntil(ctx context.Context, key string, grantee Grantee, l
 	if err != nil {
 		return without, time.Time{}, g.wrap(key, err)
 	}
-	clock, err := timers.NewClient(g.client, g.store.Namespace())
-	if err != nil {
-		return without, time.Time{}, err
-	}
-	timer, err := clock.Start(ctx, timers.Spec{Object: secret.Object, Level: string(level), Owner: ptr.To(ownerOf(secret)), End: end})
+	timer, err := g.store.Timers().Start(ctx, timers.Spec{Object: secret.Object, Level: string(level), Owner: ptr.To(ownerOf(secret)), End: end})
 	if err != nil {
 		return without, time.Time{}, g.wrap(key, err)
 	}
 	if err := g.grantTimed(ctx, secret, level, grantee, timer); err != nil {
-		background, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
-		defer cancel()
-		if left := clock.Stop(background, timer); left != nil {
-			g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, left))
-		}
+		g.discard(ctx, timer)
 		return without, time.Time{}, g.wrap(key, err)
 	}
 	for _, old := range replaced {
@@ -77,8 +67,12 @@ func (g *Granter) GrantUntil(ctx context.Context, key string, grantee Grantee, l
 	return without, timer.Ends, nil
 }
 
-// cleanup is how long it may take to remove what is of no use, also after an interrupt.
-const cleanup = 10 * time.Second
+// discard stops a timer that ends nothing any more, and warns of one that is left.
+func (g *Granter) discard(ctx context.Context, timer timers.Timer) {
+	if left := g.store.Timers().Discard(ctx, timer); left != nil {
+		g.warn(left.Error())
+	}
+}
 
 // grantTimed makes the Role and the RoleBinding that end with a timer.
 func (g *Granter) grantTimed(ctx context.Context, secret secrets.Secret, level Level, grantee Grantee, timer timers.Timer) error {
@@ -112,24 +106,8 @@ func (g *Granter) timed(ctx context.Context, secret secrets.Secret, of roles, gr
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
-	bindings := make([]*rbacv1.RoleBinding, len(names))
-	var requests errgroup.Group
-	requests.SetLimit(parallel)
-	for i, name := range names {
-		requests.Go(func() error {
-			binding, err := g.get(ctx, name)
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			bindings[i] = binding
-			return g.explain(err, "get", "rolebindings", name)
-		})
-	}
-	err := requests.Wait()
-	return slices.DeleteFunc(bindings, func(b *rbacv1.RoleBinding) bool {
-		return b == nil || !slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return concerns(s, grantee) })
-	}), err
+	found, err := g.getAll(ctx, names)
+	return slices.DeleteFunc(found, func(b *rbacv1.RoleBinding) bool { return b == nil || !isFor(b, grantee) }), err
 }
 
 // isTimedOf reports whether a Role gives access to a secret, as it is now, until a timer ends.
@@ -172,75 +150,44 @@ func (g *Granter) endTimed(ctx context.Context, binding *rbacv1.RoleBinding) err
 	if len(remaining) > 0 {
 		return fmt.Errorf("%w: %w", errRoleRemains, remaining[0].Reason)
 	}
-	timer, owned := timers.OwnerOf(role)
-	if !owned {
-		return nil
-	}
-	clock, err := timers.NewClient(g.client, g.store.Namespace())
-	if err == nil {
-		err = clock.Stop(ctx, timer)
-	}
-	if err != nil {
-		g.warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, err))
-	}
+	timer, _ := timers.OwnerOf(role) // without one there is nothing to discard
+	g.discard(ctx, timer)
 	return nil
 }
 
 // endOf says when a binding with an end ends, from the timers that there are.
-func endOf(binding *rbacv1.RoleBinding, known map[string]timers.Timer) timers.Ending {
-	ending := timers.Ending{Timer: timerOf(binding)}
-	if ending.Timer == "" {
-		return ending
-	}
-	timer, exists := known[ending.Timer]
-	owned := slices.ContainsFunc(binding.OwnerReferences, func(owner metav1.OwnerReference) bool {
-		exists = exists && owner.UID == timer.UID // of another Job of that name it is not
-		return owner.Kind == "Job" && owner.Name == ending.Timer
-	})
-	planned, err := time.Parse(time.RFC3339, binding.Annotations[wellknown.AnnotationEnds])
+func endOf(binding *rbacv1.RoleBinding, known timers.Known) timers.Ending {
+	name := timerOf(binding)
+	timer, owned := timers.OwnerOf(binding)
 	switch {
-	case !owned:
-		ending.Problem = "never: it is no longer owned by its timer"
-	case !exists:
-		ending.Problem = timers.Ended
-	case timer.Ends.IsZero():
-		ending.Problem = timers.Never
-	case err != nil || timer.Ends.Sub(planned).Abs() > time.Second:
-		ending.At, ending.Problem = timer.Ends, "its timer was changed"
-	default:
-		ending.At = timer.Ends
+	case name == "":
+		return timers.Ending{}
+	case !owned || timer.Name != name:
+		return timers.Ending{Timer: name, Problem: "never: it is no longer owned by its timer"}
+	}
+	ending := known.Ending(timer)
+	planned, err := time.Parse(time.RFC3339, binding.Annotations[wellknown.AnnotationEnds])
+	if !ending.At.IsZero() && (err != nil || ending.At.Sub(planned).Abs() > time.Second) {
+		ending.Problem = "its timer was changed"
 	}
 	return ending
 }
 
-// endsOf says for each binding that has an end when it is. Without one there is no request.
-func endsOf(ctx context.Context, client *kube.Client, namespace string, bindings []*rbacv1.RoleBinding) (func(*rbacv1.RoleBinding) timers.Ending, error) {
+// knownTimers lists the timers of the store's namespace, for endOf. Where no binding has an end there is no request.
+func knownTimers(ctx context.Context, store *secrets.Store, bindings []*rbacv1.RoleBinding) (timers.Known, error) {
 	if !slices.ContainsFunc(bindings, func(b *rbacv1.RoleBinding) bool { return timerOf(b) != "" }) {
-		return func(*rbacv1.RoleBinding) timers.Ending { return timers.Ending{} }, nil
+		return timers.Known{}, nil
 	}
-	clock, err := timers.NewClient(client, namespace)
-	if err != nil {
-		return nil, err
-	}
-	known, err := clock.List(ctx)
-	if apierrors.IsForbidden(err) {
-		return func(b *rbacv1.RoleBinding) timers.Ending {
-			if timerOf(b) == "" {
-				return timers.Ending{}
-			}
-			return timers.Ending{Timer: timerOf(b), Problem: timers.Unseen}
-		}, nil
-	}
-	return func(b *rbacv1.RoleBinding) timers.Ending { return endOf(b, known) }, err
+	return store.Timers().Known(ctx)
 }
 
 // addEnds finds when the access in rows ends, from the timers that the rules let their user read by name.
-func addEnds(ctx context.Context, clock *timers.Client, rules access.Rules, rows []Access) (unseen []string, err error) {
+func addEnds(ctx context.Context, client *kube.Client, rules access.Rules, rows []Access) (unseen []string, err error) {
 	names := slices.DeleteFunc(rules.Names("get", jobsResource), func(name string) bool { return !timers.IsTimer(name) })
 	if len(names) == 0 {
 		return nil, nil
 	}
-	known, err := clock.Get(ctx, names)
+	known, err := timers.NewClient(client, rules.Namespace).Get(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -270,14 +217,9 @@ func lastEnd(rules access.Rules, row Access, of []timers.Timer) timers.Ending {
 	if len(of) == 0 || row.Level == Manage || rules.Count(verb, secretsResource, row.Object) > len(of) {
 		return timers.Ending{}
 	}
-	last := slices.MaxFunc(of, func(a, b timers.Timer) int {
-		if a.Ends.IsZero() || b.Ends.IsZero() {
-			return strings.Compare(b.Ends.Format(time.RFC3339), a.Ends.Format(time.RFC3339)) // what never ends is the last
-		}
-		return a.Ends.Compare(b.Ends)
-	})
-	if last.Ends.IsZero() {
-		return timers.Ending{Timer: last.Name, Problem: timers.Never}
+	if i := slices.IndexFunc(of, func(t timers.Timer) bool { return t.Ends.IsZero() }); i >= 0 {
+		return timers.Ending{Timer: of[i].Name, Problem: timers.Never}
 	}
+	last := slices.MaxFunc(of, func(a, b timers.Timer) int { return a.Ends.Compare(b.Ends) })
 	return timers.Ending{Timer: last.Name, At: last.Ends}
 }

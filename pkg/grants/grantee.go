@@ -1,6 +1,8 @@
 package grants
 
 import (
+	"slices"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/grantee"
@@ -32,3 +34,8 @@ func granteeOf(subject rbacv1.Subject) Grantee {
 
 // concerns reports whether a subject of RBAC is the grantee.
 func concerns(subject rbacv1.Subject, g Grantee) bool { return granteeOf(subject) == g }
+
+// isFor reports whether a binding gives what it gives to the grantee.
+func isFor(binding *rbacv1.RoleBinding, g Grantee) bool {
+	return slices.ContainsFunc(binding.Subjects, func(s rbacv1.Subject) bool { return concerns(s, g) })
+}

@@ -81,7 +81,7 @@ func (b bindings) levelOf(grantee Grantee) Level {
 }
 
 func (b bindings) has(level Level, grantee Grantee) bool {
-	return b[level] != nil && slices.ContainsFunc(b[level].Subjects, func(s rbacv1.Subject) bool { return concerns(s, grantee) })
+	return b[level] != nil && isFor(b[level], grantee)
 }
 
 // Grant gives a level to a grantee. It returns the level that the grantee had before, which is
@@ -251,28 +251,21 @@ func (g *Granter) warn(text string) {
 
 // bindings reads by name, because a manager may not list, and could take a binding's labels away.
 func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, of roles) (bindings, error) {
-	found := make([]*rbacv1.RoleBinding, len(Levels()))
-	var requests errgroup.Group
-	for i, level := range Levels() {
-		name := objectName(secret, level)
-		if !of.mayExist(name) {
-			continue
+	var (
+		levels []Level
+		names  []string
+	)
+	for _, level := range Levels() {
+		if name := objectName(secret, level); of.mayExist(name) {
+			levels, names = append(levels, level), append(names, name)
 		}
-		requests.Go(func() error {
-			binding, err := g.get(ctx, name)
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			found[i] = binding
-			return g.explain(err, "get", "rolebindings", name)
-		})
 	}
-	err := requests.Wait()
+	found, err := g.getAll(ctx, names)
 	if err != nil {
 		return nil, needsManage(err)
 	}
 	all := bindings{}
-	for i, level := range Levels() {
+	for i, level := range levels {
 		if found[i] == nil {
 			continue
 		}
@@ -282,6 +275,24 @@ func (g *Granter) bindings(ctx context.Context, secret secrets.Secret, of roles)
 		all[level] = found[i]
 	}
 	return all, nil
+}
+
+// getAll reads bindings by their names; one that does not exist is nil.
+func (g *Granter) getAll(ctx context.Context, names []string) ([]*rbacv1.RoleBinding, error) {
+	found := make([]*rbacv1.RoleBinding, len(names))
+	var requests errgroup.Group
+	requests.SetLimit(parallel)
+	for i, name := range names {
+		requests.Go(func() error {
+			binding, err := g.get(ctx, name)
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			found[i] = binding
+			return g.explain(err, "get", "rolebindings", name)
+		})
+	}
+	return found, requests.Wait()
 }
 
 // needsManage says which right is missing, where one is.

@@ -93,11 +93,7 @@ func collect(outer context.Context, client *kube.Client, namespaces []string, ru
 				return err
 			}
 			found := rows(rules)
-			clock, err := timers.NewClient(client, namespace)
-			if err != nil {
-				return err
-			}
-			unknown, err := addEnds(ctx, clock, rules, found)
+			unknown, err := addEnds(ctx, client, rules, found)
 			if err != nil {
 				return err
 			}

@@ -67,7 +67,7 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 		}
 		found = again
 		held := slices.DeleteFunc(slices.Clone(found), func(binding *rbacv1.RoleBinding) bool {
-			return useless[binding.Name] || !slices.ContainsFunc(binding.Subjects, func(s rbacv1.Subject) bool { return concerns(s, grantee) })
+			return useless[binding.Name] || !isFor(binding, grantee)
 		})
 		if len(held) == 0 {
 			break
@@ -88,9 +88,6 @@ func (g *Granter) Revoke(ctx context.Context, key string, grantee Grantee) (Revo
 				return revoked, g.wrap(key, fmt.Errorf("%s still has %s: %w", grantee, level, err))
 			case err != nil:
 				return revoked, g.wrap(key, err)
-			}
-			if isTimed(binding) {
-				useless[binding.Name] = true // its Role is gone now
 			}
 			if !revoked.Before.Includes(level) {
 				revoked.Before = level

@@ -89,13 +89,13 @@ func Shared(ctx context.Context, client *kube.Client, namespace string) ([]Acces
 	for _, grant := range found {
 		bindings = append(bindings, grant.binding)
 	}
-	ends, err := endsOf(ctx, client, namespace, bindings)
+	known, err := knownTimers(ctx, store, bindings)
 	if err != nil {
 		return nil, err
 	}
 	var shared []Access
 	for _, grant := range found {
-		row := Access{Namespace: namespace, Key: byObject[grant.object], Object: grant.object, Level: grant.level, Stale: roles != nil && !roles[grant.binding.RoleRef.Name], Ending: ends(grant.binding)}
+		row := Access{Namespace: namespace, Key: byObject[grant.object], Object: grant.object, Level: grant.level, Stale: roles != nil && !roles[grant.binding.RoleRef.Name], Ending: endOf(grant.binding, known)}
 		if row.Key == "" {
 			row.Key = grant.object
 		}
@@ -178,7 +178,7 @@ func (g *Granter) access(ctx context.Context, key string, found []*rbacv1.RoleBi
 	if err := requests.Wait(); err != nil {
 		return nil, err
 	}
-	ends, err := endsOf(ctx, g.client, g.store.Namespace(), found)
+	known, err := knownTimers(ctx, g.store, found)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (g *Granter) access(ctx context.Context, key string, found []*rbacv1.RoleBi
 	for i, binding := range found {
 		object, level, _ := isGrant(binding)
 		for _, subject := range binding.Subjects {
-			who = append(who, Access{Namespace: g.store.Namespace(), Key: key, Object: object, Level: level, Grantee: granteeOf(subject), Stale: gone[i], Ending: ends(binding)})
+			who = append(who, Access{Namespace: g.store.Namespace(), Key: key, Object: object, Level: level, Grantee: granteeOf(subject), Stale: gone[i], Ending: endOf(binding, known)})
 		}
 	}
 	sortRows(who)

@@ -271,7 +271,7 @@ func (w *jobWatch) run(ctx context.Context) (jobstatus.State, error) {
 
 func (w *jobWatch) watch(ctx context.Context) (jobstatus.State, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer w.observers.Wait() // nothing of a call goes on after it
+	defer w.observers.Wait() // no observer outlives the call
 	defer cancel()
 	w.snapshot = jobstatus.NewSnapshot(w.job.UID, w.observer.Values)
 	w.asked, w.listed = map[types.UID]bool{}, map[string]bool{}

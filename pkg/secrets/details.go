@@ -25,11 +25,8 @@ func (s *Store) Details(ctx context.Context, key string) (Details, error) {
 	if err := uri.ValidateKey(key); err != nil {
 		return Details{}, s.wrap(key, err)
 	}
-	object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, ObjectName(key), metav1.GetOptions{})
+	object, err := s.lookupObject(ctx, key)
 	if err != nil {
-		return Details{}, s.wrap(key, s.explain(err, "get", key))
-	}
-	if err := checkManaged(object, key); err != nil {
 		return Details{}, s.wrap(key, err)
 	}
 	found := Details{Secret: describe(object)}

@@ -13,9 +13,6 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 )
 
-// cleanup is how long it may take to remove what is of no use, also after an interrupt.
-const cleanup = 10 * time.Second
-
 // Expire ends a secret, with everybody's access to it, after a time or at one, by a timer that owns its Kubernetes Secret. It
 // takes the place of another end. It returns the secret and when it ends, and the errors of timers.Client.Start.
 func (s *Store) Expire(ctx context.Context, key string, end timers.End) (Secret, time.Time, error) {
@@ -23,15 +20,15 @@ func (s *Store) Expire(ctx context.Context, key string, end timers.End) (Secret,
 	if err != nil {
 		return found, time.Time{}, err
 	}
-	timer, err := s.startTimer(ctx, found.Object, end)
+	timer, err := s.timers.Start(ctx, timers.Spec{Object: found.Object, End: end})
 	if err != nil {
 		return found, time.Time{}, s.wrap(key, err)
 	}
 	if err := s.own(ctx, found, &timer); err != nil {
-		s.stopTimer(ctx, timer)
+		s.discard(ctx, timer)
 		return found, time.Time{}, s.wrap(key, err)
 	}
-	s.stopTimer(ctx, found.Timer)
+	s.discard(ctx, found.Timer)
 	return found, timer.Ends, nil
 }
 
@@ -44,21 +41,13 @@ func (s *Store) NeverExpire(ctx context.Context, key string) (Secret, bool, erro
 	if err := s.own(ctx, found, nil); err != nil {
 		return found, false, s.wrap(key, err)
 	}
-	s.stopTimer(ctx, found.Timer)
+	s.discard(ctx, found.Timer)
 	return found, true, nil
 }
 
 // Ending is when a secret ends.
 func (s *Store) Ending(ctx context.Context, secret Secret) (timers.Ending, error) {
-	if secret.Timer.Name == "" {
-		return timers.Ending{}, nil
-	}
-	clock, err := timers.NewClient(s.client, s.Namespace())
-	if err != nil {
-		return timers.Ending{}, err
-	}
-	known, err := clock.Get(ctx, []string{secret.Timer.Name})
-	return timers.EndingOf(secret.Timer, known), err
+	return s.timers.Ending(ctx, secret.Timer)
 }
 
 func (s *Store) expirable(ctx context.Context, key string) (Secret, error) {
@@ -93,54 +82,37 @@ func (s *Store) own(ctx context.Context, secret Secret, timer *timers.Timer) err
 	return s.patchLiving(ctx, secret.Object, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: "kubectl-apolo-expire"})
 }
 
-func (s *Store) startTimer(ctx context.Context, object string, end timers.End) (timers.Timer, error) {
-	clock, err := timers.NewClient(s.client, s.Namespace())
-	if err != nil {
-		return timers.Timer{}, err
-	}
-	return clock.Start(ctx, timers.Spec{Object: object, End: end})
-}
-
-// stopTimer removes a timer that ends nothing any more. One that can't be removed ends by itself.
-func (s *Store) stopTimer(ctx context.Context, timer timers.Timer) {
-	if timer.Name == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
-	defer cancel()
-	clock, err := timers.NewClient(s.client, s.Namespace())
-	if err == nil {
-		err = clock.Stop(ctx, timer)
-	}
-	if err != nil && s.Warn != nil {
-		s.Warn(fmt.Sprintf("the Job %s is left, and ends by itself: %s", timer.Name, err))
+// discard stops a timer that ends nothing any more, and warns of one that is left.
+func (s *Store) discard(ctx context.Context, timer timers.Timer) {
+	if left := s.timers.Discard(ctx, timer); left != nil && s.Warn != nil {
+		s.Warn(left.Error())
 	}
 }
 
 // AddUntil is Add for a secret that ends. A new one has its end from the first moment. It returns when that is.
 func (s *Store) AddUntil(ctx context.Context, key string, value []byte, o AddOptions, end timers.End) (created bool, ends time.Time, err error) {
+	if err := Validate(key, value); err != nil {
+		return false, time.Time{}, s.wrap(key, err)
+	}
 	if o.Overwrite {
-		replace := o
-		replace.mustExist = true
-		_, err := s.Add(ctx, key, value, replace)
+		err := s.overwrite(ctx, key, value, o)
 		if err == nil {
-			_, ends, err = s.Expire(ctx, key, end)
-			if err != nil {
+			if _, ends, err = s.Expire(ctx, key, end); err != nil {
 				err = fmt.Errorf("the value is replaced, but when it ends is unchanged: %w", err)
 			}
-		}
-		if !errors.Is(err, ErrNotFound) {
 			return false, ends, err
 		}
+		if !errors.Is(err, ErrNotFound) {
+			return false, time.Time{}, s.wrap(key, err)
+		}
 	}
-	timer, err := s.startTimer(ctx, ObjectName(key), end)
+	timer, err := s.timers.Start(ctx, timers.Spec{Object: ObjectName(key), End: end})
 	if err != nil {
 		return false, time.Time{}, s.wrap(key, err)
 	}
-	o.Overwrite, o.owner = false, &timer
-	if created, err = s.Add(ctx, key, value, o); err != nil {
-		s.stopTimer(ctx, timer)
-		return false, time.Time{}, err
+	if err := s.addNew(ctx, key, value, o, timer.Owner()); err != nil {
+		s.discard(ctx, timer)
+		return false, time.Time{}, s.wrap(key, err)
 	}
-	return created, timer.Ends, nil
+	return true, timer.Ends, nil
 }

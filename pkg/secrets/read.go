@@ -101,14 +101,19 @@ func (s *Store) Lookup(ctx context.Context, key string) (Secret, error) {
 }
 
 func (s *Store) lookup(ctx context.Context, key string) (Secret, error) {
-	object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, ObjectName(key), metav1.GetOptions{})
+	object, err := s.lookupObject(ctx, key)
 	if err != nil {
-		return Secret{}, s.explain(err, "get", key)
-	}
-	if err := checkManaged(object, key); err != nil {
 		return Secret{}, err
 	}
 	return describe(object), nil
+}
+
+func (s *Store) lookupObject(ctx context.Context, key string) (*metav1.PartialObjectMetadata, error) {
+	object, err := s.metadata.Resource(secretsResource).Namespace(s.Namespace()).Get(ctx, ObjectName(key), metav1.GetOptions{})
+	if err != nil {
+		return nil, s.explain(err, "get", key)
+	}
+	return object, checkManaged(object, key)
 }
 
 // checkManaged refuses a Secret that the store must not touch.

@@ -39,7 +39,7 @@ func (s *Store) Remove(ctx context.Context, key string) (Secret, error) {
 		s.warnOfGrants(key, ended.left) // the Kubernetes Secret stays, and they give access to it
 	}
 	if err == nil && removed.Owner == "" {
-		s.stopTimer(ctx, removed.Timer)
+		s.discard(ctx, removed.Timer)
 	}
 	return removed, s.wrap(key, s.whatIsLeft(ended, err))
 }
@@ -169,7 +169,7 @@ func (s *Store) RemoveUnchanged(ctx context.Context, read Value, grants secretro
 		return false, s.wrap(read.Key, deleteErr)
 	}
 	if gone = deleteErr == nil; gone {
-		s.stopTimer(ctx, read.Timer)
+		s.discard(ctx, read.Timer)
 	}
 	ended, err := s.end(ctx, grants)
 	switch {

@@ -69,6 +69,7 @@ type Store struct {
 	metadata  metadata.Interface
 	core      *rest.RESTClient
 	roles     *secretroles.Client
+	timers    *timers.Client
 
 	// Warn, if it is set, is told what the user has to know although a call succeeded. It may be called by several
 	// goroutines at once.
@@ -95,7 +96,8 @@ func NewStore(client *kube.Client, where uri.Secret) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: client, where: where, namespace: namespace, metadata: md, core: core, roles: roles}, nil
+	return &Store{client: client, where: where, namespace: namespace, metadata: md, core: core, roles: roles,
+		timers: timers.NewClient(client, namespace)}, nil
 }
 
 // Namespace is the one that the store is of.
@@ -103,6 +105,9 @@ func (s *Store) Namespace() string { return s.namespace }
 
 // Roles are the client for the Roles that give access to secrets of this store.
 func (s *Store) Roles() *secretroles.Client { return s.roles }
+
+// Timers are the client for what ends secrets of this store, and access to them.
+func (s *Store) Timers() *timers.Client { return s.timers }
 
 // URI is how the user would call a key of this store: as short as the place was named.
 func (s *Store) URI(key string) uri.Secret {

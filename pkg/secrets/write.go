@@ -16,7 +16,6 @@ import (
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secretroles"
-	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
 	"github.com/neuro-inc/kubectl-apolo/pkg/wellknown"
 )
@@ -30,9 +29,6 @@ const partialObjectMetadata = "application/vnd.kubernetes.protobuf;as=PartialObj
 type AddOptions struct {
 	Overwrite bool // replace the value of a key that exists; its grants are kept
 	DryRun    bool // let the API server check everything and store nothing
-
-	mustExist bool          // with Overwrite: ErrNotFound for a key that does not exist
-	owner     *timers.Timer // of a key that is made
 }
 
 // Add stores value under key and reports whether the key is new.
@@ -46,17 +42,23 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	}
 	if o.Overwrite {
 		err := s.overwrite(ctx, key, value, o)
-		if !errors.Is(err, ErrNotFound) || o.mustExist {
+		if !errors.Is(err, ErrNotFound) {
 			return false, s.wrap(key, err)
 		}
 	}
+	err = s.addNew(ctx, key, value, o)
+	return err == nil, s.wrap(key, err)
+}
+
+// addNew stores the value of a key that is new, owned by what is to end it.
+func (s *Store) addNew(ctx context.Context, key string, value []byte, o AddOptions, owners ...metav1.OwnerReference) (err error) {
 	var old secretroles.Found
 	if !o.DryRun {
 		if old, err = s.oldGrants(ctx, key); err != nil {
-			return false, s.wrap(key, err)
+			return err
 		}
 	}
-	err = s.create(ctx, key, value, o)
+	err = s.create(ctx, key, value, o, owners)
 	if apierrors.IsAlreadyExists(err) {
 		err = ErrExists
 		// Only to tell the two apart: anyone who can create but not read gets the simpler answer.
@@ -73,7 +75,7 @@ func (s *Store) Add(ctx context.Context, key string, value []byte, o AddOptions)
 	if err == nil && !o.DryRun {
 		s.warnOfGrants(key, s.removeSeen(ctx, old))
 	}
-	return err == nil, s.wrap(key, err)
+	return err
 }
 
 // Validate reports whether Add would refuse key and value without asking the API server.
@@ -87,10 +89,10 @@ func Validate(key string, value []byte) error {
 	return nil
 }
 
-func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptions) error {
+func (s *Store) create(ctx context.Context, key string, value []byte, o AddOptions, owners []metav1.OwnerReference) error {
 	manifest := Manifest(s.Namespace(), key, value)
-	if o.owner != nil {
-		manifest.SetOwnerReferences([]metav1.OwnerReference{o.owner.Owner()})
+	if len(owners) > 0 {
+		manifest.SetOwnerReferences(owners)
 	}
 	body, err := json.Marshal(manifest)
 	if err != nil {

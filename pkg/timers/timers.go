@@ -88,24 +88,39 @@ const (
 	Unseen = "unknown: you can't list jobs"
 )
 
-// EndingOf is when what a timer owns ends, among the timers that List found.
-func EndingOf(timer Timer, known map[string]Timer) Ending {
-	found, exists := known[timer.Name]
+// ending is when what a timer owns ends; known is the timer of that name, if there is one.
+func (t Timer) ending(known Timer, exists bool) Ending {
+	switch {
+	case !exists || known.UID != t.UID:
+		return Ending{Timer: t.Name, Problem: Ended}
+	case known.Ends.IsZero():
+		return Ending{Timer: t.Name, Problem: Never}
+	}
+	return Ending{Timer: t.Name, At: known.Ends}
+}
+
+// Known are the timers of a namespace, as Client.Known finds them.
+type Known struct {
+	byName map[string]Timer
+	unseen bool // the user may not list Jobs
+}
+
+// Ending is when what a timer owns ends. A Timer without a name is none.
+func (k Known) Ending(timer Timer) Ending {
 	switch {
 	case timer.Name == "":
 		return Ending{}
-	case !exists || found.UID != timer.UID:
-		return Ending{Timer: timer.Name, Problem: Ended}
-	case found.Ends.IsZero():
-		return Ending{Timer: timer.Name, Problem: Never}
+	case k.unseen:
+		return Ending{Timer: timer.Name, Problem: Unseen}
 	}
-	return Ending{Timer: timer.Name, At: found.Ends}
+	known, exists := k.byName[timer.Name]
+	return timer.ending(known, exists)
 }
 
 // OwnerOf is the timer that owns an object, by its name and UID; false where none does.
 func OwnerOf(object metav1.Object) (Timer, bool) {
 	for _, owner := range object.GetOwnerReferences() {
-		if owner.Kind == "Job" && owner.APIVersion == jobs.String() && strings.HasPrefix(owner.Name, Prefix) {
+		if owner.Kind == "Job" && owner.APIVersion == jobs.String() && IsTimer(owner.Name) {
 			return Timer{Name: owner.Name, UID: owner.UID}, true
 		}
 	}
@@ -115,17 +130,13 @@ func OwnerOf(object metav1.Object) (Timer, bool) {
 // Client starts, reads and stops the timers of one namespace. It is safe for use by several goroutines.
 type Client struct {
 	kube      *kube.Client
-	api       rest.Interface
 	namespace string
+	api       func() (*rest.RESTClient, error) // made when it is needed: most commands meet no timer
 }
 
-// NewClient returns a Client for a namespace. It makes no request.
-func NewClient(client *kube.Client, namespace string) (*Client, error) {
-	api, err := client.REST(jobs, kube.NewScheme(jobs))
-	if err != nil {
-		return nil, err
-	}
-	return &Client{kube: client, api: api, namespace: namespace}, nil
+// NewClient returns a Client for a namespace; an empty one is all of them, for Known. It makes no request.
+func NewClient(client *kube.Client, namespace string) *Client {
+	return &Client{client, namespace, sync.OnceValues(func() (*rest.RESTClient, error) { return client.REST(jobs, kube.NewScheme(jobs)) })}
 }
 
 // job is what matters of a Job. The types that Kubernetes has for it would make each binary larger by a megabyte
@@ -205,10 +216,8 @@ func (c *Client) Start(ctx context.Context, spec Spec) (Timer, error) {
 	}
 	timer, err := c.start(ctx, manifest(spec, wholeSeconds(seconds)), end)
 	if err != nil && timer.UID != "" {
-		background, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
-		defer cancel()
-		if left := c.Stop(background, timer); left != nil {
-			err = fmt.Errorf("%w; the Job %s is left and ends by itself: %w", err, timer.Name, left)
+		if left := c.Discard(ctx, timer); left != nil {
+			err = fmt.Errorf("%w; %w", err, left)
 		}
 	}
 	return timer, err
@@ -241,14 +250,14 @@ func manifest(spec Spec, seconds int32) *job {
 // start returns the timer also with an error, once there is a Job.
 func (c *Client) start(ctx context.Context, wanted *job, end End) (Timer, error) {
 	made := &job{}
-	if err := c.send(ctx, c.api.Post(), "create", "", wanted, made); err != nil {
+	if err := c.send(ctx, "create", "", wanted, made); err != nil {
 		return Timer{}, err
 	}
 	known := true
 	err := wait.PollUntilContextTimeout(ctx, interval, patience, true, func(ctx context.Context) (bool, error) {
 		if !known {
 			made = &job{ObjectMeta: made.ObjectMeta}
-			if err := c.send(ctx, c.api.Get(), "get", made.Name, nil, made); err != nil {
+			if err := c.send(ctx, "get", made.Name, nil, made); err != nil {
 				return false, err
 			}
 		}
@@ -287,31 +296,41 @@ func (c *Client) adjust(ctx context.Context, made *job, end End) (Timer, error) 
 	}
 	patch := map[string]any{"metadata": map[string]any{"uid": timer.UID}, "spec": map[string]any{"ttlSecondsAfterFinished": wholeSeconds(remaining)}}
 	patched := &job{}
-	if err := c.send(ctx, c.api.Patch(types.MergePatchType), "patch", timer.Name, patch, patched); err != nil {
+	if err := c.send(ctx, "patch", timer.Name, patch, patched); err != nil {
 		return timer, err
 	}
 	return patched.timer(), nil
 }
 
-// send sends a request about Jobs, and reads the answer.
-func (c *Client) send(ctx context.Context, request *rest.Request, verb, name string, body, answer any) error {
-	request = request.Namespace(c.namespace).Resource("jobs").SetHeader("Accept", runtime.ContentTypeJSON)
-	if name != "" {
-		request = request.Name(name)
+// send sends a request about one Job, and reads the answer.
+func (c *Client) send(ctx context.Context, verb, name string, body, answer any) error {
+	api, err := c.api()
+	if err != nil {
+		return err
+	}
+	var request *rest.Request
+	switch verb {
+	case "create":
+		request = api.Post().SetHeader("Content-Type", runtime.ContentTypeJSON)
+	case "patch":
+		request = api.Patch(types.MergePatchType).Name(name)
+	default:
+		request = api.Get().Name(name)
 	}
 	if body != nil {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return err
 		}
-		if verb == "create" {
-			request = request.SetHeader("Content-Type", runtime.ContentTypeJSON)
-		}
 		request = request.Body(data)
 	}
-	data, err := kube.Body(request.Do(ctx))
+	return c.read(ctx, request, kube.Request{Verb: verb, Resource: "jobs", Namespace: c.namespace, Name: name}, answer)
+}
+
+func (c *Client) read(ctx context.Context, request *rest.Request, of kube.Request, answer any) error {
+	data, err := kube.Body(request.Namespace(c.namespace).Resource("jobs").SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx))
 	if err != nil {
-		return c.kube.Explain(err, kube.Request{Verb: verb, Resource: "jobs", Namespace: c.namespace, Name: name})
+		return c.kube.Explain(err, of)
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
 		return fmt.Errorf("unexpected response from %s (not a Job); is a proxy intercepting requests?", c.kube.Host())
@@ -321,8 +340,12 @@ func (c *Client) send(ctx context.Context, request *rest.Request, verb, name str
 
 // Stop removes a timer; the garbage collector removes what it owns. One that is gone is no error.
 func (c *Client) Stop(ctx context.Context, timer Timer) error {
+	api, err := c.api()
+	if err != nil {
+		return err
+	}
 	background := metav1.DeletePropagationBackground
-	err := kube.Delete(ctx, c.api.Delete().Namespace(c.namespace).Resource("jobs").Name(timer.Name), &metav1.DeleteOptions{
+	err = kube.Delete(ctx, api.Delete().Namespace(c.namespace).Resource("jobs").Name(timer.Name), &metav1.DeleteOptions{
 		PropagationPolicy: &background, Preconditions: metav1.NewUIDPreconditions(string(timer.UID)),
 	})
 	if held := (*kube.BeingDeletedError)(nil); apierrors.IsNotFound(err) || kube.IsReplaced(err) || errors.As(err, &held) {
@@ -331,15 +354,51 @@ func (c *Client) Stop(ctx context.Context, timer Timer) error {
 	return c.kube.Explain(err, kube.Request{Verb: "delete", Resource: "jobs", Namespace: c.namespace, Name: timer.Name})
 }
 
+// Discard stops a timer that ends nothing any more, also after an interrupt. Its error names the Job that is left, and is
+// no reason for a command to fail.
+func (c *Client) Discard(ctx context.Context, timer Timer) error {
+	if timer.Name == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	defer cancel()
+	if err := c.Stop(ctx, timer); err != nil {
+		return fmt.Errorf("the Job %s is left, and ends by itself: %w", timer.Name, err)
+	}
+	return nil
+}
+
+// Known lists the timers of the namespace, for when something ends. Of one who may not list Jobs it says so.
+func (c *Client) Known(ctx context.Context) (Known, error) {
+	found, err := c.List(ctx)
+	if apierrors.IsForbidden(err) {
+		return Known{unseen: true}, nil
+	}
+	return Known{byName: found}, err
+}
+
+// Ending is when what one timer owns ends. A Timer without a name is none.
+func (c *Client) Ending(ctx context.Context, timer Timer) (Ending, error) {
+	if timer.Name == "" {
+		return Ending{}, nil
+	}
+	found, err := c.Get(ctx, []string{timer.Name})
+	return Known{byName: found}.Ending(timer), err
+}
+
 // List lists the timers of the namespace by name. Where the user may not list Jobs, the error is forbidden.
 func (c *Client) List(ctx context.Context) (map[string]Timer, error) {
+	api, err := c.api()
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]Timer{}
-	err := kube.EachPage(metav1.ListOptions{LabelSelector: wellknown.LabelTimer, Limit: 500}, func(options *metav1.ListOptions) (string, error) {
+	err = kube.EachPage(metav1.ListOptions{LabelSelector: wellknown.LabelTimer, Limit: 500}, func(options *metav1.ListOptions) (string, error) {
 		var list struct {
 			Metadata metav1.ListMeta `json:"metadata"`
 			Items    []job           `json:"items"`
 		}
-		err := c.send(ctx, c.api.Get().VersionedParams(options, metav1.ParameterCodec), "list", "", nil, &list)
+		err := c.read(ctx, api.Get().VersionedParams(options, metav1.ParameterCodec), kube.Request{Verb: "list", Resource: "jobs", Namespace: c.namespace}, &list)
 		for i := range list.Items {
 			found[list.Items[i].Name] = list.Items[i].timer()
 		}
@@ -360,14 +419,17 @@ func (c *Client) Get(ctx context.Context, names []string) (map[string]Timer, err
 	for _, name := range names {
 		requests.Go(func() error {
 			var one job
-			err := c.send(ctx, c.api.Get(), "get", name, nil, &one)
-			if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			err := c.send(ctx, "get", name, nil, &one)
+			switch {
+			case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 				return nil
+			case err != nil:
+				return err
 			}
 			lock.Lock()
 			defer lock.Unlock()
 			found[name] = one.timer()
-			return err
+			return nil
 		})
 	}
 	return found, requests.Wait()

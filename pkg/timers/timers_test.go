@@ -25,11 +25,7 @@ func newClient(t *testing.T) (*kubetest.Server, *Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timers, err := NewClient(client, "default")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server, timers
+	return server, NewClient(client, "default")
 }
 
 // completed answers with the Job that is stored, as a Job controller has completed it at some time.

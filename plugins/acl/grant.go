@@ -180,9 +180,9 @@ func (o *grantOptions) run(ctx context.Context) error {
 		o.Done("secret/%s unchanged (%s has %s already, without an end; to give it one, revoke it first)", o.where.Key, describe(o.grantee), before)
 		return nil
 	case !ends.IsZero() && before != "":
-		o.Done("secret/%s granted to %s (%s until %s, then %s)", o.where.Key, describe(o.grantee), o.level, ends.UTC().Format(time.RFC3339), before)
+		o.Done("secret/%s granted to %s (%s until %s, then %s)", o.where.Key, describe(o.grantee), o.level, objects.Time(ends), before)
 	case !ends.IsZero():
-		o.Done("secret/%s granted to %s (%s until %s)", o.where.Key, describe(o.grantee), o.level, ends.UTC().Format(time.RFC3339))
+		o.Done("secret/%s granted to %s (%s until %s)", o.where.Key, describe(o.grantee), o.level, objects.Time(ends))
 	case before == o.level:
 		o.Done("secret/%s unchanged (%s has %s already)", o.where.Key, describe(o.grantee), before)
 		return nil

@@ -116,10 +116,8 @@ func (o *describeOptions) ask(ctx context.Context, store *place, d *description)
 		note("whom it is shared with", err)
 	})
 	questions.Go(func() {
-		users, err := usedby.Find(ctx, store.client, store.Namespace())
-		if err == nil {
-			d.users, err = users.Of(store.Namespace(), d.Object), users.Err()
-		}
+		users, err := store.users(ctx, d.Object)
+		d.users = users
 		note("what uses it", err)
 	})
 	questions.Wait()

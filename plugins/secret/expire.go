@@ -10,7 +10,6 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/timers"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
-	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/objects"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/output"
@@ -104,12 +103,9 @@ func (o *expireOptions) run(ctx context.Context) error {
 
 // warnUsers names what will miss the secret.
 func (o *expireOptions) warnUsers(ctx context.Context, store *place, secret secrets.Secret) {
-	users, err := usedby.Find(ctx, store.client, store.Namespace())
-	if err == nil {
-		err = users.Err()
-	}
-	if named := users.Of(store.Namespace(), secret.Object); len(named) > 0 {
-		o.Warn("%s is used by %s: what is yet to start at its end can't", o.where, list(named))
+	users, err := store.users(ctx, secret.Object)
+	if len(users) > 0 {
+		o.Warn("%s is used by %s: what is yet to start at its end can't", o.where, list(users))
 	}
 	if err != nil {
 		o.Hint("not all that uses the secret is known: %s", err)

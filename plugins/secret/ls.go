@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/neuro-inc/kubectl-apolo/pkg/kube"
@@ -79,46 +78,34 @@ func (o *lsOptions) run(ctx context.Context) error {
 	if len(found) == 0 {
 		o.Hint("there are no secrets in namespace %q yet; 'apolo secret add KEY' makes one", client.Namespace)
 	}
-	endings, err := o.endings(ctx, client, found)
+	known, err := o.timers(ctx, client, found)
 	if err != nil {
 		return err
 	}
 	switch {
 	case o.output.IsObject():
-		return o.output.Print(o.Out, objectList(client.Cluster, found, endings))
+		return o.output.Print(o.Out, objectList(client.Cluster, found, known))
 	case o.output.Name == "name":
 		return o.lines(found, func(s secrets.Secret) string { return "secret/" + s.Object })
 	case o.Quiet:
 		return o.lines(found, func(s secrets.Secret) string { return o.label(client, s) })
 	}
-	return o.table(client, found, <-users, endings)
+	return o.table(client, found, <-users, known)
 }
 
-// endings finds when secrets end, where that is shown and one of them does.
-func (o *lsOptions) endings(ctx context.Context, client *kube.Client, found []secrets.Secret) (func(secrets.Secret) timers.Ending, error) {
-	ending := slices.ContainsFunc(found, func(s secrets.Secret) bool { return s.Timer.Name != "" })
-	if !ending || o.output.Name != "wide" && !o.output.IsObject() {
-		return func(secrets.Secret) timers.Ending { return timers.Ending{} }, nil
+// timers finds the timers that end secrets, where that is shown and one of them has one.
+func (o *lsOptions) timers(ctx context.Context, client *kube.Client, found []secrets.Secret) (timers.Known, error) {
+	if !slices.ContainsFunc(found, hasTimer) || o.output.Name != "wide" && !o.output.IsObject() {
+		return timers.Known{}, nil
 	}
 	namespace := client.Namespace
 	if o.allNamespaces {
 		namespace = ""
 	}
-	clock, err := timers.NewClient(client, namespace)
-	if err != nil {
-		return nil, err
-	}
-	known, err := clock.List(ctx)
-	if apierrors.IsForbidden(err) {
-		return func(s secrets.Secret) timers.Ending {
-			if s.Timer.Name == "" {
-				return timers.Ending{}
-			}
-			return timers.Ending{Timer: s.Timer.Name, Problem: timers.Unseen}
-		}, nil
-	}
-	return func(s secrets.Secret) timers.Ending { return timers.EndingOf(s.Timer, known) }, err
+	return timers.NewClient(client, namespace).Known(ctx)
 }
+
+func hasTimer(s secrets.Secret) bool { return s.Timer.Name != "" }
 
 // findUsers asks what uses the secrets, where that is shown; nil where it can't be known.
 func (o *lsOptions) findUsers(ctx context.Context, client *kube.Client) <-chan *usedby.Found {
@@ -179,7 +166,7 @@ func (o *lsOptions) lines(found []secrets.Secret, line func(secrets.Secret) stri
 	return o.Lines(texts...)
 }
 
-func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *usedby.Found, endings func(secrets.Secret) timers.Ending) error {
+func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *usedby.Found, known timers.Known) error {
 	var headings []string
 	if o.allNamespaces && !o.fullURI {
 		headings = append(headings, "NAMESPACE")
@@ -189,7 +176,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 	if wide {
 		headings = append(headings, "AGE", "KUBERNETES SECRET", "USED BY")
 	}
-	ending := wide && slices.ContainsFunc(found, func(s secrets.Secret) bool { return s.Timer.Name != "" })
+	ending := wide && slices.ContainsFunc(found, hasTimer)
 	if ending {
 		headings = append(headings, "ENDS")
 	}
@@ -211,7 +198,7 @@ func (o *lsOptions) table(client *kube.Client, found []secrets.Secret, users *us
 			row = append(row, duration.HumanDuration(client.Now().Sub(s.Created)), object, usersOf(users, s))
 		}
 		if ending {
-			row = append(row, output.Ends(o.Out, endings(s), client.Now()))
+			row = append(row, output.Ends(o.Out, known.Ending(s.Timer), client.Now()))
 		}
 		rows = append(rows, row)
 	}
@@ -232,10 +219,10 @@ func usersOf(users *usedby.Found, s secrets.Secret) string {
 }
 
 // objectList is what is printed for programs.
-func objectList(cluster string, found []secrets.Secret, endings func(secrets.Secret) timers.Ending) *objects.SecretKeyList {
+func objectList(cluster string, found []secrets.Secret, known timers.Known) *objects.SecretKeyList {
 	list := &objects.SecretKeyList{TypeMeta: objects.Kind("SecretKeyList"), Items: make([]objects.SecretKey, 0, len(found))}
 	for _, s := range found {
-		list.Items = append(list.Items, secretKey(cluster, s, endings(s)))
+		list.Items = append(list.Items, secretKey(cluster, s, known.Ending(s.Timer)))
 	}
 	return list
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/neuro-inc/kubectl-apolo/pkg/namespaces"
 	"github.com/neuro-inc/kubectl-apolo/pkg/secrets"
 	"github.com/neuro-inc/kubectl-apolo/pkg/uri"
+	"github.com/neuro-inc/kubectl-apolo/pkg/usedby"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/candidates"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/cmdline"
 	"github.com/neuro-inc/kubectl-apolo/plugins/internal/completion"
@@ -76,6 +77,15 @@ func open(s *cmdline.Session, where uri.Secret) (*place, error) {
 
 // used notes where a secret was, so that acl ls looks there from now on.
 func (p *place) used() { namespaces.Remember(p.client, p.Namespace()) }
+
+// users finds what uses a Kubernetes Secret. The error says what could not be seen; the rest was.
+func (p *place) users(ctx context.Context, object string) ([]usedby.User, error) {
+	users, err := usedby.Find(ctx, p.client, p.Namespace())
+	if err != nil {
+		return nil, err
+	}
+	return users.Of(p.Namespace(), object), users.Err()
+}
 
 // list finds the secrets of the namespace. An account that may not list them gets what it may read by name, if it is
 // at home there: elsewhere such names are secrets that were shared with it, which acl ls shows (docs/decisions/0003).
